@@ -1,1 +1,81 @@
-//! placeholder
+//! A model's name, or a folder, becomes a folder with the checkpoint's files.
+//!
+//! A folder is used as it is. A Hugging Face name (`org/name`, `org/name@revision`) is looked up at the hub; the files
+//! that a checkpoint needs are downloaded (resumable, checked) into the cache that huggingface_hub uses too, in the
+//! same layout and under the same locks, so that both share one copy. Without a network a complete cached copy is used.
+//!
+//! Reading order: [`resolve`] here, then `hub.rs` (which files, in which order), `client.rs` (HTTP, redirects, token),
+//! `download.rs` (one blob), `cache.rs` (layout), `files.rs` and `name.rs` (what a name may be).
+
+mod cache;
+mod client;
+mod download;
+mod error;
+mod files;
+mod hub;
+mod name;
+mod progress;
+mod settings;
+
+use std::path::{Path, PathBuf};
+
+pub use error::HubError;
+pub use progress::{DownloadProgress, NoProgress};
+pub use settings::{HubSettings, Patience};
+
+/// A folder that holds a checkpoint: `config.json`, tokenizer and processor files, safetensors weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFolder {
+    /// The folder.
+    pub path: PathBuf,
+    /// Where it came from.
+    pub source: ModelSource,
+}
+
+/// Where a [`ModelFolder`] came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelSource {
+    /// The caller's own folder.
+    Local,
+    /// The hub.
+    Hub {
+        /// `org/name`.
+        repo: String,
+        /// Branch, tag or commit asked for.
+        revision: String,
+        /// Commit that it stands for.
+        commit: String,
+        /// Taken from the cache without asking the hub: offline, or the hub could not be reached.
+        from_cache: bool,
+    },
+}
+
+/// Finds the folder of `model`: an existing folder, or `org/name[@revision]` at the hub.
+///
+/// An existing folder wins over a hub name of the same spelling.
+///
+/// # Errors
+/// [`HubError`], each of one line: a name that is neither, a refused or missing model, no network and no complete
+/// copy in the cache, a full disk, a download that does not match its checksum, an unusable answer.
+pub fn resolve(
+    model: &str,
+    settings: &HubSettings,
+    progress: &dyn DownloadProgress,
+) -> Result<ModelFolder, HubError> {
+    let path = Path::new(model);
+    if path.is_dir() {
+        return local_folder(path);
+    }
+    if path.exists() {
+        return Err(HubError::NotAFolder { path: path.to_owned() });
+    }
+    let repo = name::RepoName::parse(model, &settings.revision)?;
+    hub::resolve(repo, settings, progress)
+}
+
+fn local_folder(path: &Path) -> Result<ModelFolder, HubError> {
+    if !path.join("config.json").is_file() {
+        return Err(HubError::NoConfig { path: path.to_owned() });
+    }
+    Ok(ModelFolder { path: path.to_owned(), source: ModelSource::Local })
+}
