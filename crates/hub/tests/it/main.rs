@@ -1,1 +1,12 @@
-#![allow(missing_docs)]
+//! The hub client against a stub hub and a stub storage host on the loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
+
+mod disk;
+mod download;
+mod hostile;
+mod http;
+mod offline;
+mod refusals;
+mod resume;
+mod settings;
+mod stub;
