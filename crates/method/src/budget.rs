@@ -115,13 +115,14 @@ impl ModelShape {
 /// The largest n in `1..=max` with `fits(n)`, by bisection; none if not even 1 fits. `fits` must be monotone:
 /// what fits n fits everything below n.
 pub fn largest_fitting(max: usize, mut fits: impl FnMut(usize) -> bool) -> Option<usize> {
-    let (mut fitting, mut beyond) = (0, max.checked_add(1)?);
-    while beyond - fitting > 1 {
-        let middle = fitting + (beyond - fitting) / 2;
+    // Invariant: `fitting` fits (0 stands for nothing), and nothing above `highest` does.
+    let (mut fitting, mut highest) = (0, max);
+    while fitting < highest {
+        let middle = highest - (highest - fitting) / 2;
         if fits(middle) {
             fitting = middle;
         } else {
-            beyond = middle;
+            highest = middle - 1;
         }
     }
     (fitting > 0).then_some(fitting)

@@ -72,7 +72,7 @@ impl RopePlan {
                     ramp::Window { tokens: window_tokens, alpha: settings.alpha, beta: settings.beta };
                 if settings.ramp == Ramp::Truncated {
                     let (low, high) = window.truncated_bounds(shape);
-                    (ramp_low, ramp_high) = (Some(low), Some(high));
+                    (ramp_low, ramp_high) = (Some(low as usize), Some(high as usize));
                 }
                 ramp::inv_freq(&base, scale, &window.interpolation(settings.ramp, shape, &base))
             }

@@ -18,7 +18,7 @@ impl Window {
         match ramp {
             Ramp::Truncated => {
                 let (low, high) = self.truncated_bounds(shape);
-                index_ramp(low as f64, high as f64, base.len())
+                index_ramp(low, high, base.len())
             }
             Ramp::Untruncated => {
                 let low = self.pair_with_rotations(self.beta, shape).max(0.0);
@@ -30,14 +30,12 @@ impl Window {
     }
 
     /// `low = max(floor(dim(beta)), 0)` and `high = min(ceil(dim(alpha)), d-1)`, where the clamp is d-1 and
-    /// not d/2-1, as in the reference.
-    ///
-    /// Where a window of a few tokens (or of very many) makes high < low, the reference's ramp runs
-    /// backwards; here high is low, the reference's own degenerate case.
-    pub(super) fn truncated_bounds(&self, shape: &RopeShape) -> (usize, usize) {
+    /// not d/2-1, as in the reference. Both are whole numbers; high is negative for a window so short that
+    /// even the fastest pair turns fewer than alpha times.
+    pub(super) fn truncated_bounds(&self, shape: &RopeShape) -> (f64, f64) {
         let low = self.pair_with_rotations(self.beta, shape).floor().max(0.0);
-        let high = self.pair_with_rotations(self.alpha, shape).ceil().min(last_index(shape)).max(low);
-        (low as usize, high as usize)
+        let high = self.pair_with_rotations(self.alpha, shape).ceil().min(last_index(shape));
+        (low, high)
     }
 
     /// `dim(n) = d ln(L / (2 pi n)) / (2 ln b)`: the pair index that turns n times inside the window.
@@ -66,7 +64,9 @@ fn last_index(shape: &RopeShape) -> f64 {
     shape.head_dim as f64 - 1.0
 }
 
+/// As the reference has it, also where high < low (a window under 2 pi alpha tokens, or one in which even the
+/// slowest pairs turn more than beta times): there its ramp is all 0, or all 1.
 fn index_ramp(low: f64, high: f64, pairs: usize) -> Vec<f64> {
-    let high = if high > low { high } else { low + 0.001 };
+    let high = if high == low { low + 0.001 } else { high };
     (0..pairs).map(|i| ((i as f64 - low) / (high - low)).clamp(0.0, 1.0)).collect()
 }
