@@ -70,14 +70,15 @@ impl RepoCache {
     }
 
     /// Refuses before a download that cannot fit. Where the free space cannot be told, the write will tell.
-    pub(crate) fn check_room(&self, needed_bytes: u64, spare_bytes: u64) -> Result<(), HubError> {
-        if needed_bytes == 0 {
+    pub(crate) fn check_room(&self, download_bytes: u64, spare_bytes: u64) -> Result<(), HubError> {
+        if download_bytes == 0 {
             return Ok(());
         }
+        let needed_bytes = download_bytes.saturating_add(spare_bytes);
         let folder = self.root.join("blobs");
         fs::create_dir_all(&folder).map_err(|e| HubError::io("create", &folder, e))?;
         match fs4::available_space(&folder) {
-            Ok(free) if free < needed_bytes.saturating_add(spare_bytes) => {
+            Ok(free) if free < needed_bytes => {
                 Err(HubError::DiskFull { folder, needed_bytes: Some(needed_bytes), free_bytes: Some(free) })
             }
             _ => Ok(()),

@@ -1,45 +1,18 @@
 //! HTTP to the hub: redirects followed here, hop by hop, so that the token reaches the endpoint's host only.
 
-use std::path::Path;
-use std::thread::sleep;
-use std::time::Duration;
-
 use serde::Deserialize;
 use ureq::http::header::{ACCEPT_ENCODING, AUTHORIZATION, LOCATION, RANGE};
 use ureq::http::{HeaderValue, Response, Uri};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
+use crate::agent::agent;
 use crate::name::{RepoName, blob_name, is_commit, percent_encode};
-use crate::{HubError, HubSettings, Patience};
+use crate::retry::{Backoff, Failure};
+use crate::{HubError, HubSettings};
 
 const MAX_REDIRECTS: usize = 10;
 /// A repository's listing is some kilobytes; a mirror that sends more is broken.
 const MAX_LISTING_BYTES: u64 = 16 << 20;
-
-/// What one attempt came to, where it did not succeed.
-pub(crate) enum Failure {
-    /// Trying again cannot help.
-    Fatal(HubError),
-    /// Nobody answers: worth another try within a download, not at its beginning.
-    NoConnection(HubError),
-    /// A broken connection, a server in trouble.
-    Transient(HubError),
-}
-
-impl Failure {
-    pub(crate) fn into_error(self) -> HubError {
-        match self {
-            Self::Fatal(e) | Self::NoConnection(e) | Self::Transient(e) => e,
-        }
-    }
-}
-
-impl From<HubError> for Failure {
-    fn from(error: HubError) -> Self {
-        Self::Fatal(error)
-    }
-}
 
 /// A commit and the names of its files.
 pub(crate) struct Listing {
@@ -227,11 +200,21 @@ impl<'a> Client<'a> {
     }
 
     fn failure(&self, url: &Uri, error: ureq::Error) -> Failure {
-        use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
-        let unreachable = HubError::Unreachable { host: host(url), cause: error.to_string() };
+        use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, InvalidData, NetworkUnreachable};
+        let cause = match &error {
+            ureq::Error::Io(e) if e.kind() == InvalidData => {
+                format!("{e}; behind a proxy with its own certificates set SSL_CERT_FILE")
+            }
+            ureq::Error::Io(e) => e.to_string(),
+            other => other.to_string(),
+        };
+        let unreachable = HubError::Unreachable { host: host(url), cause };
         match error {
             ureq::Error::Io(e)
-                if matches!(e.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable) =>
+                if matches!(
+                    e.kind(),
+                    ConnectionRefused | HostUnreachable | NetworkUnreachable | InvalidData
+                ) =>
             {
                 Failure::NoConnection(unreachable)
             }
@@ -259,68 +242,6 @@ impl<'a> Client<'a> {
             }
         }
     }
-}
-
-/// Waits between attempts, each twice as long as the one before.
-pub(crate) struct Backoff<'a> {
-    patience: &'a Patience,
-    used: u32,
-}
-
-impl<'a> Backoff<'a> {
-    pub(crate) fn new(patience: &'a Patience) -> Self {
-        Self { patience, used: 1 }
-    }
-
-    /// Waits before another attempt, or says that there is none left.
-    pub(crate) fn wait(&mut self) -> bool {
-        if self.used >= self.patience.attempts {
-            return false;
-        }
-        sleep(self.patience.first_backoff.saturating_mul(1 << (self.used - 1).min(6)));
-        self.used += 1;
-        true
-    }
-
-    /// Bytes have come in: the count starts anew.
-    pub(crate) fn reset(&mut self) {
-        self.used = 1;
-    }
-}
-
-fn agent(settings: &HubSettings) -> Result<Agent, HubError> {
-    let patience = &settings.patience;
-    let roots = settings.ca_file.as_deref().map_or(Ok(RootCerts::WebPki), read_roots)?;
-    let mut config = Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .user_agent(concat!("longsight/", env!("CARGO_PKG_VERSION")))
-        .tls_config(TlsConfig::builder().root_certs(roots).build())
-        .timeout_resolve(Some(patience.connect_timeout))
-        .timeout_connect(Some(patience.connect_timeout))
-        .timeout_recv_response(Some(patience.idle_timeout.max(Duration::from_millis(1))))
-        .timeout_per_read(Some(patience.idle_timeout))
-        .timeout_per_write(Some(patience.idle_timeout));
-    if !settings.proxy_from_env {
-        config = config.proxy(None);
-    }
-    Ok(config.build().new_agent())
-}
-
-fn read_roots(path: &Path) -> Result<RootCerts, HubError> {
-    let pem =
-        std::fs::read(path).map_err(|e| HubError::io("read the certificates of SSL_CERT_FILE,", path, e))?;
-    let certificates: Vec<_> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if certificates.is_empty() {
-        let problem = format!("{} holds no certificate", path.display());
-        return Err(HubError::BadSetting { setting: "SSL_CERT_FILE", problem });
-    }
-    Ok(certificates.into())
 }
 
 fn host(url: &Uri) -> String {

@@ -8,8 +8,9 @@ use sha2::{Digest, Sha256};
 use ureq::http::{Response, header::CONTENT_RANGE};
 
 use crate::cache::{RepoCache, create_parent};
-use crate::client::{Backoff, Client, Failure, FileMeta};
+use crate::client::{Client, FileMeta};
 use crate::name::is_sha256;
+use crate::retry::{Backoff, Failure};
 use crate::{DownloadProgress, HubError, Patience};
 
 const BUFFER_BYTES: usize = 256 << 10;

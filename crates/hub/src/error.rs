@@ -36,10 +36,10 @@ pub enum HubError {
         /// Whether a token was sent.
         had_token: bool,
     },
-    /// 403.
+    /// 403, or a model that the hub says is gated.
     #[error(
-        "{repo}: the hub refuses access (403): the model is gated; accept its licence at {page} and set HF_TOKEN to a \
-             token of that account"
+        "{repo}: the hub refuses access (a gated model, or a token without the right to read it): accept the \
+             licence at {page} and set HF_TOKEN to a token of that account"
     )]
     Forbidden {
         /// `org/name`.
@@ -161,7 +161,7 @@ pub enum HubError {
     DiskFull {
         /// Folder on the full disk.
         folder: PathBuf,
-        /// Bytes still to come, where known.
+        /// Bytes still to come (and a little to spare), where known.
         needed_bytes: Option<u64>,
         /// Bytes free, where known.
         free_bytes: Option<u64>,
@@ -203,9 +203,10 @@ fn bytes_or_unknown(count: &Option<u64>) -> String {
 }
 
 fn bytes(count: u64) -> String {
-    if count < 10 << 20 {
-        format!("{count} bytes")
-    } else {
-        format!("{:.1} GiB", count as f64 / (1u64 << 30) as f64)
+    const MIB: u64 = 1 << 20;
+    match count {
+        0..MIB => format!("{count} bytes"),
+        MIB..0x4000_0000 => format!("{:.1} MiB", count as f64 / MIB as f64),
+        _ => format!("{:.1} GiB", count as f64 / (1024 * MIB) as f64),
     }
 }

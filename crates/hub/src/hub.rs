@@ -52,8 +52,8 @@ fn fetch_all(downloader: &Downloader<'_>, files: &[String]) -> Result<(), HubErr
     let lacking = files.iter().filter(|name| !snapshot.join(name).is_file());
     let metas: Vec<FileMeta> =
         lacking.map(|name| downloader.client.file_meta(downloader.commit, name)).collect::<Result<_, _>>()?;
-    let needed_bytes = metas.iter().map(|m| downloader.remaining_bytes(m)).fold(0, u64::saturating_add);
-    downloader.cache.check_room(needed_bytes, SPARE_BYTES)?;
+    let download_bytes = metas.iter().map(|m| downloader.remaining_bytes(m)).fold(0, u64::saturating_add);
+    downloader.cache.check_room(download_bytes, SPARE_BYTES)?;
     metas.iter().try_for_each(|meta| downloader.fetch(meta))
 }
 

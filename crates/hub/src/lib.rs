@@ -4,9 +4,10 @@
 //! that a checkpoint needs are downloaded (resumable, checked) into the cache that huggingface_hub uses too, in the
 //! same layout and under the same locks, so that both share one copy. Without a network a complete cached copy is used.
 //!
-//! Reading order: [`resolve`] here, then `hub.rs` (which files, in which order), `client.rs` (HTTP, redirects, token),
+//! Reading order: [`resolve`] here, then `hub.rs` (which files, in which order), `client.rs` (HTTP, redirects, token; `agent.rs`, `retry.rs`),
 //! `download.rs` (one blob), `cache.rs` (layout), `files.rs` and `name.rs` (what a name may be).
 
+mod agent;
 mod cache;
 mod client;
 mod download;
@@ -15,6 +16,7 @@ mod files;
 mod hub;
 mod name;
 mod progress;
+mod retry;
 mod settings;
 
 use std::path::{Path, PathBuf};

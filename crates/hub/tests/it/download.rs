@@ -115,7 +115,8 @@ fn two_at_once_download_once() {
         // The first download waits until the other caller is about to start its own.
         Box::new(move |_| {
             let count = awaited.0.lock().unwrap();
-            let (_count, late) = awaited.1.wait_timeout_while(count, Duration::from_secs(20), |c| *c < 2).unwrap();
+            let (_count, late) =
+                awaited.1.wait_timeout_while(count, Duration::from_secs(20), |c| *c < 2).unwrap();
             late.timed_out().then(|| Reply::new(400, "the second caller never came"))
         }),
     );

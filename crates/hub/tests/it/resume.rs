@@ -5,7 +5,7 @@ use std::time::Duration;
 use longsight_hub::{HubError, NoProgress, resolve};
 
 use crate::http::Reply;
-use crate::stub::{MODEL, Recorder, Repo, Stub, first};
+use crate::stub::{MODEL, Recorder, Repo, Stub, first, sha256};
 
 const WEIGHTS: &str = "model.safetensors";
 
@@ -63,6 +63,18 @@ fn a_partial_file_of_an_earlier_run_is_resumed() {
     stub.resolve().unwrap();
     stub.assert_file(WEIGHTS);
     assert_eq!(stub.storage.seen("GET", "")[0].header("range"), Some("bytes=599999-"));
+}
+
+#[test]
+fn a_text_file_is_resumed_too() {
+    let stub = Stub::new(Repo::single().file("tokenizer.json", "{\"a\": 1}"));
+    let etag = &sha256(stub.repo.content("tokenizer.json"))[..40];
+    let blobs = stub.repo_dir().join("blobs");
+    std::fs::create_dir_all(&blobs).unwrap();
+    std::fs::write(blobs.join(format!("{etag}.incomplete")), "{\"a").unwrap();
+    stub.resolve().unwrap();
+    stub.assert_file("tokenizer.json");
+    assert_eq!(stub.hub.seen("GET", "tokenizer.json")[0].header("range"), Some("bytes=3-"));
 }
 
 #[test]
@@ -150,7 +162,7 @@ fn a_file_whose_size_nobody_tells_is_resumed_by_the_416_answer() {
     // HEAD without a length: the range request alone says that everything is here.
     let stub = Stub::hub_quirk(Repo::single(), |request| {
         let unsized_head = request.method == "HEAD" && request.path.ends_with(WEIGHTS);
-        let sha = crate::stub::sha256(Repo::single().content(WEIGHTS));
+        let sha = sha256(Repo::single().content(WEIGHTS));
         unsized_head
             .then(|| Reply::new(302, "").with("Location", "http://127.0.0.1:9/x").with("X-Linked-Etag", sha))
     });
