@@ -1,0 +1,140 @@
+//! Where to seek, and what to take instead of a frame that does not decode.
+
+use super::Picture;
+use super::command::RunRequest;
+use super::run::Decoder;
+use crate::error::{Result, VideoError};
+use crate::time::MediaTime;
+
+/// Containers with an index of keyframes: a seek to a time shortly after a keyframe begins at that keyframe.
+const INDEXED_FORMATS: [&str; 3] = ["mov", "matroska", "avi"];
+/// For the others, a seek goes to any packet, so it is aimed before the keyframe.
+const UNINDEXED_MARGIN_SECS: f64 = 0.5;
+/// ffmpeg itself seeks about 0.13 s early where frames are reordered.
+const INDEXED_MARGIN_SECS: f64 = 0.3;
+/// How much earlier to seek when decoding began too late, in seconds.
+const CAUTION_SECS: [f64; 3] = [0.0, 3.0, 30.0];
+
+impl Decoder {
+    /// At this caution, decoding begins at the start of the file.
+    pub(super) const MOST_CAUTIOUS: usize = CAUTION_SECS.len();
+
+    /// Where to seek so that decoding begins at a keyframe or not long before it; `None`: from the start.
+    pub(super) fn seek_time(&self, keyframe: usize, caution: usize) -> Option<MediaTime> {
+        let earlier = *CAUTION_SECS.get(caution)?;
+        let times = &self.info.frame_times;
+        let time = times[keyframe].secs();
+        let next = self.info.keyframes.partition_point(|&other| other <= keyframe);
+        let next_time =
+            self.info.keyframes.get(next).map_or(self.info.duration_secs, |&index| times[index].secs());
+        let indexed = self.info.format.split(',').any(|format| INDEXED_FORMATS.contains(&format));
+        let margin = if indexed && caution == 0 {
+            ((next_time - time) / 2.0).clamp(0.0, INDEXED_MARGIN_SECS)
+        } else {
+            -UNINDEXED_MARGIN_SECS
+        };
+        let target = time + margin - earlier;
+        (target > 0.0).then(|| MediaTime::from_secs(target))
+    }
+}
+
+/// Replacements for frames that do not decode.
+#[derive(Default)]
+pub(super) struct Recovery {
+    listed: Option<Listed>,
+    last: Option<(usize, Vec<u8>)>,
+}
+
+/// What decodes within a stretch of the video.
+struct Listed {
+    stretch: Stretch,
+    good: Vec<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stretch {
+    keyframe: Option<usize>,
+    last: usize,
+}
+
+impl Recovery {
+    /// The pixels of the good frame nearest in time: of those between the keyframe before last and the one after next,
+    /// else of the whole video. The frame itself if it turns out to be good.
+    pub(super) fn nearest_good(
+        &mut self,
+        decoder: &Decoder,
+        index: usize,
+        caution: usize,
+        complaints: String,
+    ) -> Result<Picture> {
+        let whole = Stretch { keyframe: None, last: decoder.info.total_frames - 1 };
+        for stretch in [Stretch::around(decoder, index), whole] {
+            self.list(decoder, stretch, caution)?;
+            let Some(nearest) = self.nearest_listed(decoder, index) else { continue };
+            if let Some(rgb) = self.fetch(decoder, stretch, nearest, caution)? {
+                return Ok(decoder.picture(rgb, (nearest != index).then_some(nearest)));
+            }
+        }
+        let detail = if complaints.is_empty() { String::new() } else { format!(": {complaints}") };
+        Err(VideoError::NoDecodableFrame { source_name: decoder.info.source.name(), detail })
+    }
+
+    fn list(&mut self, decoder: &Decoder, stretch: Stretch, caution: usize) -> Result<()> {
+        if self.listed.as_ref().is_some_and(|listed| listed.stretch == stretch) {
+            return Ok(());
+        }
+        let run = decoder.start(&stretch.request(decoder, caution, Vec::new()))?;
+        let first = stretch.keyframe.unwrap_or(0);
+        let mut good: Vec<usize> = run.list()?.into_iter().filter_map(|key| decoder.index_of(key)).collect();
+        good.retain(|&index| index >= first && index <= stretch.last);
+        good.sort_unstable();
+        self.listed = Some(Listed { stretch, good });
+        Ok(())
+    }
+
+    /// Of two equally near frames, the earlier one.
+    fn nearest_listed(&self, decoder: &Decoder, index: usize) -> Option<usize> {
+        let times = &decoder.info.frame_times;
+        let distance = |other: usize| times[other].saturating_sub(times[index]).nanos().unsigned_abs();
+        self.listed.as_ref()?.good.iter().copied().min_by_key(|&other| distance(other))
+    }
+
+    fn fetch(
+        &mut self,
+        decoder: &Decoder,
+        stretch: Stretch,
+        index: usize,
+        caution: usize,
+    ) -> Result<Option<Vec<u8>>> {
+        if let Some((_, rgb)) = self.last.as_ref().filter(|(last, _)| *last == index) {
+            return Ok(Some(rgb.clone()));
+        }
+        let request = stretch.request(decoder, caution, vec![decoder.key_of(index)]);
+        let frame = decoder.start(&request)?.next_frame()?;
+        self.last = frame.map(|(_, rgb)| (index, rgb));
+        Ok(self.last.as_ref().map(|(_, rgb)| rgb.clone()))
+    }
+}
+
+impl Stretch {
+    fn around(decoder: &Decoder, index: usize) -> Self {
+        let keyframes = &decoder.info.keyframes;
+        let next = keyframes.partition_point(|&keyframe| keyframe <= index);
+        let end = decoder.info.total_frames - 1;
+        let keyframe =
+            next.checked_sub(2).map(|position| keyframes[position]).filter(|&keyframe| keyframe > 0);
+        Self {
+            keyframe: keyframe.filter(|_| decoder.info.can_seek()),
+            last: keyframes.get(next + 1).copied().unwrap_or(end),
+        }
+    }
+
+    fn request(self, decoder: &Decoder, caution: usize, wanted: Vec<i64>) -> RunRequest {
+        RunRequest {
+            seek: self.keyframe.and_then(|keyframe| decoder.seek_time(keyframe, caution)),
+            key: decoder.key_kind(),
+            last: wanted.last().copied().unwrap_or_else(|| decoder.key_of(self.last)),
+            wanted,
+        }
+    }
+}

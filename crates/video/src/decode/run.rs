@@ -1,0 +1,79 @@
+//! One run of ffmpeg: its frames, each with the key under which ffmpeg logged it.
+
+use std::time::Duration;
+
+use super::DecodeSettings;
+use super::command::{Dialect, RunRequest, command};
+use super::log::{LoggedFrame, RunLog};
+use crate::error::{Result, VideoError};
+use crate::probe::{VideoInfo, VideoStream};
+use crate::process::ToolProcess;
+
+const MAX_QUEUED_FRAMES: usize = 4;
+const LISTING_CHUNK_BYTES: usize = 4096;
+
+/// What every run needs.
+pub(super) struct Decoder {
+    pub(super) info: VideoInfo,
+    pub(super) stream: VideoStream,
+    pub(super) settings: DecodeSettings,
+    pub(super) dialect: Dialect,
+}
+
+pub(super) struct Run {
+    process: ToolProcess,
+    log: RunLog,
+    frame_bytes: usize,
+    timeout: Duration,
+    source_name: String,
+}
+
+impl Decoder {
+    pub(super) fn start(&self, request: &RunRequest) -> Result<Run> {
+        let frame_bytes = self.info.width as usize * self.info.height as usize * 3;
+        let chunk_bytes = if request.wanted.is_empty() { LISTING_CHUNK_BYTES } else { frame_bytes };
+        // One more frame waits in the hands of the thread that reads it.
+        let queued = (self.settings.max_buffered_bytes / frame_bytes).clamp(1, MAX_QUEUED_FRAMES) - 1;
+        let log = RunLog::new(request.key, request.wanted.clone());
+        let command = command(&self.info, &self.stream, &self.settings, self.dialect, request);
+        let process = ToolProcess::spawn(command, chunk_bytes, queued, log.clone())?;
+        let timeout = self.settings.timeout;
+        Ok(Run { process, log, frame_bytes, timeout, source_name: self.info.source.name() })
+    }
+}
+
+impl Run {
+    /// The next output frame, or `None` at the end.
+    pub(super) fn next_frame(&mut self) -> Result<Option<(LoggedFrame, Vec<u8>)>> {
+        let Some(rgb) = self.process.next_chunk(self.timeout)? else { return Ok(None) };
+        if rgb.len() < self.frame_bytes {
+            return Ok(None);
+        }
+        match self.log.next_output(self.timeout) {
+            Ok(Some(frame)) => Ok(Some((frame, rgb))),
+            Ok(None) => Err(self.failed("ffmpeg gave a frame that it did not log")),
+            Err(reason) => Err(self.failed(reason)),
+        }
+    }
+
+    /// Waits for a listing to end; the keys of all good frames.
+    pub(super) fn list(mut self) -> Result<Vec<i64>> {
+        while self.process.next_chunk(self.timeout)?.is_some() {}
+        self.process.finish(self.timeout)?;
+        Ok(self.log.take_good())
+    }
+
+    /// Key of the first frame decoded so far, whether output or not.
+    pub(super) fn first_key(&self) -> Option<i64> {
+        self.log.first_key()
+    }
+
+    /// ffmpeg's complaints, for an error message.
+    pub(super) fn complaints(&self) -> String {
+        self.log.complaints()
+    }
+
+    fn failed(&self, detail: &str) -> VideoError {
+        VideoError::Decode { source_name: self.source_name.clone(), detail: detail.to_owned() }
+    }
+}

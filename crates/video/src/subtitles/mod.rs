@@ -1,0 +1,1 @@
+//! Subtitles: SRT and WebVTT, from a file or from a stream of the video.

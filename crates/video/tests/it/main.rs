@@ -1,0 +1,9 @@
+//! The crate against real ffmpeg and small videos made on the spot.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod damage;
+mod decoding;
+mod hostile;
+mod images;
+mod sampling;
+mod synth;
