@@ -97,9 +97,10 @@ fn header(tensors: &[TensorSpec]) -> String {
         entries.insert(tensor.name.clone(), entry);
         start = end;
     }
-    let text = serde_json::Value::Object(entries).to_string();
-    let padded = text.len().next_multiple_of(8); // keeps the data aligned, as the format recommends
-    format!("{text:<padded$}")
+    let mut text = serde_json::Value::Object(entries).to_string();
+    let padding = text.len().next_multiple_of(8) - text.len(); // aligns the data, as the format recommends
+    text.push_str(&" ".repeat(padding));
+    text
 }
 
 #[cfg(test)]

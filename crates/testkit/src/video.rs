@@ -21,7 +21,7 @@ pub enum Codec {
 impl Codec {
     fn arguments(self) -> &'static [&'static str] {
         match self {
-            Self::H264 => &["-c:v", "libx264", "-preset", "ultrafast", "-crf", "32"],
+            Self::H264 => &["-c:v", "libx264", "-preset", "ultrafast", "-crf", "38"],
             Self::Hevc => &["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error"],
             Self::Vp9 => &["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"],
             Self::Av1 => &["-c:v", "libsvtav1", "-preset", "12"],
@@ -89,16 +89,16 @@ impl SyntheticVideo {
     }
 
     fn encode(&self, seconds: f64, path: &Path) -> Result<(), String> {
-        let (width, height, fps) = (self.width, self.height, self.fps);
-        let frames = (seconds * f64::from(fps)).round().max(1.0);
-        let length = frames / f64::from(fps);
+        let fps = f64::from(self.fps);
+        let frames = (seconds * fps).round().max(1.0);
+        let length = frames / fps;
         let mut command = ffmpeg();
         command.args(["-f", "lavfi", "-i"]);
-        command.arg(format!("testsrc2=size={width}x{height}:rate={fps}:duration={length}"));
+        command.arg(self.pattern(length));
         if self.audio {
             command.args(["-f", "lavfi", "-i", &format!("sine=frequency=440:duration={length}")]);
         }
-        let keyframe_frames = (self.keyframe_secs * f64::from(fps)).round().max(1.0);
+        let keyframe_frames = (self.keyframe_secs * fps).round().max(1.0);
         command.args(["-frames:v", &frames.to_string(), "-pix_fmt", "yuv420p"]).args(self.codec.arguments());
         command.args(["-g", &keyframe_frames.to_string()]);
         if self.codec == Codec::H264 {
@@ -106,6 +106,15 @@ impl SyntheticVideo {
             command.args(["-keyint_min", &keyframe_frames.to_string(), "-sc_threshold", "0"]);
         }
         run(command.arg(path))
+    }
+
+    /// ffmpeg's moving test pattern. Large frames are enlarged small ones, or an hour would take gigabytes.
+    fn pattern(&self, length_secs: f64) -> String {
+        let (width, height, fps) = (self.width, self.height, self.fps);
+        let shrink = if width < 1280 { 1 } else { 4 };
+        let (drawn_width, drawn_height) = ((width / shrink).max(2), (height / shrink).max(2));
+        let drawn = format!("testsrc2=size={drawn_width}x{drawn_height}:rate={fps}:duration={length_secs}");
+        format!("{drawn},scale={width}:{height}:flags=neighbor")
     }
 
     fn write_repeated(&self, segment_secs: f64, path: &Path) -> Result<(), String> {
