@@ -7,6 +7,8 @@
 //! 3. [`sample()`]: pure; frame budget and clip range -> [`SamplePlan`]: which frames, and how to reach them.
 //! 4. [`open_frames()`]: `ffmpeg` decodes only what the plan needs -> an iterator of [`Frame`]s.
 //!
+//! Subtitles are beside this path: [`read_subtitles`], [`embedded_subtitles`], [`cues_near_frames`].
+//!
 //! `ffmpeg` and `ffprobe` run as child processes without a shell, with no standard input, a time limit and bounded
 //! output; a child is killed when its reader is dropped. A file on disk may not make them open another file or the
 //! network: playlists and other formats that refer to further files are not on the list of formats allowed.
@@ -29,4 +31,7 @@ pub use sample::{
     sample,
 };
 pub use source::VideoSource;
+pub use subtitles::{
+    Cue, Subtitles, cues_near_frames, embedded_subtitles, parse_subtitles, read_subtitles, subtitle_prompt,
+};
 pub use time::MediaTime;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::command::FrameKey;
 use crate::process::{LogSink, LogTail};
+use crate::time::TimeBase;
 
 /// A frame that was decoded and is output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,7 @@ pub(super) struct LoggedFrame {
 #[derive(Default)]
 struct State {
     wanted: Vec<i64>,
+    time_base: Option<TimeBase>,
     decoded: i64,
     filter_count: i64,
     first_key: Option<i64>,
@@ -39,8 +41,9 @@ pub(super) struct RunLog {
 
 impl RunLog {
     /// `wanted` is sorted; if it is empty the log lists all good frames instead.
-    pub(super) fn new(key: FrameKey, wanted: Vec<i64>) -> Self {
-        let state = State { good: wanted.is_empty().then(Vec::new), wanted, ..State::default() };
+    pub(super) fn new(key: FrameKey, time_base: TimeBase, wanted: Vec<i64>) -> Self {
+        let good = wanted.is_empty().then(Vec::new);
+        let state = State { good, wanted, time_base: Some(time_base), ..State::default() };
         Self { shared: Arc::new((Mutex::new(state), Condvar::new())), key }
     }
 
@@ -91,6 +94,8 @@ impl LogSink for RunLog {
             state.frame(self.key, count, ticks);
             drop(state);
             self.shared.1.notify_all();
+        } else if let Some(time_base) = parse_clock(line) {
+            state.clock(self.key, time_base);
         } else if line.contains("corrupt decoded frame") {
             state.next_is_damaged = true;
         } else if line.contains("[error]") || line.contains("[fatal]") || line.contains("[warning]") {
@@ -105,6 +110,13 @@ impl LogSink for RunLog {
 }
 
 impl State {
+    /// Times in another clock than the probe's would be compared to no purpose.
+    fn clock(&mut self, key: FrameKey, time_base: TimeBase) {
+        if key == FrameKey::Ticks && self.time_base != Some(time_base) {
+            self.failure = Some("ffmpeg and ffprobe give its times in different clocks");
+        }
+    }
+
     fn frame(&mut self, key: FrameKey, count: i64, ticks: Option<i64>) {
         if count == self.filter_count {
             self.filter_count += 1;
@@ -135,6 +147,12 @@ impl State {
     }
 }
 
+/// `[Parsed_showinfo_0 @ 0x55a5] [info] config in time_base: 1/12800, frame_rate: 25/1` -> 1/12800.
+fn parse_clock(line: &str) -> Option<TimeBase> {
+    let (_, rest) = line.split_once("] config in time_base: ")?;
+    TimeBase::parse(rest.split(',').next()?)
+}
+
 /// `... n:   0 pts:  25600 pts_time:2 ...` -> (0, 25600). Found anywhere in a line: another thread's unfinished
 /// message may stand before it.
 fn parse_frame(line: &str) -> Option<(i64, Option<i64>)> {
@@ -155,6 +173,7 @@ fn strip_level(line: &str) -> String {
 mod tests {
     use super::*;
 
+    const CLOCK: TimeBase = TimeBase { numerator: 1, denominator: 25 };
     const NO_WAIT: Duration = Duration::ZERO;
 
     fn frame_line(count: i64, ticks: &str) -> String {
@@ -178,7 +197,7 @@ mod tests {
 
     #[test]
     fn damage_belongs_to_the_frame_that_follows() {
-        let mut log = RunLog::new(FrameKey::Ticks, vec![10, 30]);
+        let mut log = RunLog::new(FrameKey::Ticks, CLOCK, vec![10, 30]);
         log.line(&frame_line(0, "10"));
         log.line("[warning] v.mp4: corrupt decoded frame in stream 0");
         log.line(&frame_line(1, "20"));
@@ -190,20 +209,30 @@ mod tests {
 
     #[test]
     fn a_gap_in_the_log_is_an_error_not_a_guess() {
-        let mut log = RunLog::new(FrameKey::Ticks, vec![10, 30]);
+        let mut log = RunLog::new(FrameKey::Ticks, CLOCK, vec![10, 30]);
         log.line(&frame_line(0, "10"));
         log.line(&frame_line(2, "30"));
         assert!(log.next_output(NO_WAIT).is_err());
     }
 
     #[test]
+    fn another_clock_than_the_probes_is_an_error() {
+        let mut log = RunLog::new(FrameKey::Ticks, CLOCK, vec![10]);
+        log.line("[Parsed_showinfo_0 @ 0x5] [info] config in time_base: 1/25, frame_rate: 25/1");
+        log.line(&frame_line(0, "10"));
+        assert!(log.next_output(NO_WAIT).is_ok());
+        log.line("[Parsed_showinfo_0 @ 0x5] [info] config in time_base: 1/90000, frame_rate: 25/1");
+        assert!(log.next_output(NO_WAIT).is_err());
+    }
+
+    #[test]
     fn rebuilt_filters_count_anew_but_counted_frames_cannot() {
-        let mut log = RunLog::new(FrameKey::Ticks, vec![10, 20]);
+        let mut log = RunLog::new(FrameKey::Ticks, CLOCK, vec![10, 20]);
         log.line(&frame_line(0, "10"));
         log.line(&frame_line(0, "20"));
         assert_eq!(log.next_output(NO_WAIT).unwrap().unwrap().key, 10);
         assert_eq!(log.next_output(NO_WAIT).unwrap().unwrap().key, 20);
-        let mut log = RunLog::new(FrameKey::Count, vec![0, 1]);
+        let mut log = RunLog::new(FrameKey::Count, CLOCK, vec![0, 1]);
         log.line(&frame_line(0, "NOPTS"));
         assert_eq!(log.next_output(NO_WAIT).unwrap().unwrap().key, 0);
         log.line(&frame_line(0, "NOPTS"));

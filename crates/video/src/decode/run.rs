@@ -34,7 +34,7 @@ impl Decoder {
         let chunk_bytes = if request.wanted.is_empty() { LISTING_CHUNK_BYTES } else { frame_bytes };
         // One more frame waits in the hands of the thread that reads it.
         let queued = (self.settings.max_buffered_bytes / frame_bytes).clamp(1, MAX_QUEUED_FRAMES) - 1;
-        let log = RunLog::new(request.key, request.wanted.clone());
+        let log = RunLog::new(request.key, self.stream.time_base, request.wanted.clone());
         let command = command(&self.info, &self.stream, &self.settings, self.dialect, request);
         let process = ToolProcess::spawn(command, chunk_bytes, queued, log.clone())?;
         let timeout = self.settings.timeout;
