@@ -120,4 +120,12 @@ mod tests {
         assert_eq!(file.tensor("a").unwrap().shape(), [3]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no partial file is left");
     }
+
+    #[test]
+    fn a_header_beyond_64_kib_is_padded_too() {
+        let specs: Vec<TensorSpec> =
+            (0..2000).map(|i| TensorSpec::new(&format!("layers.{i}.weight"), &[1], Dtype::F16)).collect();
+        let header = header(&specs);
+        assert!(header.len() > 65_536 && header.len().is_multiple_of(8));
+    }
 }

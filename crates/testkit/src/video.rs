@@ -188,6 +188,19 @@ mod tests {
     }
 
     #[test]
+    fn every_frame_of_a_segment_differs_even_enlarged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.mkv");
+        SyntheticVideo { seconds: 2.0, width: 1280, height: 720, ..Default::default() }.write(&path).unwrap();
+        let hashes = ffmpeg().arg("-i").arg(&path).args(["-f", "framemd5", "-"]).output().unwrap().stdout;
+        let hashes = String::from_utf8(hashes).unwrap();
+        let frames: Vec<&str> =
+            hashes.lines().filter(|l| !l.starts_with('#')).filter_map(|l| l.rsplit(',').next()).collect();
+        let distinct: std::collections::BTreeSet<&&str> = frames.iter().collect();
+        assert_eq!((frames.len(), distinct.len()), (20, 20));
+    }
+
+    #[test]
     fn an_unknown_container_is_an_error_with_ffmpegs_message() {
         let folder = tempfile::tempdir().unwrap();
         let message = SyntheticVideo::default().write(&folder.path().join("a.nothing")).unwrap_err();
