@@ -1,0 +1,16 @@
+# Each target only calls a script; the scripts run without make too.
+.PHONY: help demo test ci
+
+help:
+	@echo "make demo   put a question to a sample video (installs what is missing)"
+	@echo "make test   run the tests (installs what is missing)"
+	@echo "make ci     all checks: formatting, lints, layering, docs, demo, tests"
+
+demo:
+	@bash scripts/demo.sh
+
+test:
+	@bash scripts/test.sh
+
+ci:
+	@bash .ci/run

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Keeps the crates' dependencies pointing one way (ARCHITECTURE.md), unsafe code in crates/kernels, and paths of the
+# machine it runs on out of the project. Reads the manifests and sources only: no network, no build.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# A crate and the crates of ours that it may use. `testkit` is for tests: only ever a dev-dependency.
+allowed() {
+  case $1 in
+    method | video | kernels | hub | testkit) ;;
+    models) echo method kernels ;;
+    engine) echo method video models ;;
+    eval | server) echo engine ;;
+    cli) echo method video kernels hub models engine eval server ;;
+    *) return 1 ;;
+  esac
+}
+
+# Lines "KIND NAME" for each crate of ours that a manifest names; KIND is normal or dev.
+internal_dependencies() {
+  awk '
+    /^[[:space:]]*#/ { next }
+    /^\[/ {
+      section = $0
+      in_dependencies = section ~ /dependencies/
+      kind = section ~ /dev-dependencies/ ? "dev" : "normal"
+    }
+    in_dependencies {
+      line = $0
+      sub(/[[:space:]]#.*/, "", line)
+      while (match(line, /longsight-[a-z]+/)) {
+        print kind, substr(line, RSTART + 10, RLENGTH - 10)
+        line = substr(line, RSTART + RLENGTH)
+      }
+      if ($0 ~ /path[[:space:]]*=/) print "path", "-"
+    }' "$1"
+}
+
+failures=0
+complain() {
+  printf 'layering: %s\n' "$*" >&2
+  failures=$((failures + 1))
+}
+
+check_manifest() {
+  local crate=$1 manifest=crates/$1/Cargo.toml may kind name
+  may=$(allowed "$crate") ||
+    { complain "$manifest: this crate is not in scripts/check-layering.sh; add it with what it may use"; return; }
+  while read -r kind name; do
+    case "$kind" in
+      path) complain "$manifest: a dependency by path; write longsight-NAME.workspace = true"; continue ;;
+      dev) [ "$name" != testkit ] || continue ;;
+    esac
+    case " $may " in
+      *" $name "*) ;;
+      *) complain "$manifest: $crate may not use $name as a $kind dependency (allowed: ${may:-none})" ;;
+    esac
+  done < <(internal_dependencies "$manifest")
+}
+
+for manifest in crates/*/Cargo.toml; do
+  check_manifest "$(basename "$(dirname "$manifest")")"
+done
+
+# Unsafe code in any form, and leave for it.
+unsafe=$(grep -rnE --include='*.rs' '(^|[^A-Za-z0-9_])unsafe[[:space:]]*([{(]|fn|impl|trait|extern)|\(unsafe_code' crates |
+  grep -vE '^crates/kernels/|^[^:]+:[0-9]+:[[:space:]]*//' || true)
+[ -z "$unsafe" ] || complain "unsafe outside crates/kernels:"$'\n'"$unsafe"
+
+home=${HOME:-}
+for path in "$PWD" "${home%/}"; do
+  [ "${#path}" -gt 1 ] || continue
+  found=$(grep -rnIF "$path/" crates scripts tools .ci Makefile ./*.md ./*.toml || true)
+  [ -z "$found" ] || complain "a path of this machine ($path/):"$'\n'"$found"
+done
+
+[ "$failures" -eq 0 ] || exit 1
+echo "layering: ok"
