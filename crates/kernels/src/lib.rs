@@ -1,1 +1,24 @@
-//! placeholder
+//! CPU kernels on plain slices: the only crate of the project that may hold `unsafe`.
+//!
+//! Everything computes in f32; weights and KV caches may be *stored* as f32, bf16 or f16 and are widened
+//! tile by tile, so a bf16 checkpoint costs bf16 memory and loses nothing more to rounding.
+//!
+//! Each kernel splits its work into pieces whose borders do not depend on the number of threads, so results are
+//! bit-equal for every `RAYON_NUM_THREADS`.
+//!
+//! Reading order: [`Values`] (storage), [`linear()`], [`attention()`], then the row-wise kernels.
+
+mod activation;
+mod attention;
+mod linear;
+mod norm;
+mod rotary;
+mod simd;
+mod values;
+
+pub use activation::{gelu_erf, gelu_tanh, silu_mul};
+pub use attention::{Attention, KeyValues, attention};
+pub use linear::{Linear, linear};
+pub use norm::{layer_norm, rms_norm};
+pub use rotary::rotate_half;
+pub use values::Values;

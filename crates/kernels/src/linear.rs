@@ -1,0 +1,238 @@
+//! `y = x W^T + b` with weights in any storage type.
+
+use crate::Values;
+use crate::simd::{Fma, dispatch};
+use half::{bf16, f16};
+use rayon::prelude::*;
+
+/// Up to this many rows each weight row is read once and dotted directly (decoding); above, weights are widened in
+/// panels and multiplied by `gemm` (prefill and the vision tower).
+const MAX_DOT_ROWS: usize = 4;
+/// Weight rows a task: a panel of 64 x 4864 f32 values stays within a 2 MiB L2 cache.
+const PANEL_ROWS: usize = 64;
+const LANES: usize = 16;
+
+/// Shape of a product: `x [rows, inputs]`, `weight [outputs, inputs]`, `bias [outputs]`, `y [rows, outputs]`.
+#[derive(Clone, Copy)]
+pub struct Linear<'a> {
+    /// Row-major `[outputs, inputs]`.
+    pub weight: Values<'a>,
+    /// `[outputs]`, or none.
+    pub bias: Option<Values<'a>>,
+    /// Width of a row of `x`.
+    pub inputs: usize,
+    /// Width of a row of `y`.
+    pub outputs: usize,
+}
+
+/// Writes `x W^T + b` into `y`, in parallel over the outputs.
+///
+/// # Panics
+/// When the slices do not have the shape that `layer` says.
+pub fn linear(layer: &Linear<'_>, x: &[f32], y: &mut [f32]) {
+    let (inputs, outputs) = (layer.inputs, layer.outputs);
+    let rows = x.len() / inputs.max(1);
+    assert!(
+        x.len() == rows * inputs && y.len() == rows * outputs && layer.weight.len() == outputs * inputs,
+        "linear: shapes do not agree"
+    );
+    if let Some(bias) = layer.bias {
+        assert_eq!(bias.len(), outputs, "linear: bias has the wrong length");
+    }
+    if rows <= MAX_DOT_ROWS {
+        dot_rows(layer, x, y)
+    } else {
+        panels(layer, x, y, rows)
+    }
+    if let Some(bias) = layer.bias {
+        let mut wide = vec![0f32; outputs];
+        bias.widen(&mut wide);
+        y.par_chunks_mut(outputs).for_each(|row| row.iter_mut().zip(&wide).for_each(|(y, b)| *y += b));
+    }
+}
+
+/// Few rows: bound by reading the weights, so each weight is read once, in its storage type.
+fn dot_rows(layer: &Linear<'_>, x: &[f32], y: &mut [f32]) {
+    let (inputs, outputs) = (layer.inputs, layer.outputs);
+    for (x, y) in x.chunks_exact(inputs).zip(y.chunks_exact_mut(outputs)) {
+        y.par_chunks_mut(PANEL_ROWS).enumerate().for_each(|(panel, y)| {
+            for (i, y) in y.iter_mut().enumerate() {
+                let row = layer.weight.part((panel * PANEL_ROWS + i) * inputs, inputs);
+                *y = match row {
+                    Values::F32(w) => dot_f32(x, w),
+                    Values::Bf16(w) => dot_bf16(x, w),
+                    Values::F16(w) => dot_f16(x, w),
+                };
+            }
+        });
+    }
+}
+
+/// `y` as a raw pointer that tasks write disjoint columns of.
+struct Columns(*mut f32);
+// SAFETY: every task of `panels` writes its own columns only, and `y` outlives them all.
+#[allow(unsafe_code)]
+unsafe impl Sync for Columns {}
+
+fn panels(layer: &Linear<'_>, x: &[f32], y: &mut [f32], rows: usize) {
+    let (inputs, outputs) = (layer.inputs, layer.outputs);
+    if let Values::F32(weight) = layer.weight {
+        let threads = gemm::Parallelism::Rayon(rayon::current_num_threads());
+        return product(rows, outputs, inputs, y.as_mut_ptr(), outputs, x, weight, threads);
+    }
+    // Panels grow with the thread count only in number: the borders are the same on every machine.
+    let columns = Columns(y.as_mut_ptr());
+    let panel_rows = PANEL_ROWS * 4;
+    (0..outputs.div_ceil(panel_rows)).into_par_iter().for_each_init(
+        || vec![0f32; panel_rows * inputs],
+        |scratch, panel| {
+            let columns = &columns;
+            let start = panel * panel_rows;
+            let count = panel_rows.min(outputs - start);
+            let wide = &mut scratch[..count * inputs];
+            layer.weight.part(start * inputs, count * inputs).widen(wide);
+            // SAFETY: `start < outputs`, so the pointer stays inside y.
+            #[allow(unsafe_code)]
+            let target = unsafe { columns.0.add(start) };
+            product(rows, count, inputs, target, outputs, x, wide, gemm::Parallelism::None);
+        },
+    );
+}
+
+/// `y[r, c] = sum_k x[r, k] w[c, k]` for `rows x columns`, rows of y `stride` apart.
+#[allow(clippy::too_many_arguments)] // the shape of a matrix product, as BLAS has it
+fn product(
+    rows: usize,
+    columns: usize,
+    inner: usize,
+    y: *mut f32,
+    stride: usize,
+    x: &[f32],
+    w: &[f32],
+    parallelism: gemm::Parallelism,
+) {
+    assert!(x.len() >= rows * inner && w.len() >= columns * inner);
+    // SAFETY: x and w hold the rows that the strides walk (asserted); the callers own rows x columns of y.
+    #[allow(unsafe_code)]
+    unsafe {
+        gemm::gemm(
+            rows,
+            columns,
+            inner,
+            y,
+            1,
+            stride as isize,
+            false,
+            x.as_ptr(),
+            1,
+            inner as isize,
+            w.as_ptr(),
+            inner as isize,
+            1,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}
+
+/// Dot product in 4 x 16 running sums; `$widen` turns a stored value into f32.
+macro_rules! dot {
+    ($name:ident, $body:ident, $ty:ty, $widen:expr) => {
+        #[inline(always)]
+        fn $body<F: Fma>(x: &[f32], w: &[$ty]) -> f32 {
+            const BLOCK: usize = 4 * LANES;
+            let mut sums = [[0f32; LANES]; 4];
+            let (x_blocks, w_blocks) = (x.chunks_exact(BLOCK), w.chunks_exact(BLOCK));
+            let tail: f32 =
+                x_blocks.remainder().iter().zip(w_blocks.remainder()).map(|(x, w)| x * $widen(*w)).sum();
+            for (x, w) in x_blocks.zip(w_blocks) {
+                for lane in 0..LANES {
+                    for (part, sums) in sums.iter_mut().enumerate() {
+                        let at = part * LANES + lane;
+                        sums[lane] = F::mul_add(x[at], $widen(w[at]), sums[lane]);
+                    }
+                }
+            }
+            let mut total = [0f32; LANES];
+            for part in sums {
+                total.iter_mut().zip(part).for_each(|(t, s)| *t += s);
+            }
+            total.iter().sum::<f32>() + tail
+        }
+        dispatch!(fn $name(x: &[f32], w: &[$ty]) -> f32 = $body);
+    };
+}
+dot!(dot_f32, dot_f32_body, f32, |v: f32| v);
+dot!(dot_bf16, dot_bf16_body, bf16, |v: bf16| f32::from_bits(u32::from(v.to_bits()) << 16));
+dot!(dot_f16, dot_f16_body, f16, widen_f16);
+
+/// f16 to f32 by integer arithmetic that vectorises: exact for every finite value, subnormals included.
+#[inline(always)]
+fn widen_f16(v: f16) -> f32 {
+    const TWO_POW_112: f32 = 5.192_296_9e33; // rebiases the exponent from 15 to 127
+    let bits = u32::from(v.to_bits());
+    let magnitude = f32::from_bits((bits & 0x7fff) << 13) * TWO_POW_112;
+    f32::from_bits(magnitude.to_bits() | (bits & 0x8000) << 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn random(n: usize, seed: u32) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(2_654_435_761).max(1);
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state as f32 / u32::MAX as f32 - 0.5
+        };
+        (0..n).map(|_| next()).collect()
+    }
+
+    fn check(rows: usize, inputs: usize, outputs: usize) {
+        let (x, w, b) = (random(rows * inputs, 1), random(outputs * inputs, 2), random(outputs, 3));
+        let as_bf16: Vec<bf16> = w.iter().map(|v| bf16::from_f32(*v)).collect();
+        let as_f16: Vec<f16> = w.iter().map(|v| f16::from_f32(*v)).collect();
+        for weight in [Values::F32(&w), Values::Bf16(&as_bf16), Values::F16(&as_f16)] {
+            let mut wide = vec![0.0; w.len()];
+            weight.widen(&mut wide);
+            let mut y = vec![f32::NAN; rows * outputs];
+            linear(&Linear { weight, bias: Some(Values::F32(&b)), inputs, outputs }, &x, &mut y);
+            for r in 0..rows {
+                for o in 0..outputs {
+                    let products =
+                        (0..inputs).map(|k| f64::from(x[r * inputs + k]) * f64::from(wide[o * inputs + k]));
+                    let expected = products.sum::<f64>() + f64::from(b[o]);
+                    assert!(
+                        (f64::from(y[r * outputs + o]) - expected).abs() < 1e-4,
+                        "{rows} {inputs} {outputs}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn equals_f64_for_every_storage_type_and_row_count() {
+        for rows in [1, 2, 4, 5, 33] {
+            for (inputs, outputs) in [(1, 1), (64, 64), (100, 257), (129, 300)] {
+                check(rows, inputs, outputs);
+            }
+        }
+    }
+
+    #[test]
+    fn f16_widening_is_exact_for_every_finite_value() {
+        for bits in 0..=u16::MAX {
+            let v = f16::from_bits(bits);
+            if v.is_finite() {
+                assert_eq!(widen_f16(v).to_bits(), v.to_f32().to_bits(), "{bits:#x}");
+            }
+        }
+    }
+}

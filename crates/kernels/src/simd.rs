@@ -1,0 +1,141 @@
+//! Run-time choice of instruction set, and the few scalar functions that the compiler can vectorise.
+//!
+//! A kernel's body is written once, generic over [`Fma`], and [`dispatch!`] compiles it for AVX-512, AVX2 and the
+//! baseline. The baseline must not call `mul_add`: without an FMA instruction that is a slow library call.
+
+use half::bf16;
+
+/// How `a * b + c` is computed.
+pub(crate) trait Fma {
+    fn mul_add(a: f32, b: f32, c: f32) -> f32;
+}
+
+/// One rounding, by the FMA instruction.
+pub(crate) struct Fused;
+/// Two roundings, for targets without FMA.
+pub(crate) struct Separate;
+
+impl Fma for Fused {
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+}
+
+impl Fma for Separate {
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a * b + c
+    }
+}
+
+/// Defines `fn $name(args)` that runs `$body::<Fused>` compiled for the best instruction set of this CPU.
+macro_rules! dispatch {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $body:ident) => {
+        $(#[$doc])*
+        $vis fn $name($($arg: $ty),*) $(-> $ret)? {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+                fn avx512($($arg: $ty),*) $(-> $ret)? { $body::<$crate::simd::Fused>($($arg),*) }
+                #[target_feature(enable = "avx2,fma,f16c")]
+                fn avx2($($arg: $ty),*) $(-> $ret)? { $body::<$crate::simd::Fused>($($arg),*) }
+                match $crate::simd::level() {
+                    // SAFETY: `level` has checked that the CPU has every feature of the function called.
+                    #[allow(unsafe_code)]
+                    $crate::simd::Level::Avx512 => return unsafe { avx512($($arg),*) },
+                    // SAFETY: as above.
+                    #[allow(unsafe_code)]
+                    $crate::simd::Level::Avx2 => return unsafe { avx2($($arg),*) },
+                    $crate::simd::Level::Baseline => {}
+                }
+            }
+            #[cfg(target_arch = "aarch64")]
+            return $body::<$crate::simd::Fused>($($arg),*);
+            #[cfg(not(target_arch = "aarch64"))]
+            $body::<$crate::simd::Separate>($($arg),*)
+        }
+    };
+}
+pub(crate) use dispatch;
+
+/// Instruction sets that the kernels are compiled for.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(crate) enum Level {
+    Avx512,
+    Avx2,
+    Baseline,
+}
+
+/// The best instruction set of this CPU (the standard library caches the CPUID answers).
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(crate) fn level() -> Level {
+    if is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("f16c")
+    {
+        Level::Avx512
+    } else if is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("f16c")
+    {
+        Level::Avx2
+    } else {
+        Level::Baseline
+    }
+}
+
+/// e^x for x <= 88, without branches: 2^n by exponent bits times a degree-6 polynomial (relative error < 3e-7).
+/// Below -87 the result is 0, which is what softmax wants of a masked score.
+#[inline(always)]
+pub(crate) fn exp<F: Fma>(x: f32) -> f32 {
+    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to the nearest integer
+    let clamped = x.clamp(-87.0, 88.0);
+    let shifted = F::mul_add(clamped, std::f32::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    // ln 2 in two parts keeps the remainder exact.
+    let r = F::mul_add(n, -0.693_359_4, clamped);
+    let r = F::mul_add(n, 2.121_944_4e-4, r);
+    let mut p = 1.987_569_1e-4;
+    p = F::mul_add(p, r, 1.398_199_9e-3);
+    p = F::mul_add(p, r, 8.333_452e-3);
+    p = F::mul_add(p, r, 4.166_579_6e-2);
+    p = F::mul_add(p, r, 1.666_666_5e-1);
+    p = F::mul_add(p, r, 5e-1);
+    p = F::mul_add(p * r, r, r) + 1.0;
+    let bits = (shifted.to_bits().wrapping_shl(23)).wrapping_add(p.to_bits());
+    if x < -87.0 { 0.0 } else { f32::from_bits(bits) }
+}
+
+#[inline(always)]
+fn widen_bf16_body<F: Fma>(from: &[bf16], to: &mut [f32]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = f32::from_bits(u32::from(from.to_bits()) << 16);
+    }
+}
+dispatch!(pub(crate) fn widen_bf16(from: &[bf16], to: &mut [f32]) = widen_bf16_body);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_within_3e_7_of_f64() {
+        for i in -870_000..=880_000 {
+            let x = i as f32 * 1e-4;
+            let expected = f64::from(x).exp();
+            for got in [exp::<Separate>(x), exp::<Fused>(x)] {
+                assert!(
+                    (f64::from(got) - expected).abs() <= 3e-7 * expected,
+                    "exp({x}) = {got}, not {expected}"
+                );
+            }
+        }
+        assert_eq!(exp::<Separate>(f32::NEG_INFINITY), 0.0);
+        assert_eq!(exp::<Separate>(0.0), 1.0);
+    }
+}

@@ -1,0 +1,199 @@
+use super::LlavaConfig;
+use crate::pool::pool_frame;
+use crate::processor::{ChatTemplate, Preprocessor, TextTokenizer};
+use crate::projector::Projector;
+use crate::text::Qwen2;
+use crate::vision::Siglip;
+use crate::weights::{Checkpoint, NameMap, Weights};
+use crate::{ModelError, Result};
+use candle_core::{DType, Device, Tensor};
+use longsight_method::{NewlineMode, PoolPlan};
+use std::path::Path;
+
+/// How a checkpoint is loaded.
+#[derive(Debug, Clone)]
+pub struct LoadSettings {
+    /// Where tensors live.
+    pub device: Device,
+    /// Dtype of the weights; None keeps the checkpoint's own.
+    pub dtype: Option<DType>,
+}
+
+impl Default for LoadSettings {
+    fn default() -> Self {
+        Self { device: Device::Cpu, dtype: None }
+    }
+}
+
+/// A loaded model.
+pub struct Llava {
+    config: LlavaConfig,
+    tower: Siglip,
+    projector: Projector,
+    newline: Tensor,
+    text: Qwen2,
+    tokenizer: TextTokenizer,
+    template: ChatTemplate,
+    preprocessor: Preprocessor,
+    dtype: DType,
+    device: Device,
+}
+
+/// What a checkpoint folder holds, read without its weights: enough to plan a run.
+pub struct Description {
+    /// The configuration.
+    pub config: LlavaConfig,
+    /// Turns text into ids.
+    pub tokenizer: TextTokenizer,
+    /// Turns a conversation into text.
+    pub template: ChatTemplate,
+    /// Dtype that the weights will have.
+    pub dtype: DType,
+    /// Bytes of the weights in that dtype (norms stay f32).
+    pub weights_bytes: u64,
+    /// Rows of the embedding table.
+    pub vocabulary: usize,
+    checkpoint: Checkpoint,
+    names: NameMap,
+}
+
+impl Description {
+    /// Reads configuration, tokenizer and the weights' headers of `folder`.
+    pub fn read(folder: &Path, dtype: Option<DType>) -> Result<Self> {
+        if !folder.is_dir() {
+            return Err(ModelError::File {
+                path: folder.into(),
+                message: "no such checkpoint folder".into(),
+            });
+        }
+        let mut config = LlavaConfig::read(folder)?;
+        let tokenizer = TextTokenizer::read(folder, &config.eos_token_ids)?;
+        let template = ChatTemplate::read(folder)?;
+        let checkpoint = Checkpoint::open(folder)?;
+        let names = NameMap::detect(&checkpoint);
+        let dtype = dtype.unwrap_or(checkpoint.dtype());
+        let embedding = checkpoint.info(&names.on_disk("text.embed_tokens.weight"));
+        let vocabulary = embedding.and_then(|i| i.shape.first().copied()).unwrap_or(0);
+        if vocabulary != 0 && vocabulary < tokenizer.vocabulary() {
+            config.warnings.push(format!(
+                "the tokenizer knows {} tokens, the model {vocabulary}: special tokens beyond are not usable",
+                tokenizer.vocabulary()
+            ));
+        }
+        let weights_bytes = loaded_bytes(&checkpoint, &names, &config, dtype);
+        Ok(Self { config, tokenizer, template, dtype, weights_bytes, vocabulary, checkpoint, names })
+    }
+}
+
+/// Bytes of all tensors that loading keeps.
+fn loaded_bytes(checkpoint: &Checkpoint, names: &NameMap, config: &LlavaConfig, dtype: DType) -> u64 {
+    let head = names.on_disk("head.weight");
+    let unused = [names.on_disk("vision.post_layernorm.weight"), names.on_disk("vision.post_layernorm.bias")];
+    let kept = checkpoint
+        .names()
+        .filter(|n| !(config.text.tied_head && *n == head) && !unused.iter().any(|u| u == n));
+    kept.filter_map(|n| checkpoint.info(n))
+        .map(|info| (info.shape.iter().product::<usize>() * dtype.size_in_bytes()) as u64)
+        .sum()
+}
+
+impl Llava {
+    /// Loads the checkpoint in `folder`.
+    ///
+    /// # Errors
+    /// Missing, unused or misshapen tensors (named), truncated files, another family's config, a bad tokenizer.
+    pub fn load(folder: &Path, settings: &LoadSettings) -> Result<Self> {
+        Self::from_description(Description::read(folder, settings.dtype)?, &settings.device)
+    }
+
+    /// Loads the weights that `description` announced.
+    pub fn from_description(description: Description, device: &Device) -> Result<Self> {
+        let Description { config, tokenizer, template, dtype, checkpoint, names, .. } = description;
+        let weights = Weights::new(&checkpoint, &names, dtype, device);
+        let tower = Siglip::load(&weights.below("vision"), &config.vision)?;
+        let projector =
+            Projector::load(&weights.below("projector"), config.vision.hidden, config.text.hidden)?;
+        let newline = match config.newline {
+            NewlineMode::None if !weights.has("newline") => {
+                Tensor::zeros(config.text.hidden, DType::F32, device)?
+            }
+            _ => weights.get_f32("newline", &[config.text.hidden])?,
+        };
+        let text = Qwen2::load(&weights.below("text"), &weights.below("head"), &config.text)?;
+        weights.finish()?;
+        let preprocessor = Preprocessor::new(config.vision.image_side, &config.pixels);
+        Ok(Self {
+            config,
+            tower,
+            projector,
+            newline,
+            text,
+            tokenizer,
+            template,
+            preprocessor,
+            dtype,
+            device: device.clone(),
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &LlavaConfig {
+        &self.config
+    }
+
+    /// The vision tower.
+    pub fn tower(&self) -> &Siglip {
+        &self.tower
+    }
+
+    /// The projector.
+    pub fn projector(&self) -> &Projector {
+        &self.projector
+    }
+
+    /// The language model.
+    pub fn text(&self) -> &Qwen2 {
+        &self.text
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &TextTokenizer {
+        &self.tokenizer
+    }
+
+    /// The chat template.
+    pub fn template(&self) -> &ChatTemplate {
+        &self.template
+    }
+
+    /// Frames to pixels.
+    pub fn preprocessor(&self) -> &Preprocessor {
+        &self.preprocessor
+    }
+
+    /// Dtype of the weights.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Where the model runs.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Visual tokens `[tokens, hidden]` of frames `first..`, pooled as `plan` says, with the newlines inside their spans.
+    /// `pixels` `[frames, 3, side, side]`, normalised.
+    pub fn visual_tokens(&self, pixels: &Tensor, plan: &PoolPlan, first: usize) -> Result<Tensor> {
+        let projected = self.projector.forward(&self.tower.forward(pixels)?)?;
+        let frames = (0..pixels.dim(0)?)
+            .map(|i| pool_frame(plan, first + i, &projected.get(i)?, &self.newline))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Tensor::cat(&frames, 0)?)
+    }
+
+    /// The newline embedding `[1, hidden]` that ends the visual tokens, where the family has one there.
+    pub fn final_newline(&self) -> Result<Option<Tensor>> {
+        let one = self.config.newline == NewlineMode::OneToken;
+        Ok(one.then(|| self.newline.unsqueeze(0)).transpose()?)
+    }
+}

@@ -1,0 +1,3 @@
+//! One folder a family: its config, its tensor names' wiring, nothing numeric.
+
+pub mod llava;

@@ -1,0 +1,161 @@
+//! Scaled dot-product attention, causal or not, grouped-query aware: the language model's and the tower's.
+
+use super::storage::{floats, values};
+use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail};
+use longsight_kernels as kernels;
+
+/// Operands of one attention call over `batch` separate sequences.
+pub struct AttentionInput<'a> {
+    /// `[batch, tokens, heads, head_dim]`.
+    pub queries: &'a Tensor,
+    /// `[batch, kv_heads, keys, head_dim]`, any strides with a contiguous last dimension.
+    pub keys: &'a Tensor,
+    /// As `keys`.
+    pub values: &'a Tensor,
+    /// Position of the first query among the keys; None lets every query see every key.
+    pub causal_offset: Option<usize>,
+}
+
+/// softmax(q k^T / sqrt(head_dim) + mask) v: `[batch, tokens, heads * head_dim]`. Scores are never held whole.
+pub fn attention(input: &AttentionInput<'_>) -> Result<Tensor> {
+    if input.queries.device().is_cpu() {
+        let op = AttentionOp { causal_offset: input.causal_offset };
+        return input.queries.contiguous()?.apply_op3_no_bwd(input.keys, input.values, &op);
+    }
+    tiled(input)
+}
+
+struct AttentionOp {
+    causal_offset: Option<usize>,
+}
+
+/// Sequence `batch` of keys or values.
+fn key_values<'a>(storage: &'a CpuStorage, layout: &Layout, batch: usize) -> Result<kernels::KeyValues<'a>> {
+    let stride = layout.stride();
+    if stride[3] != 1 {
+        bail!("attention: the last dimension of keys and values must be contiguous");
+    }
+    let one = Layout::new(
+        Shape::from(&layout.dims()[1..]),
+        stride[1..].to_vec(),
+        layout.start_offset() + batch * stride[0],
+    );
+    Ok(kernels::KeyValues { values: values(storage, &one)?, head_stride: stride[1], token_stride: stride[2] })
+}
+
+impl CustomOp3 for AttentionOp {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        q: &CpuStorage,
+        ql: &Layout,
+        k: &CpuStorage,
+        kl: &Layout,
+        v: &CpuStorage,
+        vl: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (batch, tokens, heads, head_dim) = ql.shape().dims4()?;
+        let (_, kv_heads, key_tokens, _) = kl.shape().dims4()?;
+        let queries = floats(q, ql)?;
+        let mut out = vec![0f32; queries.len()];
+        let sequence = tokens * heads * head_dim;
+        for (b, (queries, out)) in
+            queries.chunks_exact(sequence).zip(out.chunks_exact_mut(sequence)).enumerate()
+        {
+            let call = kernels::Attention {
+                queries,
+                keys: key_values(k, kl, b)?,
+                values: key_values(v, vl, b)?,
+                heads,
+                kv_heads,
+                head_dim,
+                key_tokens,
+                causal_offset: self.causal_offset,
+                scale: 1.0 / (head_dim as f32).sqrt(),
+            };
+            kernels::attention(&call, out);
+        }
+        Ok((CpuStorage::F32(out), Shape::from((batch, tokens, heads * head_dim))))
+    }
+}
+
+/// Keys a tile of the portable version.
+const KEY_TILE: usize = 1024;
+
+/// The same by tensor operations, for devices without a kernel of ours: tiles of keys with an online softmax
+/// (arXiv 1805.02867), so that memory does not grow with the number of keys.
+fn tiled(input: &AttentionInput<'_>) -> Result<Tensor> {
+    let (batch, tokens, heads, head_dim) = input.queries.dims4()?;
+    let (_, kv_heads, keys, _) = input.keys.dims4()?;
+    let group = heads / kv_heads;
+    let scale = 1.0 / (head_dim as f64).sqrt();
+    let q = (input.queries.transpose(1, 2)?.to_dtype(DType::F32)? * scale)?;
+    let q = q.contiguous()?.reshape((batch, kv_heads, group * tokens, head_dim))?;
+    let rows = (batch, kv_heads, group * tokens, 1);
+    let device = q.device();
+    let mut output = Tensor::zeros((batch, kv_heads, group * tokens, head_dim), DType::F32, device)?;
+    let mut maximum = Tensor::full(-1e30f32, rows, device)?;
+    let mut sum = Tensor::zeros(rows, DType::F32, device)?;
+    let end = input.causal_offset.map_or(keys, |offset| offset + tokens);
+    for first in (0..end).step_by(KEY_TILE) {
+        let count = KEY_TILE.min(end - first);
+        let tile = |t: &Tensor| t.narrow(2, first, count)?.to_dtype(DType::F32)?.contiguous();
+        let mut scores = q.matmul(&tile(input.keys)?.t()?)?;
+        if let Some(offset) = input.causal_offset
+            && first + count > offset + 1
+        {
+            let mask = causal_mask(offset, tokens, first, count, device)?;
+            let by_token = scores.reshape((batch * kv_heads * group, tokens, count))?;
+            scores = by_token.broadcast_add(&mask)?.reshape(scores.shape())?;
+        }
+        let new_maximum = maximum.maximum(&scores.max_keepdim(D::Minus1)?)?;
+        let weights = scores.broadcast_sub(&new_maximum)?.exp()?;
+        let keep = (maximum - &new_maximum)?.exp()?;
+        sum = ((sum * &keep)? + weights.sum_keepdim(D::Minus1)?)?;
+        output = (output.broadcast_mul(&keep)? + weights.matmul(&tile(input.values)?)?)?;
+        maximum = new_maximum;
+    }
+    let out = output.broadcast_div(&sum)?.reshape((batch, heads, tokens, head_dim))?;
+    out.transpose(1, 2)?
+        .contiguous()?
+        .reshape((batch, tokens, heads * head_dim))?
+        .to_dtype(input.queries.dtype())
+}
+
+/// 0 where query `offset + row` sees key `first + column`, else a large negative number: `[tokens, keys]`.
+fn causal_mask(
+    offset: usize,
+    tokens: usize,
+    first: usize,
+    keys: usize,
+    device: &candle_core::Device,
+) -> Result<Tensor> {
+    let mask =
+        (0..tokens).flat_map(|t| (0..keys).map(move |k| if first + k <= offset + t { 0f32 } else { -1e30 }));
+    Tensor::from_vec(mask.collect(), (tokens, keys), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn tensor_version_equals_the_kernel() {
+        let device = Device::Cpu;
+        for (tokens, past, causal) in [(5, 2000, true), (9, 0, true), (70, 0, false)] {
+            let q = Tensor::randn(0f32, 1., (2, tokens, 6, 8), &device).unwrap();
+            let k = Tensor::randn(0f32, 1., (2, 2, tokens + past, 8), &device).unwrap();
+            let v = Tensor::randn(0f32, 1., (2, 2, tokens + past, 8), &device).unwrap();
+            let input =
+                AttentionInput { queries: &q, keys: &k, values: &v, causal_offset: causal.then_some(past) };
+            let difference = (attention(&input).unwrap() - tiled(&input).unwrap()).unwrap();
+            let worst =
+                difference.abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap();
+            assert!(worst < 1e-5, "{tokens} {past} {causal}: {worst}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The only copy of every layer. Each computes in f32 on the CPU through `longsight-kernels`, and by plain tensor
+//! operations on other devices.
+
+mod activation;
+mod attention;
+mod linear;
+mod norm;
+mod rotary;
+mod storage;
+
+pub use activation::{gelu_erf, gelu_tanh, silu_mul};
+pub use attention::{AttentionInput, attention};
+pub use linear::Linear;
+pub use norm::{LayerNorm, RmsNorm};
+pub use rotary::{Rotary, rotate};

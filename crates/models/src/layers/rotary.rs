@@ -1,0 +1,71 @@
+//! Rotary positions: tables come from a `RopePlan`, in f32 whatever the model's dtype. bf16 angles are wrong past a
+//! few hundred positions.
+
+use super::storage::{floats, floats_mut};
+use candle_core::{CpuStorage, DType, Device, InplaceOp3, Layout, Result, Tensor};
+use longsight_kernels as kernels;
+use longsight_method::RopePlan;
+
+/// cos and sin `[tokens, head_dim / 2]` of consecutive positions, in f32.
+pub struct Rotary {
+    cos: Tensor,
+    sin: Tensor,
+}
+
+impl Rotary {
+    /// The table of positions `start .. start + tokens` under `plan`.
+    pub fn new(plan: &RopePlan, start: usize, tokens: usize, device: &Device) -> Result<Self> {
+        let table = plan.table(start, tokens);
+        let shape = (tokens, table.half_dim);
+        Ok(Self {
+            cos: Tensor::from_vec(table.cos, shape, device)?,
+            sin: Tensor::from_vec(table.sin, shape, device)?,
+        })
+    }
+}
+
+/// Rotates `x` `[tokens, heads, head_dim]` by the positions of `table`, half-split layout.
+pub fn rotate(x: Tensor, table: &Rotary) -> Result<Tensor> {
+    let (_, heads, head_dim) = x.dims3()?;
+    if x.device().is_cpu() {
+        x.inplace_op3(&table.cos, &table.sin, &RotateOp { heads, head_dim })?;
+        return Ok(x);
+    }
+    let half = head_dim / 2;
+    let (cos, sin) = (table.cos.unsqueeze(1)?, table.sin.unsqueeze(1)?);
+    let wide = x.to_dtype(DType::F32)?;
+    let (a, b) = (wide.narrow(2, 0, half)?, wide.narrow(2, half, half)?);
+    let first = (a.broadcast_mul(&cos)? - b.broadcast_mul(&sin)?)?;
+    let second = (b.broadcast_mul(&cos)? + a.broadcast_mul(&sin)?)?;
+    Tensor::cat(&[first, second], 2)?.to_dtype(x.dtype())
+}
+
+struct RotateOp {
+    heads: usize,
+    head_dim: usize,
+}
+
+impl InplaceOp3 for RotateOp {
+    fn name(&self) -> &'static str {
+        "rotate-half"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &mut CpuStorage,
+        xl: &Layout,
+        cos: &CpuStorage,
+        cl: &Layout,
+        sin: &CpuStorage,
+        sl: &Layout,
+    ) -> Result<()> {
+        kernels::rotate_half(
+            floats_mut(x, xl)?,
+            floats(cos, cl)?,
+            floats(sin, sl)?,
+            self.heads,
+            self.head_dim,
+        );
+        Ok(())
+    }
+}

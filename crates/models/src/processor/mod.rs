@@ -1,0 +1,10 @@
+//! Frames to pixels, conversations to token ids: everything before the first tensor operation.
+
+mod pixels;
+pub mod resize;
+mod template;
+mod tokenizer;
+
+pub use pixels::{Preprocessor, RgbFrame};
+pub use template::{ChatTemplate, PromptText, Role, TemplateKind, Turn};
+pub use tokenizer::TextTokenizer;

@@ -1,0 +1,57 @@
+//! RGB frames to the tower's input.
+
+use super::resize::resize_rgb;
+use crate::families::llava::PixelSettings;
+use crate::{ModelError, Result};
+use candle_core::{Device, Tensor};
+
+/// A decoded frame: row-major RGB bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct RgbFrame<'a> {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// `width * height * 3` bytes.
+    pub rgb: &'a [u8],
+}
+
+/// Resizes and normalises frames.
+#[derive(Debug, Clone)]
+pub struct Preprocessor {
+    side: usize,
+    /// Normalised value of each byte, per channel.
+    table: [[f32; 256]; 3],
+}
+
+impl Preprocessor {
+    /// For a tower of `side x side` pixels.
+    pub fn new(side: usize, settings: &PixelSettings) -> Self {
+        let value = |c: usize, byte: usize| (byte as f32 / 255.0 - settings.mean[c]) / settings.std[c];
+        Self { side, table: std::array::from_fn(|c| std::array::from_fn(|byte| value(c, byte))) }
+    }
+
+    /// Side of the tower's input.
+    pub fn side(&self) -> usize {
+        self.side
+    }
+
+    /// Resizes to side x side (Pillow's bicubic, aspect ratio not kept): row-major RGB bytes.
+    pub fn resize(&self, frame: RgbFrame<'_>) -> Result<Vec<u8>> {
+        resize_rgb(frame.rgb, frame.width, frame.height, self.side, self.side)
+            .map_err(|e| ModelError::Argument(format!("frame cannot be resized: {e}")))
+    }
+
+    /// Normalises resized frames: `[frames, 3, side, side]` in f32.
+    pub fn normalise<'a>(&self, resized: impl Iterator<Item = &'a [u8]>, device: &Device) -> Result<Tensor> {
+        let area = self.side * self.side;
+        let mut values = Vec::new();
+        for frame in resized {
+            for (channel, table) in self.table.iter().enumerate() {
+                values.extend(frame.iter().skip(channel).step_by(3).map(|byte| table[usize::from(*byte)]));
+            }
+        }
+        let frames = values.len() / (3 * area);
+        Ok(Tensor::from_vec(values, (frames, 3, self.side, self.side), device)?)
+    }
+}

@@ -1,0 +1,210 @@
+//! A conversation as the text that the model was trained on.
+
+use crate::{ModelError, Result};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, context};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::str::FromStr;
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The person asking.
+    User,
+    /// The model.
+    Assistant,
+}
+
+impl Role {
+    /// As chat templates spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
+/// One turn of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Who speaks.
+    pub role: Role,
+    /// What was said.
+    pub content: String,
+}
+
+/// Which template renders a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TemplateKind {
+    /// `qwen_1_5`, with its system turn: the one these models were trained with.
+    #[default]
+    #[serde(rename = "qwen_1_5")]
+    Qwen15,
+    /// The checkpoint's own `chat_template`, as transformers applies it; without one, the form of its 4.45.2 converter.
+    Checkpoint,
+}
+
+impl FromStr for TemplateKind {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "qwen_1_5" => Ok(Self::Qwen15),
+            "checkpoint" => Ok(Self::Checkpoint),
+            _ => Err(format!("unknown template `{s}`: qwen_1_5 or checkpoint")),
+        }
+    }
+}
+
+impl std::fmt::Display for TemplateKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if *self == Self::Qwen15 { "qwen_1_5" } else { "checkpoint" })
+    }
+}
+
+/// A prompt's text before and after the visual tokens; each piece is tokenised by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromptText {
+    /// Up to the visual tokens.
+    pub before: String,
+    /// From the visual tokens to where the answer begins.
+    pub after: String,
+}
+
+/// Stands for the video while a template is rendered; no text can hold it, so a question cannot forge it.
+const PLACEHOLDER: &str = "\u{0}video\u{0}";
+
+const SYSTEM: &str = "You are a helpful assistant.";
+
+/// The form that transformers' 4.45.2 converter wrote for llava-hf checkpoints.
+const CONVERTER_TEMPLATE: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n\
+    {% for part in message.content %}{% if part.type == 'video' %}<video>\n{% endif %}{% endfor %}\
+    {% for part in message.content %}{% if part.type == 'text' %}{{ part.text }}{% endif %}{% endfor %}<|im_end|>\n\
+    {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+/// The templates that a checkpoint can be asked with.
+#[derive(Debug, Clone)]
+pub struct ChatTemplate {
+    own: Option<String>,
+}
+
+impl ChatTemplate {
+    /// Finds the checkpoint's chat template: `chat_template.jinja`, `chat_template.json`, or in `tokenizer_config.json`.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let jinja = folder.join("chat_template.jinja");
+        if let Ok(text) = std::fs::read_to_string(&jinja) {
+            return Ok(Self { own: Some(text) });
+        }
+        for name in ["chat_template.json", "processor_config.json", "tokenizer_config.json"] {
+            let Ok(text) = std::fs::read_to_string(folder.join(name)) else { continue };
+            let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| ModelError::File {
+                path: folder.join(name),
+                message: format!("not valid JSON ({e})"),
+            })?;
+            if let Some(template) = value.get("chat_template").and_then(|v| v.as_str()) {
+                return Ok(Self { own: Some(template.to_owned()) });
+            }
+        }
+        Ok(Self { own: None })
+    }
+
+    /// Renders `turns`, which begin with a user's turn (where the video stands) and end with one, up to where the
+    /// assistant's answer begins.
+    pub fn render(&self, kind: TemplateKind, turns: &[Turn]) -> Result<PromptText> {
+        let text = match kind {
+            TemplateKind::Qwen15 => qwen_1_5(turns),
+            TemplateKind::Checkpoint => self.checkpoint(turns)?,
+        };
+        let Some((before, after)) = text.split_once(PLACEHOLDER) else {
+            return Err(ModelError::Tokenizer(
+                "the checkpoint's chat template has no place for a video; use --template qwen_1_5".into(),
+            ));
+        };
+        Ok(PromptText { before: before.to_owned(), after: after.to_owned() })
+    }
+
+    fn checkpoint(&self, turns: &[Turn]) -> Result<String> {
+        let source = self.own.as_deref().unwrap_or(CONVERTER_TEMPLATE);
+        // Marks for training masks, which Jinja itself does not know.
+        let source = ["{% generation %}", "{% endgeneration %}", "{%- generation %}", "{%- endgeneration %}"]
+            .iter()
+            .fold(source.to_owned(), |s, tag| s.replace(tag, ""));
+        let bad = |e: minijinja::Error| {
+            ModelError::Tokenizer(format!("chat template of the checkpoint: {e}; use --template qwen_1_5"))
+        };
+        let mut environment = Environment::new();
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        // As transformers sets Jinja up for chat templates.
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(bad)?;
+        environment.set_syntax(syntax);
+        environment.set_fuel(Some(1_000_000)); // a hostile template must end
+        let messages: Vec<_> = turns.iter().enumerate().map(|(i, turn)| message(turn, i == 0)).collect();
+        let template = environment.template_from_str(&source).map_err(bad)?;
+        let text = template.render(context! { messages, add_generation_prompt => true }).map_err(bad)?;
+        Ok(text.replacen("<video>", PLACEHOLDER, 1))
+    }
+}
+
+fn message(turn: &Turn, with_video: bool) -> minijinja::Value {
+    let text = context! { type => "text", text => &turn.content };
+    let content = if with_video { vec![context! { type => "video" }, text] } else { vec![text] };
+    context! { role => turn.role.name(), content }
+}
+
+fn qwen_1_5(turns: &[Turn]) -> String {
+    let mut text = format!("<|im_start|>system\n{SYSTEM}<|im_end|>\n");
+    for (i, turn) in turns.iter().enumerate() {
+        let role = turn.role.name();
+        let video = if i == 0 { format!("{PLACEHOLDER}\n") } else { String::new() };
+        text.push_str(&format!("<|im_start|>{role}\n{video}{}<|im_end|>\n", turn.content));
+    }
+    text.push_str("<|im_start|>assistant\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turns() -> Vec<Turn> {
+        let turn = |role, content: &str| Turn { role, content: content.into() };
+        vec![
+            turn(Role::User, "What?"),
+            turn(Role::Assistant, "A cat."),
+            turn(Role::User, "Where is <video>?"),
+        ]
+    }
+
+    #[test]
+    fn qwen_1_5_is_the_trained_form() {
+        let text = ChatTemplate { own: None }.render(TemplateKind::Qwen15, &turns()).unwrap();
+        assert_eq!(
+            text.before,
+            "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+        );
+        assert_eq!(
+            text.after,
+            "\nWhat?<|im_end|>\n<|im_start|>assistant\nA cat.<|im_end|>\n<|im_start|>user\nWhere is <video>?<|im_end|>\n<|im_start|>assistant\n"
+        );
+    }
+
+    #[test]
+    fn converter_form_where_the_checkpoint_has_no_template() {
+        let text = ChatTemplate { own: None }.render(TemplateKind::Checkpoint, &turns()[..1]).unwrap();
+        assert_eq!(text.before, "<|im_start|>user\n");
+        assert_eq!(text.after, "\nWhat?<|im_end|>\n<|im_start|>assistant\n");
+    }
+
+    #[test]
+    fn template_without_a_video_is_refused_and_an_endless_one_ends() {
+        let own = |t: &str| ChatTemplate { own: Some(t.into()) };
+        assert!(own("{{ messages[0].role }}").render(TemplateKind::Checkpoint, &turns()).is_err());
+        let endless = "{% for a in range(10000) %}{% for b in range(10000) %}x{% endfor %}{% endfor %}";
+        assert!(own(endless).render(TemplateKind::Checkpoint, &turns()).is_err());
+        assert!(own("{% if %}").render(TemplateKind::Checkpoint, &turns()).is_err());
+    }
+}

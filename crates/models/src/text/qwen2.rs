@@ -1,0 +1,165 @@
+//! The Qwen2 decoder: pre-norm blocks of grouped-query attention (q, k, v with bias) and a SiLU-gated MLP.
+
+use crate::kv_cache::{KvCache, KvShape};
+use crate::layers::{AttentionInput, Linear, RmsNorm, Rotary, attention, rotate, silu_mul};
+use crate::weights::Weights;
+use crate::{ModelError, Result};
+use candle_core::{DType, Tensor};
+
+/// Shape of a decoder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Qwen2Config {
+    /// Width of an embedding.
+    pub hidden: usize,
+    /// Width of the MLP.
+    pub intermediate: usize,
+    /// Decoder layers.
+    pub layers: usize,
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads.
+    pub kv_heads: usize,
+    /// Width of a head; not always hidden / heads.
+    pub head_dim: usize,
+    /// RoPE base.
+    pub rope_theta: f64,
+    /// The longest text of training, in tokens.
+    pub max_positions: usize,
+    /// Epsilon of the norms.
+    pub eps: f64,
+    /// Whether the output head is the embedding table.
+    pub tied_head: bool,
+}
+
+/// The decoder.
+pub struct Qwen2 {
+    config: Qwen2Config,
+    embeddings: Tensor,
+    layers: Vec<Block>,
+    norm: RmsNorm,
+    head: Linear,
+    vocabulary: usize,
+}
+
+struct Block {
+    norm1: RmsNorm,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    out: Linear,
+    norm2: RmsNorm,
+    gate: Linear,
+    up: Linear,
+    down: Linear,
+    heads: (usize, usize, usize),
+}
+
+impl Qwen2 {
+    /// Loads the decoder below `text` and the output head below `head` (of the same checkpoint).
+    pub fn load(text: &Weights<'_>, head: &Weights<'_>, config: &Qwen2Config) -> Result<Self> {
+        // Rows are taken from the file: published files pad the vocabulary.
+        let vocabulary = text.rows("embed_tokens.weight", config.hidden)?;
+        let embeddings = text.get("embed_tokens.weight", &[vocabulary, config.hidden])?;
+        let layers = (0..config.layers)
+            .map(|i| Block::load(&text.below(format!("layers.{i}")), config))
+            .collect::<Result<_>>()?;
+        let head = if config.tied_head {
+            head.ignore("weight"); // some files store the tied head again
+            Linear::new(embeddings.clone(), None)
+        } else {
+            let rows = head.rows("weight", config.hidden)?;
+            Linear::load(head, config.hidden, rows, false)?
+        };
+        let norm = RmsNorm::load(&text.below("norm"), config.hidden, config.eps)?;
+        Ok(Self { config: config.clone(), embeddings, layers, norm, head, vocabulary })
+    }
+
+    /// Its shape.
+    pub fn config(&self) -> &Qwen2Config {
+        &self.config
+    }
+
+    /// The shape of a cache for this decoder.
+    pub fn kv_shape(&self) -> KvShape {
+        let c = &self.config;
+        KvShape { layers: c.layers, kv_heads: c.kv_heads, head_dim: c.head_dim }
+    }
+
+    /// Embeddings `[ids, hidden]` of token ids.
+    pub fn embed(&self, ids: &[u32]) -> Result<Tensor> {
+        if let Some(bad) = ids.iter().find(|id| **id as usize >= self.vocabulary) {
+            return Err(ModelError::Tokenizer(format!(
+                "token {bad} is outside the model's vocabulary of {}; does tokenizer.json belong to these weights?",
+                self.vocabulary
+            )));
+        }
+        let ids = Tensor::from_vec(ids.to_vec(), ids.len(), self.embeddings.device())?;
+        let rows = self.embeddings.index_select(&ids, 0)?;
+        Ok(if rows.device().is_cpu() { rows.to_dtype(DType::F32)? } else { rows })
+    }
+
+    /// Runs `x` `[tokens, hidden]`, the embeddings of the tokens that follow those in `cache`, through all layers and
+    /// appends them to it. `rotary` holds exactly these tokens' positions. Returns hidden states `[tokens, hidden]`.
+    pub fn forward(&self, x: &Tensor, rotary: &Rotary, cache: &mut KvCache) -> Result<Tensor> {
+        let tokens = x.dim(0)?;
+        cache.ensure_room(tokens)?;
+        let mut x = x.clone();
+        for (i, block) in self.layers.iter().enumerate() {
+            x = block.forward(&x, rotary, cache, i)?;
+        }
+        cache.advance(tokens);
+        Ok(x)
+    }
+
+    /// Logits `[vocabulary]` of the last of the hidden states `[tokens, hidden]`, as f32.
+    pub fn last_logits(&self, hidden: &Tensor) -> Result<Vec<f32>> {
+        let last = hidden.narrow(0, hidden.dim(0)? - 1, 1)?;
+        let logits = self.head.forward(&self.norm.forward(&last)?)?;
+        Ok(logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
+    }
+}
+
+impl Block {
+    fn load(weights: &Weights<'_>, c: &Qwen2Config) -> Result<Self> {
+        let attention = weights.below("self_attn");
+        let mlp = weights.below("mlp");
+        let (query_width, kv_width) = (c.heads * c.head_dim, c.kv_heads * c.head_dim);
+        Ok(Self {
+            norm1: RmsNorm::load(&weights.below("input_layernorm"), c.hidden, c.eps)?,
+            query: Linear::load(&attention.below("q_proj"), c.hidden, query_width, true)?,
+            key: Linear::load(&attention.below("k_proj"), c.hidden, kv_width, true)?,
+            value: Linear::load(&attention.below("v_proj"), c.hidden, kv_width, true)?,
+            out: Linear::load(&attention.below("o_proj"), query_width, c.hidden, false)?,
+            norm2: RmsNorm::load(&weights.below("post_attention_layernorm"), c.hidden, c.eps)?,
+            gate: Linear::load(&mlp.below("gate_proj"), c.hidden, c.intermediate, false)?,
+            up: Linear::load(&mlp.below("up_proj"), c.hidden, c.intermediate, false)?,
+            down: Linear::load(&mlp.below("down_proj"), c.intermediate, c.hidden, false)?,
+            heads: (c.heads, c.kv_heads, c.head_dim),
+        })
+    }
+
+    fn forward(&self, x: &Tensor, rotary: &Rotary, cache: &KvCache, layer: usize) -> Result<Tensor> {
+        let attended = self.attend(&self.norm1.forward(x)?, rotary, cache, layer)?;
+        let x = (x + self.out.forward(&attended)?)?;
+        let normed = self.norm2.forward(&x)?;
+        let hidden = silu_mul(self.gate.forward(&normed)?, &self.up.forward(&normed)?)?;
+        Ok((&x + self.down.forward(&hidden)?)?)
+    }
+
+    fn attend(&self, x: &Tensor, rotary: &Rotary, cache: &KvCache, layer: usize) -> Result<Tensor> {
+        let (heads, kv_heads, head_dim) = self.heads;
+        let tokens = x.dim(0)?;
+        let queries = rotate(self.query.forward(x)?.reshape((tokens, heads, head_dim))?, rotary)?;
+        let keys = rotate(self.key.forward(x)?.reshape((tokens, kv_heads, head_dim))?, rotary)?;
+        let values = self.value.forward(x)?.reshape((tokens, kv_heads, head_dim))?;
+        let past = cache.tokens();
+        let (keys, values) = cache.append(layer, &keys, &values)?;
+        let input = AttentionInput {
+            queries: &queries.unsqueeze(0)?,
+            keys: &keys,
+            values: &values,
+            causal_offset: Some(past),
+        };
+        Ok(attention(&input)?.squeeze(0)?)
+    }
+}

@@ -1,0 +1,5 @@
+//! Vision towers: pixels to patch features.
+
+mod siglip;
+
+pub use siglip::{Siglip, SiglipConfig};

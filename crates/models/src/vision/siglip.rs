@@ -1,0 +1,158 @@
+//! The SigLIP tower as LLaVA-OneVision uses it: no class token, no pooling head, and the feature is the last layer's
+//! output *before* `post_layernorm`.
+
+use crate::Result;
+use crate::layers::{AttentionInput, LayerNorm, Linear, attention, gelu_tanh};
+use crate::weights::Weights;
+use candle_core::Tensor;
+
+/// Shape of a tower; so400m-patch14-384 by default.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SiglipConfig {
+    /// Width of a patch feature.
+    pub hidden: usize,
+    /// Width of the MLP.
+    pub intermediate: usize,
+    /// Encoder layers.
+    pub layers: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Side of the square input, in pixels.
+    pub image_side: usize,
+    /// Side of a patch, in pixels.
+    pub patch_side: usize,
+    /// Epsilon of the layer norms.
+    pub eps: f64,
+}
+
+impl Default for SiglipConfig {
+    fn default() -> Self {
+        Self {
+            hidden: 1152,
+            intermediate: 4304,
+            layers: 26,
+            heads: 16,
+            image_side: 384,
+            patch_side: 14,
+            eps: 1e-6,
+        }
+    }
+}
+
+impl SiglipConfig {
+    /// Patches along a side; pixels beyond the last whole patch are not used.
+    pub fn grid_side(&self) -> usize {
+        self.image_side / self.patch_side
+    }
+
+    /// Patches of a frame.
+    pub fn patches(&self) -> usize {
+        self.grid_side() * self.grid_side()
+    }
+}
+
+/// The tower.
+pub struct Siglip {
+    config: SiglipConfig,
+    patch: Linear,
+    positions: Tensor,
+    layers: Vec<Layer>,
+}
+
+struct Layer {
+    norm1: LayerNorm,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    out: Linear,
+    norm2: LayerNorm,
+    fc1: Linear,
+    fc2: Linear,
+    heads: usize,
+}
+
+impl Siglip {
+    /// Loads the tower below `weights`.
+    pub fn load(weights: &Weights<'_>, config: &SiglipConfig) -> Result<Self> {
+        let (c, p) = (config.hidden, config.patch_side);
+        let embeddings = weights.below("embeddings");
+        let patch = {
+            let w = embeddings.below("patch_embedding");
+            let kernel = w.get("weight", &[c, 3, p, p])?.reshape((c, 3 * p * p))?;
+            Linear::new(kernel, Some(w.get("bias", &[c])?))
+        };
+        let positions = embeddings.get_f32("position_embedding.weight", &[config.patches(), c])?;
+        let layers = (0..config.layers)
+            .map(|i| Layer::load(&weights.below(format!("encoder.layers.{i}")), config))
+            .collect::<Result<_>>()?;
+        weights.ignore("post_layernorm.weight"); // in every checkpoint, used by none of these models
+        weights.ignore("post_layernorm.bias");
+        Ok(Self { config: config.clone(), patch, positions, layers })
+    }
+
+    /// Its shape.
+    pub fn config(&self) -> &SiglipConfig {
+        &self.config
+    }
+
+    /// `pixels` `[frames, 3, side, side]`, normalised -> features `[frames, patches, hidden]`.
+    pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
+        let mut x = self.patch.forward(&self.patches(pixels)?)?.broadcast_add(&self.positions)?;
+        for layer in &self.layers {
+            x = layer.forward(&x)?;
+        }
+        Ok(x)
+    }
+
+    /// Cuts frames into flattened patches `[frames, patches, 3 * patch * patch]`, row-major: the convolution with
+    /// stride = kernel is then a matrix product.
+    fn patches(&self, pixels: &Tensor) -> Result<Tensor> {
+        let (frames, _, _, _) = pixels.dims4()?;
+        let (g, p) = (self.config.grid_side(), self.config.patch_side);
+        let used = pixels.narrow(2, 0, g * p)?.narrow(3, 0, g * p)?.contiguous()?;
+        let cut = used.reshape(vec![frames, 3, g, p, g, p])?.permute(vec![0, 2, 4, 1, 3, 5])?;
+        Ok(cut.contiguous()?.reshape((frames, g * g, 3 * p * p))?)
+    }
+}
+
+impl Layer {
+    fn load(weights: &Weights<'_>, config: &SiglipConfig) -> Result<Self> {
+        let c = config.hidden;
+        let attention = |name: &str| Linear::load(&weights.below("self_attn").below(name), c, c, true);
+        let mlp = |name: &str, inputs, outputs| {
+            Linear::load(&weights.below("mlp").below(name), inputs, outputs, true)
+        };
+        Ok(Self {
+            norm1: LayerNorm::load(&weights.below("layer_norm1"), c, config.eps)?,
+            query: attention("q_proj")?,
+            key: attention("k_proj")?,
+            value: attention("v_proj")?,
+            out: attention("out_proj")?,
+            norm2: LayerNorm::load(&weights.below("layer_norm2"), c, config.eps)?,
+            fc1: mlp("fc1", c, config.intermediate)?,
+            fc2: mlp("fc2", config.intermediate, c)?,
+            heads: config.heads,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let attended = self.attend(&self.norm1.forward(x)?)?;
+        let x = (x + self.out.forward(&attended)?)?;
+        let hidden = gelu_tanh(self.fc1.forward(&self.norm2.forward(&x)?)?)?;
+        Ok((&x + self.fc2.forward(&hidden)?)?)
+    }
+
+    fn attend(&self, x: &Tensor) -> Result<Tensor> {
+        let (frames, patches, width) = x.dims3()?;
+        let split = |t: Tensor| t.reshape((frames, patches, self.heads, width / self.heads));
+        let queries = split(self.query.forward(x)?)?;
+        let keys = split(self.key.forward(x)?)?.transpose(1, 2)?;
+        let values = split(self.value.forward(x)?)?.transpose(1, 2)?;
+        Ok(attention(&AttentionInput {
+            queries: &queries,
+            keys: &keys,
+            values: &values,
+            causal_offset: None,
+        })?)
+    }
+}

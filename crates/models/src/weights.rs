@@ -1,0 +1,121 @@
+//! Checkpoint folder -> tensors: an index of every safetensors file, read tensor by tensor.
+//!
+//! Files are read, not mapped: each tensor is read straight into its final buffer (converted in pieces where the dtype
+//! changes), so loading never holds a second copy and a truncated file is an error rather than a signal.
+
+mod checkpoint;
+mod names;
+mod read;
+
+pub use checkpoint::{Checkpoint, TensorInfo};
+pub use names::NameMap;
+
+use crate::{ModelError, Result};
+use candle_core::{DType, Device, Tensor};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// A view of a checkpoint below a prefix of canonical names; remembers which tensors were used.
+#[derive(Clone)]
+pub struct Weights<'a> {
+    checkpoint: &'a Checkpoint,
+    names: &'a NameMap,
+    prefix: String,
+    dtype: DType,
+    device: Device,
+    used: Rc<RefCell<BTreeSet<String>>>,
+}
+
+impl<'a> Weights<'a> {
+    /// The whole checkpoint; tensors come out in `dtype` on `device`.
+    pub fn new(checkpoint: &'a Checkpoint, names: &'a NameMap, dtype: DType, device: &Device) -> Self {
+        let used = Rc::default();
+        Self { checkpoint, names, prefix: String::new(), dtype, device: device.clone(), used }
+    }
+
+    /// The tensors below `prefix.name`.
+    pub fn below(&self, name: impl std::fmt::Display) -> Self {
+        let prefix =
+            if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) };
+        Self { prefix, ..self.clone() }
+    }
+
+    /// Whether the tensor exists.
+    pub fn has(&self, name: &str) -> bool {
+        self.checkpoint.info(&self.disk_name(name)).is_some()
+    }
+
+    /// Tensor `name` with exactly `shape`, in the view's dtype.
+    pub fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        self.load(name, shape, self.dtype)
+    }
+
+    /// Tensor `name` with exactly `shape`, in f32 (norms, newline).
+    pub fn get_f32(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        self.load(name, shape, DType::F32)
+    }
+
+    /// Rows of a matrix tensor `[rows, columns]` whose number of rows the config does not fix (padded vocabularies).
+    pub fn rows(&self, name: &str, columns: usize) -> Result<usize> {
+        let disk = self.disk_name(name);
+        match self.checkpoint.info(&disk) {
+            Some(info) if info.shape.len() == 2 => Ok(info.shape[0]),
+            Some(info) => Err(self.shape_error(disk, vec![0, columns], info.shape.clone())),
+            None => Err(self.missing(disk, &[0, columns])),
+        }
+    }
+
+    /// Marks a tensor as known though nothing reads it (unused by the architecture), by canonical name.
+    pub fn ignore(&self, name: &str) {
+        self.used.borrow_mut().insert(self.disk_name(name));
+    }
+
+    /// Errors when the checkpoint has tensors that nothing asked for.
+    pub fn finish(&self) -> Result<()> {
+        let used = self.used.borrow();
+        let unused: Vec<_> =
+            self.checkpoint.names().filter(|name| !used.contains(*name) && !names::is_buffer(name)).collect();
+        if unused.is_empty() {
+            return Ok(());
+        }
+        let mut names = unused[..unused.len().min(3)].join(", ");
+        if unused.len() > 3 {
+            names.push_str(", ...");
+        }
+        Err(ModelError::UnusedTensors {
+            folder: self.checkpoint.folder().to_path_buf(),
+            count: unused.len(),
+            names,
+        })
+    }
+
+    fn disk_name(&self, name: &str) -> String {
+        let canonical =
+            if self.prefix.is_empty() { name.to_owned() } else { format!("{}.{name}", self.prefix) };
+        self.names.on_disk(&canonical)
+    }
+
+    fn load(&self, name: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
+        let disk = self.disk_name(name);
+        let Some(info) = self.checkpoint.info(&disk) else { return Err(self.missing(disk, shape)) };
+        if info.shape != shape {
+            return Err(self.shape_error(disk, shape.to_vec(), info.shape.clone()));
+        }
+        let tensor = self.checkpoint.read(info, dtype, &self.device)?;
+        self.used.borrow_mut().insert(disk);
+        Ok(tensor)
+    }
+
+    fn missing(&self, name: String, shape: &[usize]) -> ModelError {
+        ModelError::MissingTensor {
+            folder: self.checkpoint.folder().to_path_buf(),
+            name,
+            shape: shape.to_vec(),
+        }
+    }
+
+    fn shape_error(&self, name: String, expected: Vec<usize>, found: Vec<usize>) -> ModelError {
+        ModelError::TensorShape { folder: self.checkpoint.folder().to_path_buf(), name, expected, found }
+    }
+}

@@ -1,0 +1,191 @@
+use super::read;
+use crate::{ModelError, Result};
+use candle_core::{DType, Device, Tensor};
+use safetensors::tensor::Metadata;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Headers above this are damage, not checkpoints (the format's own limit).
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+/// Where a tensor lies.
+#[derive(Debug, Clone)]
+pub struct TensorInfo {
+    pub(super) file: usize,
+    pub(super) offset_bytes: u64,
+    /// Type in the file.
+    pub dtype: DType,
+    /// Dimensions.
+    pub shape: Vec<usize>,
+}
+
+/// Every tensor of a checkpoint folder: one `model.safetensors`, or the shards that the index names.
+#[derive(Debug)]
+pub struct Checkpoint {
+    folder: PathBuf,
+    files: Vec<(PathBuf, File)>,
+    tensors: BTreeMap<String, TensorInfo>,
+}
+
+impl Checkpoint {
+    /// Reads the headers of all files.
+    ///
+    /// # Errors
+    /// No safetensors files, a shard missing, a header that is damaged, or a file shorter than its header says.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let mut checkpoint =
+            Self { folder: folder.to_path_buf(), files: Vec::new(), tensors: BTreeMap::new() };
+        for path in shards(folder)? {
+            checkpoint.add(path)?;
+        }
+        Ok(checkpoint)
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Names of all tensors, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// Where `name` lies, if it exists.
+    pub fn info(&self, name: &str) -> Option<&TensorInfo> {
+        self.tensors.get(name)
+    }
+
+    /// The dtype that most values are stored in: the checkpoint's own.
+    pub fn dtype(&self) -> DType {
+        let mut values: BTreeMap<&'static str, (usize, DType)> = BTreeMap::new();
+        for info in self.tensors.values() {
+            values.entry(info.dtype.as_str()).or_insert((0, info.dtype)).0 +=
+                info.shape.iter().product::<usize>();
+        }
+        values.into_values().max_by_key(|(count, _)| *count).map_or(DType::F32, |(_, dtype)| dtype)
+    }
+
+    pub(super) fn read(&self, info: &TensorInfo, dtype: DType, device: &Device) -> Result<Tensor> {
+        let (path, file) = &self.files[info.file];
+        read::tensor(file, info, dtype, device).map_err(|error| match error {
+            read::Failed::Io(source) => ModelError::Io { path: path.clone(), source },
+            read::Failed::Tensor(error) => ModelError::Tensor(error),
+        })
+    }
+
+    fn add(&mut self, path: PathBuf) -> Result<()> {
+        let io = |source| ModelError::Io { path: path.clone(), source };
+        let damaged = |message: String| ModelError::File { path: path.clone(), message };
+        let mut file = File::open(&path).map_err(io)?;
+        let file_bytes = file.metadata().map_err(io)?.len();
+        let mut header = vec![0u8; 8];
+        file.read_exact(&mut header).map_err(|_| {
+            damaged(format!("only {file_bytes} bytes: not a safetensors file; download it again"))
+        })?;
+        let header_bytes = u64::from_le_bytes(header[..8].try_into().unwrap_or_default());
+        if header_bytes > MAX_HEADER_BYTES || header_bytes + 8 > file_bytes {
+            return Err(damaged(
+                "not a safetensors file, or truncated within its header; download it again".into(),
+            ));
+        }
+        header.resize(8 + header_bytes as usize, 0);
+        file.read_exact(&mut header[8..]).map_err(io)?;
+        let metadata: Metadata = serde_json::from_slice(&header[8..])
+            .map_err(|e| damaged(format!("damaged safetensors header ({e}); download it again")))?;
+        let data_start = 8 + header_bytes;
+        for (name, info) in metadata.tensors() {
+            let (start, end) = info.data_offsets;
+            if tensor_bytes(info).is_none_or(|bytes| start.checked_add(bytes) != Some(end)) {
+                return Err(damaged(format!(
+                    "tensor `{name}` does not have the size of its shape; download it again"
+                )));
+            }
+            let needed = data_start.saturating_add(end as u64);
+            if needed > file_bytes {
+                return Err(damaged(format!(
+                    "truncated: `{name}` ends at byte {needed}, the file has {file_bytes}; download it again"
+                )));
+            }
+            let dtype = dtype_of(info.dtype).ok_or_else(|| {
+                damaged(format!("tensor `{name}` is {:?}; longsight reads F32, F16 and BF16", info.dtype))
+            })?;
+            let entry = TensorInfo {
+                file: self.files.len(),
+                offset_bytes: data_start + info.data_offsets.0 as u64,
+                dtype,
+                shape: info.shape.clone(),
+            };
+            if self.tensors.insert(name.clone(), entry).is_some() {
+                return Err(damaged(format!("tensor `{name}` is in two files of this checkpoint")));
+            }
+        }
+        self.files.push((path, file));
+        Ok(())
+    }
+}
+
+/// Bytes that a tensor's shape asks for; None where they overflow.
+fn tensor_bytes(info: &safetensors::tensor::TensorInfo) -> Option<usize> {
+    let values = info.shape.iter().try_fold(1usize, |n, side| n.checked_mul(*side))?;
+    values.checked_mul(info.dtype.bitsize() / 8)
+}
+
+fn dtype_of(dtype: safetensors::Dtype) -> Option<DType> {
+    match dtype {
+        safetensors::Dtype::F32 => Some(DType::F32),
+        safetensors::Dtype::F16 => Some(DType::F16),
+        safetensors::Dtype::BF16 => Some(DType::BF16),
+        safetensors::Dtype::I64 => Some(DType::I64), // position_ids buffers of old files
+        _ => None,
+    }
+}
+
+/// The safetensors files of a folder: `model.safetensors` (which wins in transformers too), else those that the index
+/// names, else the only one.
+fn shards(folder: &Path) -> Result<Vec<PathBuf>> {
+    let single = folder.join("model.safetensors");
+    if single.exists() {
+        return Ok(vec![single]);
+    }
+    let index = folder.join("model.safetensors.index.json");
+    if index.exists() {
+        return indexed(folder, &index);
+    }
+    let entries =
+        std::fs::read_dir(folder).map_err(|source| ModelError::Io { path: folder.into(), source })?;
+    let mut found: Vec<_> = entries
+        .filter_map(|e| e.ok().map(|e| e.path()))
+        .filter(|p| p.extension().is_some_and(|e| e == "safetensors"))
+        .collect();
+    match found.len() {
+        1 => Ok(vec![found.remove(0)]),
+        0 => Err(ModelError::File { path: folder.into(), message: "no safetensors files in this folder; convert the checkpoint to safetensors, or name another folder".into() }),
+        n => Err(ModelError::File { path: folder.into(), message: format!("{n} safetensors files but no model.safetensors.index.json; download the index too") }),
+    }
+}
+
+fn indexed(folder: &Path, index: &Path) -> Result<Vec<PathBuf>> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let text =
+        std::fs::read_to_string(index).map_err(|source| ModelError::Io { path: index.into(), source })?;
+    let parsed: Index = serde_json::from_str(&text).map_err(|e| ModelError::File {
+        path: index.into(),
+        message: format!("not a safetensors index ({e}); download it again"),
+    })?;
+    let mut names: Vec<_> = parsed.weight_map.into_values().collect();
+    names.sort();
+    names.dedup();
+    if let Some(bad) = names.iter().find(|n| Path::new(n).components().count() != 1 || n.contains("..")) {
+        return Err(ModelError::File {
+            path: index.into(),
+            message: format!("names a shard outside its folder: {bad}"),
+        });
+    }
+    Ok(names.into_iter().map(|n| folder.join(n)).collect())
+}

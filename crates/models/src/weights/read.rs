@@ -1,0 +1,103 @@
+//! Reads one tensor into its final buffer.
+
+use super::TensorInfo;
+use candle_core::{DType, Device, Tensor, WithDType};
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+/// Values converted at a time when the dtype changes.
+const PIECE_VALUES: usize = 1 << 18;
+
+pub(super) enum Failed {
+    Io(std::io::Error),
+    Tensor(candle_core::Error),
+}
+
+impl From<std::io::Error> for Failed {
+    fn from(e: std::io::Error) -> Self {
+        Self::Io(e)
+    }
+}
+
+/// A stored number: plain little-endian bytes, and to and from f32.
+trait Stored: WithDType + bytemuck::Pod {
+    fn widen(from: &[Self], to: &mut [f32]);
+    fn narrow(from: &[f32], to: &mut [Self]);
+}
+
+impl Stored for f32 {
+    fn widen(from: &[Self], to: &mut [f32]) {
+        to.copy_from_slice(from);
+    }
+    fn narrow(from: &[f32], to: &mut [Self]) {
+        to.copy_from_slice(from);
+    }
+}
+
+impl Stored for bf16 {
+    fn widen(from: &[Self], to: &mut [f32]) {
+        from.convert_to_f32_slice(to);
+    }
+    fn narrow(from: &[f32], to: &mut [Self]) {
+        half::slice::HalfFloatSliceExt::convert_from_f32_slice(to, from);
+    }
+}
+
+impl Stored for f16 {
+    fn widen(from: &[Self], to: &mut [f32]) {
+        from.convert_to_f32_slice(to);
+    }
+    fn narrow(from: &[f32], to: &mut [Self]) {
+        half::slice::HalfFloatSliceExt::convert_from_f32_slice(to, from);
+    }
+}
+
+/// Reads the tensor at `info` and converts it to `dtype` (f32, bf16 or f16) on `device`.
+pub(super) fn tensor(
+    file: &File,
+    info: &TensorInfo,
+    dtype: DType,
+    device: &Device,
+) -> Result<Tensor, Failed> {
+    match dtype {
+        DType::F32 => stored_as::<f32>(file, info, device),
+        DType::BF16 => stored_as::<bf16>(file, info, device),
+        DType::F16 => stored_as::<f16>(file, info, device),
+        other => Err(unsupported(other)),
+    }
+}
+
+fn unsupported(dtype: DType) -> Failed {
+    Failed::Tensor(candle_core::Error::Msg(format!("weights cannot be {}", dtype.as_str())))
+}
+
+fn stored_as<To: Stored>(file: &File, info: &TensorInfo, device: &Device) -> Result<Tensor, Failed> {
+    let values = match info.dtype {
+        DType::F32 => values::<f32, To>(file, info),
+        DType::BF16 => values::<bf16, To>(file, info),
+        DType::F16 => values::<f16, To>(file, info),
+        other => return Err(unsupported(other)),
+    }?;
+    Tensor::from_vec(values, info.shape.as_slice(), device).map_err(Failed::Tensor)
+}
+
+fn values<From: Stored, To: Stored>(file: &File, info: &TensorInfo) -> Result<Vec<To>, Failed> {
+    let mut file = file;
+    file.seek(SeekFrom::Start(info.offset_bytes))?;
+    let mut out = vec![To::zeroed(); info.shape.iter().product()];
+    if From::DTYPE == To::DTYPE {
+        file.read_exact(bytemuck::cast_slice_mut(&mut out))?;
+        return Ok(out);
+    }
+    let mut raw = vec![From::zeroed(); PIECE_VALUES.min(out.len())];
+    let mut wide = vec![0f32; raw.len()];
+    for piece in out.chunks_mut(PIECE_VALUES) {
+        let (raw, wide) = (&mut raw[..piece.len()], &mut wide[..piece.len()]);
+        file.read_exact(bytemuck::cast_slice_mut(raw))?;
+        From::widen(raw, wide);
+        To::narrow(wide, piece);
+    }
+    Ok(out)
+}
