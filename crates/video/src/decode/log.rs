@@ -6,20 +6,34 @@ use std::time::{Duration, Instant};
 
 use super::command::FrameKey;
 use crate::process::{LogSink, LogTail};
-use crate::time::TimeBase;
+use crate::time::{MediaTime, TimeBase};
+
+/// Streams without further keyframes refresh their pictures piece by piece: damage is over after this time.
+const HEALING_TIME: MediaTime = MediaTime::from_nanos(10_000_000_000);
 
 /// A frame that was decoded and is output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LoggedFrame {
     pub(super) key: i64,
-    /// ffmpeg says that it is damaged (some of it was guessed).
+    /// Some of it was guessed, or predicted from what was.
     pub(super) damaged: bool,
 }
 
-#[derive(Default)]
+/// What a run's log is read against.
+#[derive(Clone)]
+pub(super) struct Expected {
+    pub(super) key: FrameKey,
+    /// Keys of the frames that are output, sorted; empty: the log lists all good frames instead.
+    pub(super) wanted: Vec<i64>,
+    pub(super) time_base: TimeBase,
+    /// Ticks and times of all frames, and the indices of keyframes; see [`VideoInfo`](crate::VideoInfo).
+    pub(super) ticks: Option<Arc<[i64]>>,
+    pub(super) times: Arc<[MediaTime]>,
+    pub(super) keyframes: Arc<[usize]>,
+}
+
 struct State {
-    wanted: Vec<i64>,
-    time_base: Option<TimeBase>,
+    expected: Expected,
     decoded: i64,
     filter_count: i64,
     first_key: Option<i64>,
@@ -27,6 +41,11 @@ struct State {
     /// Keys of all undamaged frames, where the run is a listing.
     good: Option<Vec<i64>>,
     next_is_damaged: bool,
+    /// ffmpeg reported an error of any kind.
+    errors: bool,
+    last_index: Option<usize>,
+    /// Time of the last sign of damage, until a good keyframe.
+    spoilt_at: Option<MediaTime>,
     failure: Option<&'static str>,
     complaints: LogTail,
     closed: bool,
@@ -36,15 +55,26 @@ struct State {
 #[derive(Clone)]
 pub(super) struct RunLog {
     shared: Arc<(Mutex<State>, Condvar)>,
-    key: FrameKey,
 }
 
 impl RunLog {
-    /// `wanted` is sorted; if it is empty the log lists all good frames instead.
-    pub(super) fn new(key: FrameKey, time_base: TimeBase, wanted: Vec<i64>) -> Self {
-        let good = wanted.is_empty().then(Vec::new);
-        let state = State { good, wanted, time_base: Some(time_base), ..State::default() };
-        Self { shared: Arc::new((Mutex::new(state), Condvar::new())), key }
+    pub(super) fn new(expected: Expected) -> Self {
+        let state = State {
+            good: expected.wanted.is_empty().then(Vec::new),
+            expected,
+            decoded: 0,
+            filter_count: 0,
+            first_key: None,
+            output: VecDeque::new(),
+            next_is_damaged: false,
+            errors: false,
+            last_index: None,
+            spoilt_at: None,
+            failure: None,
+            complaints: LogTail::default(),
+            closed: false,
+        };
+        Self { shared: Arc::new((Mutex::new(state), Condvar::new())) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -91,14 +121,15 @@ impl LogSink for RunLog {
     fn line(&mut self, line: &str) {
         let mut state = self.lock();
         if let Some((count, ticks)) = parse_frame(line) {
-            state.frame(self.key, count, ticks);
+            state.frame(count, ticks);
             drop(state);
             self.shared.1.notify_all();
         } else if let Some(time_base) = parse_clock(line) {
-            state.clock(self.key, time_base);
+            state.clock(time_base);
         } else if line.contains("corrupt decoded frame") {
             state.next_is_damaged = true;
         } else if line.contains("[error]") || line.contains("[fatal]") || line.contains("[warning]") {
+            state.errors |= !line.contains("[warning]");
             state.complaints.push(&strip_level(line));
         }
     }
@@ -111,39 +142,63 @@ impl LogSink for RunLog {
 
 impl State {
     /// Times in another clock than the probe's would be compared to no purpose.
-    fn clock(&mut self, key: FrameKey, time_base: TimeBase) {
-        if key == FrameKey::Ticks && self.time_base != Some(time_base) {
+    fn clock(&mut self, time_base: TimeBase) {
+        if self.expected.key == FrameKey::Ticks && self.expected.time_base != time_base {
             self.failure = Some("ffmpeg and ffprobe give its times in different clocks");
         }
     }
 
-    fn frame(&mut self, key: FrameKey, count: i64, ticks: Option<i64>) {
+    fn frame(&mut self, count: i64, ticks: Option<i64>) {
+        self.check_count(count);
+        let marked = std::mem::take(&mut self.next_is_damaged);
+        let key = match self.expected.key {
+            FrameKey::Count => Some(self.decoded),
+            FrameKey::Ticks => ticks,
+        };
+        self.decoded += 1;
+        let Some(key) = key else { return };
+        self.first_key.get_or_insert(key);
+        let damaged = self.is_damaged(key, marked);
+        if self.expected.wanted.binary_search(&key).is_ok() {
+            self.output.push_back(LoggedFrame { key, damaged });
+        }
+        if let Some(good) = self.good.as_mut().filter(|_| !damaged) {
+            good.push(key);
+        }
+    }
+
+    /// ffmpeg's filters count their frames, which shows that no line was lost.
+    fn check_count(&mut self, count: i64) {
         if count == self.filter_count {
             self.filter_count += 1;
         } else if count == 0 {
             // The stream changed its size or format, and ffmpeg built its filters anew.
             self.filter_count = 1;
-            if key == FrameKey::Count {
+            if self.expected.key == FrameKey::Count {
                 self.failure =
                     Some("its frames carry no times and change their size: they cannot be told apart");
             }
         } else {
             self.failure = Some("ffmpeg's log has gaps");
         }
-        let damaged = std::mem::take(&mut self.next_is_damaged);
-        let frame_key = match key {
-            FrameKey::Count => Some(self.decoded),
-            FrameKey::Ticks => ticks,
+    }
+
+    /// Frames are predicted from others. After one that ffmpeg marks as damaged, or that is missing after an error,
+    /// the following ones are decoded without complaint from wrong pixels, up to the next keyframe.
+    fn is_damaged(&mut self, key: i64, marked: bool) -> bool {
+        let index = match &self.expected.ticks {
+            Some(ticks) => ticks.binary_search(&key).ok(),
+            None => usize::try_from(key).ok().filter(|&index| index < self.expected.times.len()),
         };
-        self.decoded += 1;
-        let Some(frame_key) = frame_key else { return };
-        self.first_key.get_or_insert(frame_key);
-        if self.wanted.binary_search(&frame_key).is_ok() {
-            self.output.push_back(LoggedFrame { key: frame_key, damaged });
+        let Some(index) = index else { return marked };
+        let time = self.expected.times[index];
+        let skipped = self.last_index.replace(index).is_some_and(|last| last + 1 < index);
+        if self.expected.keyframes.binary_search(&index).is_ok() {
+            self.spoilt_at = marked.then_some(time);
+        } else if marked || (skipped && self.errors) {
+            self.spoilt_at = Some(time);
         }
-        if let Some(good) = self.good.as_mut().filter(|_| !damaged) {
-            good.push(frame_key);
-        }
+        self.spoilt_at.is_some_and(|since| time.saturating_sub(since) <= HEALING_TIME)
     }
 }
 
@@ -173,8 +228,24 @@ fn strip_level(line: &str) -> String {
 mod tests {
     use super::*;
 
-    const CLOCK: TimeBase = TimeBase { numerator: 1, denominator: 25 };
     const NO_WAIT: Duration = Duration::ZERO;
+
+    /// Ten frames a second from 0, ticks of 1/100 s, a keyframe every 4 frames.
+    fn log(key: FrameKey, wanted: &[i64]) -> RunLog {
+        RunLog::new(Expected {
+            key,
+            wanted: wanted.to_vec(),
+            time_base: TimeBase { numerator: 1, denominator: 100 },
+            ticks: (key == FrameKey::Ticks).then(|| (0..400).map(|index| index * 10).collect()),
+            times: (0..400).map(|index| MediaTime::from_nanos(index * 100_000_000)).collect(),
+            keyframes: Arc::new([0, 4, 8]),
+        })
+    }
+
+    fn outputs(log: &RunLog) -> Vec<(i64, bool)> {
+        let next = || log.next_output(NO_WAIT).unwrap().map(|frame| (frame.key, frame.damaged));
+        std::iter::from_fn(next).collect()
+    }
 
     fn frame_line(count: i64, ticks: &str) -> String {
         format!(
@@ -196,20 +267,58 @@ mod tests {
     }
 
     #[test]
-    fn damage_belongs_to_the_frame_that_follows() {
-        let mut log = RunLog::new(FrameKey::Ticks, CLOCK, vec![10, 30]);
-        log.line(&frame_line(0, "10"));
+    fn damage_lasts_to_the_next_keyframe() {
+        let mut log = log(FrameKey::Ticks, &[0, 20, 30, 40]);
+        log.line(&frame_line(0, "0"));
         log.line("[warning] v.mp4: corrupt decoded frame in stream 0");
-        log.line(&frame_line(1, "20"));
-        log.line(&frame_line(2, "30"));
-        let outputs: Vec<_> = std::iter::from_fn(|| log.next_output(NO_WAIT).unwrap()).collect();
-        assert_eq!(outputs, [10, 30].map(|key| LoggedFrame { key, damaged: false }));
-        assert_eq!(log.first_key(), Some(10));
+        for (count, ticks) in [(1, "10"), (2, "20"), (3, "30"), (4, "40")] {
+            log.line(&frame_line(count, ticks));
+        }
+        assert_eq!(outputs(&log), [(0, false), (20, true), (30, true), (40, false)]);
+        assert_eq!(log.first_key(), Some(0));
+    }
+
+    #[test]
+    fn missing_frames_spoil_the_following_ones_only_after_an_error() {
+        for (error, spoilt) in [("[warning] odd", false), ("[h264 @ 0x5] [error] Invalid data", true)] {
+            let mut log = log(FrameKey::Ticks, &[20, 30, 50]);
+            for line in
+                [&frame_line(0, "0"), error, &frame_line(1, "20"), &frame_line(2, "30"), &frame_line(3, "40")]
+            {
+                log.line(line);
+            }
+            log.line(&frame_line(4, "50"));
+            assert_eq!(outputs(&log), [(20, spoilt), (30, spoilt), (50, false)]);
+        }
+    }
+
+    #[test]
+    fn without_further_keyframes_damage_ends_in_time() {
+        let mut log = log(FrameKey::Ticks, &[1900, 2010]);
+        log.line("[warning] v.mp4: corrupt decoded frame in stream 0");
+        for count in 0..400 {
+            log.line(&frame_line(count, &((count + 100) * 10).to_string()));
+        }
+        assert_eq!(outputs(&log), [(1900, true), (2010, false)]);
+    }
+
+    #[test]
+    fn a_listing_holds_the_good_frames() {
+        let mut log = log(FrameKey::Ticks, &[]);
+        for line in [
+            &frame_line(0, "20"),
+            "[warning] corrupt decoded frame",
+            &frame_line(1, "30"),
+            &frame_line(2, "40"),
+        ] {
+            log.line(line);
+        }
+        assert_eq!(log.take_good(), [20, 40]);
     }
 
     #[test]
     fn a_gap_in_the_log_is_an_error_not_a_guess() {
-        let mut log = RunLog::new(FrameKey::Ticks, CLOCK, vec![10, 30]);
+        let mut log = log(FrameKey::Ticks, &[10, 30]);
         log.line(&frame_line(0, "10"));
         log.line(&frame_line(2, "30"));
         assert!(log.next_output(NO_WAIT).is_err());
@@ -217,8 +326,8 @@ mod tests {
 
     #[test]
     fn another_clock_than_the_probes_is_an_error() {
-        let mut log = RunLog::new(FrameKey::Ticks, CLOCK, vec![10]);
-        log.line("[Parsed_showinfo_0 @ 0x5] [info] config in time_base: 1/25, frame_rate: 25/1");
+        let mut log = log(FrameKey::Ticks, &[10]);
+        log.line("[Parsed_showinfo_0 @ 0x5] [info] config in time_base: 1/100, frame_rate: 25/1");
         log.line(&frame_line(0, "10"));
         assert!(log.next_output(NO_WAIT).is_ok());
         log.line("[Parsed_showinfo_0 @ 0x5] [info] config in time_base: 1/90000, frame_rate: 25/1");
@@ -227,15 +336,14 @@ mod tests {
 
     #[test]
     fn rebuilt_filters_count_anew_but_counted_frames_cannot() {
-        let mut log = RunLog::new(FrameKey::Ticks, CLOCK, vec![10, 20]);
-        log.line(&frame_line(0, "10"));
-        log.line(&frame_line(0, "20"));
-        assert_eq!(log.next_output(NO_WAIT).unwrap().unwrap().key, 10);
-        assert_eq!(log.next_output(NO_WAIT).unwrap().unwrap().key, 20);
-        let mut log = RunLog::new(FrameKey::Count, CLOCK, vec![0, 1]);
-        log.line(&frame_line(0, "NOPTS"));
-        assert_eq!(log.next_output(NO_WAIT).unwrap().unwrap().key, 0);
-        log.line(&frame_line(0, "NOPTS"));
-        assert!(log.next_output(NO_WAIT).is_err());
+        let mut ticks = log(FrameKey::Ticks, &[10, 20]);
+        ticks.line(&frame_line(0, "10"));
+        ticks.line(&frame_line(0, "20"));
+        assert_eq!(outputs(&ticks), [(10, false), (20, false)]);
+        let mut counted = log(FrameKey::Count, &[0, 1]);
+        counted.line(&frame_line(0, "NOPTS"));
+        assert_eq!(outputs(&counted), [(0, false)]);
+        counted.line(&frame_line(0, "NOPTS"));
+        assert!(counted.next_output(NO_WAIT).is_err());
     }
 }

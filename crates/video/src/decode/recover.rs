@@ -49,6 +49,7 @@ pub(super) struct Recovery {
 struct Listed {
     stretch: Stretch,
     good: Vec<usize>,
+    complaints: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,7 +66,6 @@ impl Recovery {
         decoder: &Decoder,
         index: usize,
         caution: usize,
-        complaints: String,
     ) -> Result<Picture> {
         let whole = Stretch { keyframe: None, last: decoder.info.total_frames - 1 };
         for stretch in [Stretch::around(decoder, index), whole] {
@@ -75,7 +75,8 @@ impl Recovery {
                 return Ok(decoder.picture(rgb, (nearest != index).then_some(nearest)));
             }
         }
-        let detail = if complaints.is_empty() { String::new() } else { format!(": {complaints}") };
+        let complaints = self.listed.take().map(|listed| listed.complaints).unwrap_or_default();
+        let detail = if complaints.is_empty() { complaints } else { format!(": {complaints}") };
         Err(VideoError::NoDecodableFrame { source_name: decoder.info.source.name(), detail })
     }
 
@@ -85,10 +86,11 @@ impl Recovery {
         }
         let run = decoder.start(&stretch.request(decoder, caution, Vec::new()))?;
         let first = stretch.keyframe.unwrap_or(0);
-        let mut good: Vec<usize> = run.list()?.into_iter().filter_map(|key| decoder.index_of(key)).collect();
+        let (keys, complaints) = run.list()?;
+        let mut good: Vec<usize> = keys.into_iter().filter_map(|key| decoder.index_of(key)).collect();
         good.retain(|&index| index >= first && index <= stretch.last);
         good.sort_unstable();
-        self.listed = Some(Listed { stretch, good });
+        self.listed = Some(Listed { stretch, good, complaints });
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::DecodeSettings;
 use super::command::{Dialect, RunRequest, command};
-use super::log::{LoggedFrame, RunLog};
+use super::log::{Expected, LoggedFrame, RunLog};
 use crate::error::{Result, VideoError};
 use crate::probe::{VideoInfo, VideoStream};
 use crate::process::ToolProcess;
@@ -34,7 +34,14 @@ impl Decoder {
         let chunk_bytes = if request.wanted.is_empty() { LISTING_CHUNK_BYTES } else { frame_bytes };
         // One more frame waits in the hands of the thread that reads it.
         let queued = (self.settings.max_buffered_bytes / frame_bytes).clamp(1, MAX_QUEUED_FRAMES) - 1;
-        let log = RunLog::new(request.key, self.stream.time_base, request.wanted.clone());
+        let log = RunLog::new(Expected {
+            key: request.key,
+            wanted: request.wanted.clone(),
+            time_base: self.stream.time_base,
+            ticks: self.stream.ticks.clone(),
+            times: self.info.frame_times.clone(),
+            keyframes: self.info.keyframes.clone(),
+        });
         let command = command(&self.info, &self.stream, &self.settings, self.dialect, request);
         let process = ToolProcess::spawn(command, chunk_bytes, queued, log.clone())?;
         let timeout = self.settings.timeout;
@@ -56,21 +63,20 @@ impl Run {
         }
     }
 
-    /// Waits for a listing to end; the keys of all good frames.
-    pub(super) fn list(mut self) -> Result<Vec<i64>> {
+    /// Waits for a listing to end: the keys of all good frames, and what ffmpeg had to say.
+    pub(super) fn list(mut self) -> Result<(Vec<i64>, String)> {
         while self.process.next_chunk(self.timeout)?.is_some() {}
-        self.process.finish(self.timeout)?;
-        Ok(self.log.take_good())
+        let status = self.process.finish(self.timeout)?;
+        let complaints = match self.log.complaints() {
+            none if none.is_empty() && !status.success() => format!("ffmpeg ended with {status}"),
+            complaints => complaints,
+        };
+        Ok((self.log.take_good(), complaints))
     }
 
     /// Key of the first frame decoded so far, whether output or not.
     pub(super) fn first_key(&self) -> Option<i64> {
         self.log.first_key()
-    }
-
-    /// ffmpeg's complaints, for an error message.
-    pub(super) fn complaints(&self) -> String {
-        self.log.complaints()
     }
 
     fn failed(&self, detail: &str) -> VideoError {

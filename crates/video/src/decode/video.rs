@@ -63,8 +63,7 @@ impl VideoPictures {
                 }
             }
         }
-        let complaints = self.current.as_ref().map(|current| current.run.complaints()).unwrap_or_default();
-        self.recovery.nearest_good(&self.decoder, index, self.caution, complaints)
+        self.recovery.nearest_good(&self.decoder, index, self.caution)
     }
 
     /// Decodes on, in the run that holds `index`, until there is a frame to look at.

@@ -51,6 +51,37 @@ pub(crate) fn encode(path: &Path, clip: &Clip) -> PathBuf {
     path.to_owned()
 }
 
+/// A video on disk, as long as this lives.
+pub(crate) struct Made {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    pub(crate) info: VideoInfo,
+    _folder: tempfile::TempDir,
+}
+
+pub(crate) fn made(name: &str, clip: &Clip) -> Made {
+    let folder = tempfile::tempdir().unwrap();
+    let path = encode(&folder.path().join(name), clip);
+    // A single picture is no video, but is needed to make some.
+    let info = if name.ends_with(".png") { probe_folder(folder.path()) } else { probe_file(&path) };
+    Made { name: name.to_owned(), path, info, _folder: folder }
+}
+
+fn probe_folder(folder: &Path) -> VideoInfo {
+    probe(&VideoSource::Images(folder.to_owned()), &ProbeSettings::default()).unwrap()
+}
+
+/// Runs ffmpeg to its end.
+pub(crate) fn ffmpeg(args: &[&str]) -> Result<(), String> {
+    let output = Command::new("ffmpeg").args(["-y", "-v", "error", "-nostdin"]).args(args).output().unwrap();
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+pub(crate) fn has_encoder(name: &str) -> bool {
+    let output = Command::new("ffmpeg").args(["-hide_banner", "-v", "quiet", "-encoders"]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).split_whitespace().any(|word| word == name)
+}
+
 pub(crate) fn numbered(number: usize, width: usize, height: usize) -> Vec<u8> {
     let mut rgb = Vec::with_capacity(width * height * 3);
     for y in 0..height {
