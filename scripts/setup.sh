@@ -10,6 +10,7 @@ set -euo pipefail
 setup_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 rust_wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$setup_root/Cargo.toml")
 apt_lists_fresh=no
+apt_reason=
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -24,36 +25,35 @@ as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# apt_get WHAT-FOR ARGUMENTS...: quiet; where it fails, one line with apt's own reason.
+# apt_get ARGUMENTS...: quiet; where it fails, apt_reason says why in one line.
 apt_get() {
-  local for_what=$1 log
-  shift
-  [ "$(id -u)" -eq 0 ] || have sudo || fail "no root and no sudo here: install $for_what by hand, then run this again"
+  local log status=0
   log=$(mktemp)
-  if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >"$log" 2>&1; then
-    local reason
-    reason=$(grep -m 1 '^E: ' "$log" || tail -n 1 "$log")
-    rm -f "$log"
-    fail "apt-get $1 failed (${reason#E: }): install $for_what by hand, then run this again"
-  fi
+  as_root env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >"$log" 2>&1 || status=$?
+  apt_reason=$(grep -m 1 '^E: ' "$log" || tail -n 1 "$log")
+  apt_reason=${apt_reason#E: }
   rm -f "$log"
+  return "$status"
 }
 
-# Lists may be absent (containers) or old, so refresh them once before the first use.
+# Lists may be absent (containers) or old, so refresh them once before the first use. One broken list among several
+# need not matter, so a failure here is only said.
 refresh_apt_lists() {
   [ "$apt_lists_fresh" = no ] || return 0
-  say "refreshing the package lists (apt-get update)"
-  apt_get "$1" update
   apt_lists_fresh=yes
+  say "refreshing the package lists (apt-get update)"
+  apt_get update || say "apt-get update failed ($apt_reason); going on with the lists that are there"
 }
 
 # install WHAT-FOR APT-PACKAGES BREW-PACKAGES
 install() {
   if have apt-get; then
-    refresh_apt_lists "$1"
+    [ "$(id -u)" -eq 0 ] || have sudo || fail "no root and no sudo here: install $1 by hand, then run this again"
+    refresh_apt_lists
     say "installing $1 (apt-get install $2)"
     # shellcheck disable=SC2086 # a list of packages
-    apt_get "$1" install -y --no-install-recommends $2
+    apt_get install -y --no-install-recommends $2 ||
+      fail "apt-get install failed ($apt_reason): install $1 by hand, then run this again"
   elif have brew; then
     say "installing $1 (brew install $3)"
     # shellcheck disable=SC2086 # a list of packages
@@ -94,9 +94,9 @@ rust_works() {
 }
 
 apt_has_rust() {
-  have apt-get || return 1
-  refresh_apt_lists "Rust $rust_wanted or newer"
-  version_suffices "$(apt-cache policy rustc | sed -n 's/^ *Candidate: \([0-9]*:\)\{0,1\}//p')"
+  have apt-get && { [ "$(id -u)" -eq 0 ] || have sudo; } || return 1
+  refresh_apt_lists
+  version_suffices "$(LC_ALL=C apt-cache policy rustc | sed -n 's/^ *Candidate: \([0-9]*:\)\{0,1\}//p')"
 }
 
 install_rust_with_rustup() {
@@ -158,17 +158,20 @@ need_ffmpeg() {
 
 # The libraries of Cargo.lock; later cargo commands then need no network.
 need_crates() {
-  local target
+  local target reason
   target=$(rustc -vV | sed -n 's/^host: //p')
-  (cd "$setup_root" && cargo fetch --quiet --locked --offline --target "$target") >/dev/null 2>&1 && return
+  cd "$setup_root"
+  cargo fetch --quiet --locked --offline --target "$target" >/dev/null 2>&1 && return
   say "downloading the Rust libraries of Cargo.lock (cargo fetch)"
-  (cd "$setup_root" && cargo fetch --quiet --locked --target "$target") ||
-    fail "cargo could not fetch them: run 'cargo fetch --locked' with a network connection, then run this again"
+  if ! reason=$(cargo fetch --quiet --locked --target "$target" 2>&1); then
+    reason=$(printf '%s\n' "$reason" | grep -v '^ *$' | tail -n 1 | sed 's/^ *//')
+    fail "cargo fetch failed ($reason): run 'cargo fetch --locked' by hand, then run this again"
+  fi
 }
 
 need_compiler
 need_rust
 [ "${1:-}" != --lints ] || need_lints
 need_ffmpeg
-need_crates
+(need_crates)
 say "ready: $(rustc --version | cut -d ' ' -f 1,2), $(ffmpeg -version | cut -d ' ' -f 1-3 | head -n 1)"
