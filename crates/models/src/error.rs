@@ -1,4 +1,32 @@
+use std::fmt::Display;
 use std::path::PathBuf;
+
+/// Longest part of a message that comes from a file.
+const MAX_CHARS: usize = 400;
+
+/// Text that may come from a hostile file, fit for one line of a terminal: no control characters, and not endless.
+fn line(text: impl Display) -> String {
+    let text = text.to_string();
+    let mut shown: String =
+        text.chars().take(MAX_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if shown.len() < text.len() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+/// candle appends a backtrace where RUST_BACKTRACE is set.
+fn first_line(error: &candle_core::Error) -> String {
+    line(error.to_string().lines().next().unwrap_or_default())
+}
+
+/// A shape whose first dimension is 0 stands for any number of rows.
+fn wanted(shape: &[usize]) -> String {
+    match shape {
+        [0, columns] => format!("[vocabulary, {columns}]"),
+        _ => format!("{shape:?}"),
+    }
+}
 
 /// What can go wrong between a checkpoint folder and a forward pass. Every message is one line with the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +40,7 @@ pub enum ModelError {
         source: std::io::Error,
     },
     /// A file is not what its name says.
-    #[error("{}: {message}", path.display())]
+    #[error("{}: {}", path.display(), line(message))]
     File {
         /// The file.
         path: PathBuf,
@@ -20,7 +48,7 @@ pub enum ModelError {
         message: String,
     },
     /// The config describes a model that is not supported.
-    #[error("{}: {message}", path.display())]
+    #[error("{}: {}", path.display(), line(message))]
     Config {
         /// The config file.
         path: PathBuf,
@@ -28,7 +56,7 @@ pub enum ModelError {
         message: String,
     },
     /// A tensor that the model needs is not in the checkpoint.
-    #[error("{}: tensor `{name}` is missing (needed with shape {shape:?}); is the checkpoint complete?", folder.display())]
+    #[error("{}: tensor `{}` is missing (needed with shape {}); is the checkpoint complete?", folder.display(), line(name), wanted(shape))]
     MissingTensor {
         /// The checkpoint folder.
         folder: PathBuf,
@@ -38,7 +66,7 @@ pub enum ModelError {
         shape: Vec<usize>,
     },
     /// A tensor has another shape than the config says.
-    #[error("{}: tensor `{name}` has shape {found:?}, the config asks for {expected:?}", folder.display())]
+    #[error("{}: tensor `{}` has shape {}, the config asks for {}", folder.display(), line(name), line(format!("{found:?}")), wanted(expected))]
     TensorShape {
         /// The checkpoint folder.
         folder: PathBuf,
@@ -50,7 +78,7 @@ pub enum ModelError {
         found: Vec<usize>,
     },
     /// Tensors that no part of the model uses: the config does not describe this checkpoint.
-    #[error("{}: {count} tensor(s) that the config has no place for: {names}; does config.json belong to these weights?", folder.display())]
+    #[error("{}: {count} tensor(s) that the config has no place for: {}; does config.json belong to these weights?", folder.display(), line(names))]
     UnusedTensors {
         /// The checkpoint folder.
         folder: PathBuf,
@@ -60,10 +88,10 @@ pub enum ModelError {
         names: String,
     },
     /// Tokenizer or chat template trouble.
-    #[error("tokenizer: {0}")]
+    #[error("tokenizer: {}", line(.0))]
     Tokenizer(String),
     /// An argument that does not fit this model.
-    #[error("{0}")]
+    #[error("{}", line(.0))]
     Argument(String),
     /// The key/value cache is full.
     #[error(
@@ -76,7 +104,7 @@ pub enum ModelError {
         needed: usize,
     },
     /// A tensor operation failed (out of memory, or a bug: please report it).
-    #[error("tensor operation failed: {0}")]
+    #[error("tensor operation failed: {}", first_line(.0))]
     Tensor(#[from] candle_core::Error),
     /// A plan of the method crate could not be made.
     #[error(transparent)]

@@ -7,6 +7,7 @@
 
 mod error;
 pub mod families;
+mod files;
 pub mod kv_cache;
 pub mod layers;
 pub mod pool;
@@ -18,7 +19,7 @@ pub mod weights;
 
 pub use candle_core::{DType, Device, Tensor};
 pub use error::ModelError;
-pub use families::llava::{Description, Llava, LoadSettings};
+pub use families::llava::{Description, Llava, LoadSettings, ModelInfo};
 pub use kv_cache::KvCache;
 
 /// Result with this crate's error.

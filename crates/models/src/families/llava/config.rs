@@ -3,8 +3,13 @@ use super::{hf, lmms};
 use crate::Result;
 use crate::text::Qwen2Config;
 use crate::vision::SiglipConfig;
-use longsight_method::{ModelShape, NewlineMode, PoolMode, PoolPlan, PoolSpec, RopeShape, TowerShape};
+use longsight_method::{
+    ModelShape, NewlineMode, PoolMode, PoolPlan, PoolSpec, RopeSettings, RopeShape, TowerShape,
+};
 use std::path::Path;
+
+/// Largest size that is believed.
+const MAX_SIZE: usize = 1 << 24;
 
 /// Which model family a checkpoint belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +75,7 @@ impl LlavaConfig {
     /// Another family's config (named), a missing or malformed file, or a setting that is not supported.
     pub fn read(folder: &Path) -> Result<Self> {
         let json = Json::read(&folder.join("config.json"))?;
-        let mut config = match json.text("model_type").unwrap_or("") {
+        let mut config = match json.text("model_type")?.unwrap_or("") {
             "llava_onevision" => hf::read(&json)?,
             "llava" if lmms::is_qwen(&json) => lmms::read(&json)?,
             other => {
@@ -82,17 +87,16 @@ impl LlavaConfig {
         config.pixels = hf::pixel_settings(folder, &config.vision)?;
         config.read_generation(folder, &json)?;
         config.read_longsight(&json)?;
-        config.check(&json)?;
         Ok(config)
     }
 
     /// End-of-sequence ids of both files.
     fn read_generation(&mut self, folder: &Path, json: &Json) -> Result<()> {
-        let mut ids = json.ids("eos_token_id");
-        ids.extend(json.at("text_config").map(|t| t.ids("eos_token_id")).unwrap_or_default());
+        let mut ids = json.ids("eos_token_id")?;
+        ids.extend(json.at_or_empty("text_config")?.ids("eos_token_id")?);
         let generation = folder.join("generation_config.json");
         if generation.exists() {
-            ids.extend(Json::read(&generation)?.ids("eos_token_id"));
+            ids.extend(Json::read(&generation)?.ids("eos_token_id")?);
         }
         ids.sort_unstable();
         ids.dedup();
@@ -102,48 +106,22 @@ impl LlavaConfig {
 
     /// The optional `longsight` object of config.json: `visual_window_tokens`, `alpha`, `beta`.
     fn read_longsight(&mut self, json: &Json) -> Result<()> {
-        let Some(own) = json.at("longsight") else { return Ok(()) };
-        if let Some(window) = own.number("visual_window_tokens") {
-            self.visual_window_tokens = window as usize;
+        let Some(own) = json.at("longsight")? else { return Ok(()) };
+        if own.has("visual_window_tokens") {
+            self.visual_window_tokens = own.size("visual_window_tokens", 0)?;
             self.visual_window_source = "config.json".into();
         }
-        if let (Some(alpha), Some(beta)) = (own.number("alpha"), own.number("beta")) {
+        if !(1..=MAX_SIZE).contains(&self.visual_window_tokens) {
+            return Err(json.error(format!("longsight.visual_window_tokens must be from 1 to {MAX_SIZE}")));
+        }
+        let (alpha, beta) = (own.number("alpha")?, own.number("beta")?);
+        if alpha.is_some() || beta.is_some() {
+            let usual = RopeSettings::default();
+            let (alpha, beta) = (alpha.unwrap_or(usual.alpha), beta.unwrap_or(usual.beta));
+            if !(0.0 < alpha && alpha < beta) {
+                return Err(json.error("longsight.alpha must be above 0 and below longsight.beta"));
+            }
             self.ramp = Some((alpha, beta));
-        }
-        Ok(())
-    }
-
-    /// Refuses numbers that no model has, before they become allocations.
-    fn check(&self, json: &Json) -> Result<()> {
-        let (t, v) = (&self.text, &self.vision);
-        let sizes = [
-            t.hidden,
-            t.intermediate,
-            t.layers,
-            t.heads,
-            t.kv_heads,
-            t.head_dim,
-            t.max_positions,
-            v.hidden,
-            v.intermediate,
-            v.layers,
-            v.heads,
-            v.image_side,
-            v.patch_side,
-            self.visual_window_tokens,
-        ];
-        if sizes.iter().any(|n| *n == 0 || *n > 1 << 24) {
-            return Err(json.error("a size is 0 or absurd; is this the checkpoint's own config?"));
-        }
-        if t.heads % t.kv_heads != 0
-            || t.head_dim % 2 != 0
-            || v.hidden % v.heads != 0
-            || v.patch_side > v.image_side
-        {
-            return Err(json.error("head counts, head_dim or patch size do not fit together"));
-        }
-        if !(t.rope_theta.is_finite() && t.rope_theta > 1.0) {
-            return Err(json.error("rope_theta must be a number above 1"));
         }
         Ok(())
     }
@@ -190,7 +168,7 @@ impl LlavaConfig {
 /// The visual window of a family in training, derived from its grid: frames x tokens of a frame at stride 2.
 /// LLaVA-OneVision 32 x 196 = 6,272; LLaVA-Video 64 x 210 (bilinear) or 64 x 182 (average), 72B 32 x 210 - with the row
 /// newlines, as published.
-pub(super) fn family_window(
+fn family_window(
     family: Family,
     grid_side: usize,
     mode: PoolMode,
@@ -206,16 +184,41 @@ pub(super) fn family_window(
     Ok(plan.window_tokens())
 }
 
+/// Refuses numbers that no model has, before anything divides by them or allocates.
+fn check(json: &Json, t: &Qwen2Config, v: &SiglipConfig) -> Result<()> {
+    let text = [t.hidden, t.intermediate, t.layers, t.heads, t.kv_heads, t.head_dim, t.max_positions];
+    let vision = [v.hidden, v.intermediate, v.layers, v.heads, v.image_side, v.patch_side];
+    if text.iter().chain(&vision).any(|n| !(1..=MAX_SIZE).contains(n)) {
+        return Err(json.error("a size is 0 or absurd; is this the checkpoint's own config?"));
+    }
+    if t.heads % t.kv_heads != 0
+        || t.head_dim % 2 != 0
+        || v.hidden % v.heads != 0
+        || v.patch_side > v.image_side
+    {
+        return Err(json.error("head counts, head_dim or patch size do not fit together"));
+    }
+    if !(t.rope_theta.is_finite() && t.rope_theta > 1.0) {
+        return Err(json.error("rope_theta must be a number above 1"));
+    }
+    if ![t.eps, v.eps].iter().all(|eps| (0.0..1.0).contains(eps)) {
+        return Err(json.error("the norms' eps must be from 0 to 1"));
+    }
+    Ok(())
+}
+
 /// Builds the config both layouts share, with what later steps fill in left empty.
 pub(super) fn assemble(
+    json: &Json,
     family: Family,
     text: Qwen2Config,
     vision: SiglipConfig,
     (pool_mode, newline): (PoolMode, NewlineMode),
     warnings: Vec<String>,
 ) -> Result<LlavaConfig> {
-    let grid = vision.grid_side();
-    let visual_window_tokens = family_window(family, grid, pool_mode, text.hidden)?;
+    check(json, &text, &vision)?;
+    let visual_window_tokens = family_window(family, vision.grid_side(), pool_mode, text.hidden)
+        .map_err(|e| json.error(e.to_string()))?;
     Ok(LlavaConfig {
         family,
         text,

@@ -4,61 +4,52 @@ use super::config::{Family, LlavaConfig, PixelSettings, assemble};
 use super::json::Json;
 use crate::text::Qwen2Config;
 use crate::vision::SiglipConfig;
-use crate::{ModelError, Result};
+use crate::Result;
 use longsight_method::{NewlineMode, PoolMode};
 use std::path::Path;
 
 pub(super) fn read(json: &Json) -> Result<LlavaConfig> {
-    let text_json = json.at_or_empty("text_config");
-    let text_type = text_json.text("model_type").unwrap_or("qwen2");
-    if text_type != "qwen2" {
-        return Err(json.error(format!("text model `{text_type}` is not supported; longsight runs qwen2")));
-    }
-    let tied = text_json.flag("tie_word_embeddings").or(json.flag("tie_word_embeddings")).unwrap_or(false);
+    let text_json = json.at_or_empty("text_config")?;
+    text_json.expect("model_type", "qwen2")?;
+    let tied = text_json.flag("tie_word_embeddings")?.or(json.flag("tie_word_embeddings")?).unwrap_or(false);
     let text = text_config(&text_json, tied)?;
-    if let Some(kind) = rope_type(&text_json).filter(|kind| *kind != "default") {
+    if let Some(kind) = rope_scaling(&text_json)? {
         return Err(json.error(format!(
             "RoPE scaling `{kind}` in text_config would be applied twice; remove it: longsight sets its own (--context)"
         )));
     }
-    let vision = vision_config(&json.at_or_empty("vision_config"))?;
-    expect(json, "projector_hidden_act", "gelu")?;
-    expect(json, "vision_feature_select_strategy", "full")?;
-    let layer = json.number("vision_feature_layer").unwrap_or(-1.0);
+    let vision = vision_config(&json.at_or_empty("vision_config")?)?;
+    json.expect("projector_hidden_act", "gelu")?;
+    json.expect("vision_feature_select_strategy", "full")?;
+    let layer = json.number("vision_feature_layer")?.unwrap_or(-1.0);
     if layer != -1.0 {
         return Err(json.error(format!("vision_feature_layer {layer} is not supported, only -1")));
     }
-    if json.flag("multimodal_projector_bias") == Some(false) {
+    if json.flag("multimodal_projector_bias")? == Some(false) {
         return Err(json.error("a projector without bias is not supported"));
     }
-    assemble(Family::OneVision, text, vision, (PoolMode::Bilinear, NewlineMode::OneToken), Vec::new())
+    assemble(json, Family::OneVision, text, vision, (PoolMode::Bilinear, NewlineMode::OneToken), Vec::new())
 }
 
-fn expect(json: &Json, key: &str, value: &str) -> Result<()> {
-    match json.text(key) {
-        Some(found) if found != value => {
-            Err(json.error(format!("{key} `{found}` is not supported, only `{value}`")))
+/// The kind of RoPE scaling in either spelling of the RoPE settings, where it is not the default (none).
+fn rope_scaling(json: &Json) -> Result<Option<String>> {
+    for key in ["rope_parameters", "rope_scaling"] {
+        let Some(rope) = json.at(key)? else { continue };
+        let kind = rope.text("rope_type")?.or(rope.text("type")?);
+        if let Some(kind) = kind.filter(|kind| *kind != "default") {
+            return Ok(Some(kind.to_owned()));
         }
-        _ => Ok(()),
     }
-}
-
-/// `rope_type` (or `type`) of either spelling of the RoPE settings.
-fn rope_type(json: &Json) -> Option<String> {
-    let rope = json.at("rope_parameters").or(json.at("rope_scaling"))?;
-    rope.text("rope_type").or(rope.text("type")).map(str::to_owned)
+    Ok(None)
 }
 
 /// A Qwen2 config; the defaults are transformers' Qwen2Config's.
 pub(super) fn text_config(json: &Json, tied_head: bool) -> Result<Qwen2Config> {
     let hidden = json.size("hidden_size", 4096)?;
     let heads = json.size("num_attention_heads", 32)?;
-    let theta = json.at("rope_parameters").and_then(|r| r.number("rope_theta")).or(json.number("rope_theta"));
-    let activation = json.text("hidden_act").unwrap_or("silu");
-    if activation != "silu" {
-        return Err(json.error(format!("hidden_act `{activation}` is not supported, only `silu`")));
-    }
-    if json.flag("use_sliding_window") == Some(true) {
+    let theta = json.at_or_empty("rope_parameters")?.number("rope_theta")?.or(json.number("rope_theta")?);
+    json.expect("hidden_act", "silu")?;
+    if json.flag("use_sliding_window")? == Some(true) {
         return Err(json.error("sliding-window attention is not supported"));
     }
     Ok(Qwen2Config {
@@ -71,7 +62,7 @@ pub(super) fn text_config(json: &Json, tied_head: bool) -> Result<Qwen2Config> {
         head_dim: json.size("head_dim", hidden / heads.max(1))?,
         rope_theta: theta.unwrap_or(10_000.0),
         max_positions: json.size("max_position_embeddings", 32_768)?,
-        eps: json.number("rms_norm_eps").unwrap_or(1e-6),
+        eps: json.number("rms_norm_eps")?.unwrap_or(1e-6),
         tied_head,
     })
 }
@@ -79,11 +70,7 @@ pub(super) fn text_config(json: &Json, tied_head: bool) -> Result<Qwen2Config> {
 /// A SigLIP config; the defaults are LLaVA-OneVision's tower (transformers 4.45.2 says 14 heads, which is wrong).
 pub(super) fn vision_config(json: &Json) -> Result<SiglipConfig> {
     let d = SiglipConfig::default();
-    let activation = json.text("hidden_act").unwrap_or("gelu_pytorch_tanh");
-    if activation != "gelu_pytorch_tanh" {
-        return Err(json
-            .error(format!("vision hidden_act `{activation}` is not supported, only `gelu_pytorch_tanh`")));
-    }
+    json.expect("hidden_act", "gelu_pytorch_tanh")?;
     Ok(SiglipConfig {
         hidden: json.size("hidden_size", d.hidden)?,
         intermediate: json.size("intermediate_size", d.intermediate)?,
@@ -91,7 +78,7 @@ pub(super) fn vision_config(json: &Json) -> Result<SiglipConfig> {
         heads: json.size("num_attention_heads", d.heads)?,
         image_side: json.size("image_size", d.image_side)?,
         patch_side: json.size("patch_size", d.patch_side)?,
-        eps: json.number("layer_norm_eps").unwrap_or(d.eps),
+        eps: json.number("layer_norm_eps")?.unwrap_or(d.eps),
     })
 }
 
@@ -110,11 +97,11 @@ pub(super) fn pixel_settings(folder: &Path, vision: &SiglipConfig) -> Result<Pix
             continue;
         }
         let whole = Json::read(&path)?;
-        let json = if name == "processor_config.json" { whole.at("video_processor") } else { Some(whole) };
+        let json = if name == "processor_config.json" { whole.at("video_processor")? } else { Some(whole) };
         let Some(json) = json else { continue };
-        let (Some(mean), Some(std)) = (json.triple("image_mean"), json.triple("image_std")) else { continue };
-        if std.iter().any(|s| *s <= 0.0) {
-            return Err(json.error("image_std must be above 0"));
+        let (Some(mean), Some(std)) = (json.triple("image_mean")?, json.triple("image_std")?) else { continue };
+        if !std.iter().all(|s| *s > 1e-6) || !mean.iter().all(|m| m.is_finite()) {
+            return Err(json.error("image_std must be above 0, and image_mean finite"));
         }
         check_side(&json, vision)?;
         return Ok(PixelSettings { mean, std, source: Some(name.into()) });
@@ -123,8 +110,8 @@ pub(super) fn pixel_settings(folder: &Path, vision: &SiglipConfig) -> Result<Pix
 }
 
 /// The resize target must be the tower's input.
-fn check_side(json: &Json, vision: &SiglipConfig) -> Result<(), ModelError> {
-    let Some(size) = json.at("size") else { return Ok(()) };
+fn check_side(json: &Json, vision: &SiglipConfig) -> Result<()> {
+    let Some(size) = json.at("size")? else { return Ok(()) };
     let side = vision.image_side;
     if size.size("height", side)? != side || size.size("width", side)? != side {
         return Err(json.error(format!("resizes to another size than the tower's {side} x {side}")));

@@ -1,6 +1,6 @@
 //! A JSON object with the file it came from, for errors that name both.
 
-use crate::{ModelError, Result};
+use crate::{ModelError, Result, files};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -17,14 +17,7 @@ pub(super) struct Json {
 impl Json {
     /// Reads a file that must hold one object.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let io = |source| ModelError::Io { path: path.into(), source };
-        if std::fs::metadata(path).map_err(io)?.len() > MAX_BYTES {
-            return Err(ModelError::File {
-                path: path.into(),
-                message: "too large for a config file".into(),
-            });
-        }
-        let bytes = std::fs::read(path).map_err(io)?;
+        let bytes = files::read(path, MAX_BYTES)?;
         let value: Value = serde_json::from_slice(&bytes)
             .map_err(|e| ModelError::File { path: path.into(), message: format!("not valid JSON ({e})") })?;
         if !value.is_object() {
@@ -39,62 +32,92 @@ impl Json {
     }
 
     /// The object under `key`.
-    pub(super) fn at(&self, key: &str) -> Option<Self> {
-        let value = self.value.get(key).filter(|v| v.is_object())?.clone();
-        Some(Self { path: self.path.clone(), value })
+    pub(super) fn at(&self, key: &str) -> Result<Option<Self>> {
+        match self.get(key) {
+            Some(v) if !v.is_object() => Err(self.wrong(key, v, "an object")),
+            found => Ok(found.map(|v| Self { path: self.path.clone(), value: v.clone() })),
+        }
     }
 
     /// The object under `key`, empty where there is none: every setting then has its class default.
-    pub(super) fn at_or_empty(&self, key: &str) -> Self {
-        self.at(key).unwrap_or(Self { path: self.path.clone(), value: Value::Object(Default::default()) })
+    pub(super) fn at_or_empty(&self, key: &str) -> Result<Self> {
+        let empty = || Self { path: self.path.clone(), value: Value::Object(Default::default()) };
+        Ok(self.at(key)?.unwrap_or_else(empty))
     }
 
     /// The string under `key`.
-    pub(super) fn text(&self, key: &str) -> Option<&str> {
-        self.value.get(key)?.as_str()
+    pub(super) fn text(&self, key: &str) -> Result<Option<&str>> {
+        self.typed(key, Value::as_str, "a string")
     }
 
     /// The number under `key`.
-    pub(super) fn number(&self, key: &str) -> Option<f64> {
-        self.value.get(key)?.as_f64()
+    pub(super) fn number(&self, key: &str) -> Result<Option<f64>> {
+        self.typed(key, Value::as_f64, "a number")
     }
 
     /// The flag under `key`.
-    pub(super) fn flag(&self, key: &str) -> Option<bool> {
-        self.value.get(key)?.as_bool()
+    pub(super) fn flag(&self, key: &str) -> Result<Option<bool>> {
+        self.typed(key, Value::as_bool, "true or false")
+    }
+
+    /// The value under `key`; absent and null are one.
+    fn get(&self, key: &str) -> Option<&Value> {
+        self.value.get(key).filter(|v| !v.is_null())
+    }
+
+    /// The value under `key` as `read` takes it. A value of another type is an error: ignoring it would run another
+    /// model than the file describes.
+    fn typed<'a, T>(
+        &'a self,
+        key: &str,
+        read: impl Fn(&'a Value) -> Option<T>,
+        wanted: &str,
+    ) -> Result<Option<T>> {
+        self.get(key).map(|v| read(v).ok_or_else(|| self.wrong(key, v, wanted))).transpose()
+    }
+
+    fn wrong(&self, key: &str, found: &Value, wanted: &str) -> ModelError {
+        self.error(format!("`{key}` is {found}, {wanted} is needed"))
     }
 
     /// The size under `key`; absent (or null) gives `default`.
     pub(super) fn size(&self, key: &str, default: usize) -> Result<usize> {
-        match self.value.get(key) {
-            None | Some(Value::Null) => Ok(default),
-            Some(v) => v
-                .as_u64()
-                .and_then(|n| usize::try_from(n).ok())
-                .ok_or_else(|| self.error(format!("`{key}` is {v}, a whole number is needed"))),
+        let size = |v: &Value| v.as_u64().and_then(|n| usize::try_from(n).ok());
+        Ok(self.typed(key, size, "a whole number")?.unwrap_or(default))
+    }
+
+    /// Errors unless the string under `key`, if there is one, is `only`.
+    pub(super) fn expect(&self, key: &str, only: &str) -> Result<()> {
+        match self.text(key)? {
+            Some(found) if found != only => {
+                Err(self.error(format!("{key} `{found}` is not supported, only `{only}`")))
+            }
+            _ => Ok(()),
         }
     }
 
     /// Three numbers under `key`.
-    pub(super) fn triple(&self, key: &str) -> Option<[f32; 3]> {
-        let numbers: Vec<f32> =
-            self.value.get(key)?.as_array()?.iter().filter_map(Value::as_f64).map(|v| v as f32).collect();
-        numbers.try_into().ok()
+    pub(super) fn triple(&self, key: &str) -> Result<Option<[f32; 3]>> {
+        let three = |v: &Value| {
+            let numbers = v.as_array()?.iter().map(|v| v.as_f64().map(|n| n as f32));
+            numbers.collect::<Option<Vec<_>>>()?.try_into().ok()
+        };
+        self.typed(key, three, "a list of three numbers")
     }
 
     /// The token id or ids under `key`.
-    pub(super) fn ids(&self, key: &str) -> Vec<u32> {
+    pub(super) fn ids(&self, key: &str) -> Result<Vec<u32>> {
         let id = |v: &Value| v.as_u64().and_then(|n| u32::try_from(n).ok());
-        match self.value.get(key) {
-            Some(Value::Array(list)) => list.iter().filter_map(id).collect(),
-            Some(v) => id(v).into_iter().collect(),
-            None => Vec::new(),
-        }
+        let ids = |v: &Value| match v {
+            Value::Array(list) => list.iter().map(id).collect(),
+            v => Some(vec![id(v)?]),
+        };
+        Ok(self.typed(key, ids, "a token id or a list of them")?.unwrap_or_default())
     }
 
     /// Whether `key` is there and not null.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.value.get(key).is_some_and(|v| !v.is_null())
+        self.get(key).is_some()
     }
 
     /// The class names under `architectures`.

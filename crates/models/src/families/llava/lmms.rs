@@ -13,15 +13,16 @@ pub(super) fn is_qwen(json: &Json) -> bool {
 }
 
 pub(super) fn read(json: &Json) -> Result<LlavaConfig> {
-    let text = text_config(json, json.flag("tie_word_embeddings").unwrap_or(false))?;
+    let text = text_config(json, json.flag("tie_word_embeddings")?.unwrap_or(false))?;
     let vision = tower(json)?;
-    let projector = json.text("mm_projector_type").unwrap_or("mlp2x_gelu");
-    if projector != "mlp2x_gelu" {
-        return Err(
-            json.error(format!("mm_projector_type `{projector}` is not supported, only `mlp2x_gelu`"))
-        );
+    json.expect("mm_projector_type", "mlp2x_gelu")?;
+    if let Some(resampler) = json.text("mm_resampler_type")? {
+        return Err(json.error(format!("mm_resampler_type `{resampler}` is not supported")));
     }
-    let pool_mode = match json.text("mm_spatial_pool_mode").unwrap_or("bilinear") {
+    if json.flag("add_faster_video")? == Some(true) {
+        return Err(json.error("add_faster_video (slow and fast frames) is not supported"));
+    }
+    let pool_mode = match json.text("mm_spatial_pool_mode")?.unwrap_or("bilinear") {
         "bilinear" => PoolMode::Bilinear,
         "average" => PoolMode::Average,
         "max" => PoolMode::Max,
@@ -34,12 +35,12 @@ pub(super) fn read(json: &Json) -> Result<LlavaConfig> {
         warnings
             .push("rope_scaling in config.json is ignored: the original code overwrites it with none".into());
     }
-    assemble(family, text, vision, (pool_mode, newline), warnings)
+    assemble(json, family, text, vision, (pool_mode, newline), warnings)
 }
 
 fn newline_mode(json: &Json) -> Result<NewlineMode> {
-    let unpad = json.text("mm_patch_merge_type").unwrap_or("flat").contains("unpad");
-    Ok(match json.text("mm_newline_position").unwrap_or("one_token") {
+    let unpad = json.text("mm_patch_merge_type")?.unwrap_or("flat").contains("unpad");
+    Ok(match json.text("mm_newline_position")?.unwrap_or("one_token") {
         "one_token" if unpad => NewlineMode::OneToken,
         "one_token" | "no_token" => NewlineMode::None,
         "grid" => NewlineMode::Grid,
@@ -50,10 +51,10 @@ fn newline_mode(json: &Json) -> Result<NewlineMode> {
 
 /// The tower's shape: a `vision_config` object where there is one, else by the name of the published tower.
 fn tower(json: &Json) -> Result<SiglipConfig> {
-    if let Some(own) = json.at("vision_config") {
+    if let Some(own) = json.at("vision_config")? {
         return vision_config(&own);
     }
-    let name = json.text("mm_vision_tower").unwrap_or("");
+    let name = json.text("mm_vision_tower")?.unwrap_or("");
     if name.contains("siglip-so400m-patch14-384") {
         return Ok(SiglipConfig::default());
     }

@@ -7,4 +7,4 @@ mod lmms;
 mod model;
 
 pub use config::{Family, LlavaConfig, PixelSettings};
-pub use model::{Description, Llava, LoadSettings};
+pub use model::{Description, Llava, LoadSettings, ModelInfo};

@@ -27,20 +27,17 @@ impl Default for LoadSettings {
 
 /// A loaded model.
 pub struct Llava {
-    config: LlavaConfig,
+    info: ModelInfo,
     tower: Siglip,
     projector: Projector,
     newline: Tensor,
     text: Qwen2,
-    tokenizer: TextTokenizer,
-    template: ChatTemplate,
     preprocessor: Preprocessor,
-    dtype: DType,
     device: Device,
 }
 
-/// What a checkpoint folder holds, read without its weights: enough to plan a run.
-pub struct Description {
+/// All of a model but its weights: enough to plan a run.
+pub struct ModelInfo {
     /// The configuration.
     pub config: LlavaConfig,
     /// Turns text into ids.
@@ -53,6 +50,12 @@ pub struct Description {
     pub weights_bytes: u64,
     /// Rows of the embedding table.
     pub vocabulary: usize,
+}
+
+/// A checkpoint folder whose configuration, tokenizer and headers are read, and whose weights are not.
+pub struct Description {
+    /// What was read.
+    pub info: ModelInfo,
     checkpoint: Checkpoint,
     names: NameMap,
 }
@@ -81,7 +84,8 @@ impl Description {
             ));
         }
         let weights_bytes = loaded_bytes(&checkpoint, &names, &config, dtype);
-        Ok(Self { config, tokenizer, template, dtype, weights_bytes, vocabulary, checkpoint, names })
+        let info = ModelInfo { config, tokenizer, template, dtype, weights_bytes, vocabulary };
+        Ok(Self { info, checkpoint, names })
     }
 }
 
@@ -108,8 +112,9 @@ impl Llava {
 
     /// Loads the weights that `description` announced.
     pub fn from_description(description: Description, device: &Device) -> Result<Self> {
-        let Description { config, tokenizer, template, dtype, checkpoint, names, .. } = description;
-        let weights = Weights::new(&checkpoint, &names, dtype, device);
+        let Description { info, checkpoint, names } = description;
+        let config = &info.config;
+        let weights = Weights::new(&checkpoint, &names, info.dtype, device);
         let tower = Siglip::load(&weights.below("vision"), &config.vision)?;
         let projector =
             Projector::load(&weights.below("projector"), config.vision.hidden, config.text.hidden)?;
@@ -122,23 +127,17 @@ impl Llava {
         let text = Qwen2::load(&weights.below("text"), &weights.below("head"), &config.text)?;
         weights.finish()?;
         let preprocessor = Preprocessor::new(config.vision.image_side, &config.pixels);
-        Ok(Self {
-            config,
-            tower,
-            projector,
-            newline,
-            text,
-            tokenizer,
-            template,
-            preprocessor,
-            dtype,
-            device: device.clone(),
-        })
+        Ok(Self { info, tower, projector, newline, text, preprocessor, device: device.clone() })
+    }
+
+    /// All but the weights.
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
     }
 
     /// The configuration.
     pub fn config(&self) -> &LlavaConfig {
-        &self.config
+        &self.info.config
     }
 
     /// The vision tower.
@@ -158,12 +157,12 @@ impl Llava {
 
     /// The tokenizer.
     pub fn tokenizer(&self) -> &TextTokenizer {
-        &self.tokenizer
+        &self.info.tokenizer
     }
 
     /// The chat template.
     pub fn template(&self) -> &ChatTemplate {
-        &self.template
+        &self.info.template
     }
 
     /// Frames to pixels.
@@ -173,7 +172,7 @@ impl Llava {
 
     /// Dtype of the weights.
     pub fn dtype(&self) -> DType {
-        self.dtype
+        self.info.dtype
     }
 
     /// Where the model runs.
@@ -193,7 +192,7 @@ impl Llava {
 
     /// The newline embedding `[1, hidden]` that ends the visual tokens, where the family has one there.
     pub fn final_newline(&self) -> Result<Option<Tensor>> {
-        let one = self.config.newline == NewlineMode::OneToken;
+        let one = self.info.config.newline == NewlineMode::OneToken;
         Ok(one.then(|| self.newline.unsqueeze(0)).transpose()?)
     }
 }
