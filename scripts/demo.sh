@@ -17,8 +17,14 @@ run() { # BINARY ARGUMENTS...
 }
 
 show() { # the same, printing the command first
+  local argument
   printf '$'
-  printf ' %q' "$@"
+  for argument in "$@"; do
+    case $argument in
+      *' '*) printf ' "%s"' "$argument" ;;
+      *) printf ' %s' "$argument" ;;
+    esac
+  done
   printf '\n'
   run "$@"
 }
