@@ -114,6 +114,11 @@ impl ToolProcess {
         }
     }
 
+    /// A chunk that is there already.
+    pub(crate) fn waiting_chunk(&mut self) -> Option<Vec<u8>> {
+        self.chunks.as_ref()?.try_recv().ok()?.ok()
+    }
+
     /// Waits for the child to end, at most `limit`, and for its log to be complete.
     pub(crate) fn finish(&mut self, limit: Duration) -> Result<ExitStatus> {
         self.chunks = None;

@@ -59,6 +59,14 @@ impl VideoSource {
         }
     }
 
+    /// The local file or folder.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) | Self::Images(path) => Some(path),
+            Self::Url(_) => None,
+        }
+    }
+
     /// `ffmpeg` input options and the input itself, as whole arguments.
     pub(crate) fn input_args(&self) -> Vec<OsString> {
         match self {

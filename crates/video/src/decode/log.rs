@@ -5,11 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::command::FrameKey;
+use super::damage::{DamageTracker, FrameOrder};
 use crate::process::{LogSink, LogTail};
-use crate::time::{MediaTime, TimeBase};
-
-/// Streams without further keyframes refresh their pictures piece by piece: damage is over after this time.
-const HEALING_TIME: MediaTime = MediaTime::from_nanos(10_000_000_000);
+use crate::time::TimeBase;
 
 /// A frame that was decoded and is output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,26 +24,31 @@ pub(super) struct Expected {
     /// Keys of the frames that are output, sorted; empty: the log lists all good frames instead.
     pub(super) wanted: Vec<i64>,
     pub(super) time_base: TimeBase,
-    /// Ticks and times of all frames, and the indices of keyframes; see [`VideoInfo`](crate::VideoInfo).
+    /// Ticks of all frames; `None` if they are only counted.
     pub(super) ticks: Option<Arc<[i64]>>,
-    pub(super) times: Arc<[MediaTime]>,
-    pub(super) keyframes: Arc<[usize]>,
+    pub(super) order: FrameOrder,
+}
+
+/// What the log says of the next output frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NextOutput {
+    Frame(LoggedFrame),
+    /// Not logged yet, or not yet to be judged.
+    Wait,
+    /// The log has ended without it.
+    Ended,
 }
 
 struct State {
     expected: Expected,
+    damage: DamageTracker,
     decoded: i64,
     filter_count: i64,
     first_key: Option<i64>,
     output: VecDeque<LoggedFrame>,
     /// Keys of all undamaged frames, where the run is a listing.
     good: Option<Vec<i64>>,
-    next_is_damaged: bool,
-    /// ffmpeg reported an error of any kind.
-    errors: bool,
-    last_index: Option<usize>,
-    /// Time of the last sign of damage, until a good keyframe.
-    spoilt_at: Option<MediaTime>,
+    next_is_marked: bool,
     failure: Option<&'static str>,
     complaints: LogTail,
     closed: bool,
@@ -61,15 +64,13 @@ impl RunLog {
     pub(super) fn new(expected: Expected) -> Self {
         let state = State {
             good: expected.wanted.is_empty().then(Vec::new),
+            damage: DamageTracker::new(expected.order.clone()),
             expected,
             decoded: 0,
             filter_count: 0,
             first_key: None,
             output: VecDeque::new(),
-            next_is_damaged: false,
-            errors: false,
-            last_index: None,
-            spoilt_at: None,
+            next_is_marked: false,
             failure: None,
             complaints: LogTail::default(),
             closed: false,
@@ -81,8 +82,8 @@ impl RunLog {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The log's entry for the next output frame; `None` if the log ends without it or after `limit`.
-    pub(super) fn next_output(&self, limit: Duration) -> Result<Option<LoggedFrame>, &'static str> {
+    /// The log's entry for the next output frame, after at most `limit`.
+    pub(super) fn next_output(&self, limit: Duration) -> Result<NextOutput, &'static str> {
         let deadline = Instant::now() + limit;
         let mut state = self.lock();
         loop {
@@ -90,11 +91,14 @@ impl RunLog {
                 return Err(failure);
             }
             if let Some(frame) = state.output.pop_front() {
-                return Ok(Some(frame));
+                return Ok(NextOutput::Frame(frame));
+            }
+            if state.closed {
+                return Ok(NextOutput::Ended);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if state.closed || left.is_zero() {
-                return Ok(None);
+            if left.is_zero() {
+                return Ok(NextOutput::Wait);
             }
             let waited = self.shared.1.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -127,15 +131,20 @@ impl LogSink for RunLog {
         } else if let Some(time_base) = parse_clock(line) {
             state.clock(time_base);
         } else if line.contains("corrupt decoded frame") {
-            state.next_is_damaged = true;
+            state.next_is_marked = true;
         } else if line.contains("[error]") || line.contains("[fatal]") || line.contains("[warning]") {
-            state.errors |= !line.contains("[warning]");
+            if !line.contains("[warning]") {
+                state.damage.error();
+            }
             state.complaints.push(&strip_level(line));
         }
     }
 
     fn closed(&mut self) {
-        self.lock().closed = true;
+        let mut state = self.lock();
+        state.closed = true;
+        state.judge();
+        drop(state);
         self.shared.1.notify_all();
     }
 }
@@ -150,7 +159,7 @@ impl State {
 
     fn frame(&mut self, count: i64, ticks: Option<i64>) {
         self.check_count(count);
-        let marked = std::mem::take(&mut self.next_is_damaged);
+        let marked = std::mem::take(&mut self.next_is_marked);
         let key = match self.expected.key {
             FrameKey::Count => Some(self.decoded),
             FrameKey::Ticks => ticks,
@@ -158,12 +167,25 @@ impl State {
         self.decoded += 1;
         let Some(key) = key else { return };
         self.first_key.get_or_insert(key);
-        let damaged = self.is_damaged(key, marked);
-        if self.expected.wanted.binary_search(&key).is_ok() {
-            self.output.push_back(LoggedFrame { key, damaged });
+        let index = match &self.expected.ticks {
+            Some(ticks) => ticks.binary_search(&key).ok(),
+            None => usize::try_from(key).ok().filter(|&index| index < self.expected.order.times.len()),
+        };
+        if let Some(index) = index {
+            self.damage.decoded(index, marked);
+            self.judge();
         }
-        if let Some(good) = self.good.as_mut().filter(|_| !damaged) {
-            good.push(key);
+    }
+
+    fn judge(&mut self) {
+        while let Some((index, damaged)) = self.damage.next_verdict(self.closed) {
+            let key = self.expected.ticks.as_ref().map_or(index as i64, |ticks| ticks[index]);
+            if self.expected.wanted.binary_search(&key).is_ok() {
+                self.output.push_back(LoggedFrame { key, damaged });
+            }
+            if let Some(good) = self.good.as_mut().filter(|_| !damaged) {
+                good.push(key);
+            }
         }
     }
 
@@ -181,24 +203,6 @@ impl State {
         } else {
             self.failure = Some("ffmpeg's log has gaps");
         }
-    }
-
-    /// Frames are predicted from others. After one that ffmpeg marks as damaged, or that is missing after an error,
-    /// the following ones are decoded without complaint from wrong pixels, up to the next keyframe.
-    fn is_damaged(&mut self, key: i64, marked: bool) -> bool {
-        let index = match &self.expected.ticks {
-            Some(ticks) => ticks.binary_search(&key).ok(),
-            None => usize::try_from(key).ok().filter(|&index| index < self.expected.times.len()),
-        };
-        let Some(index) = index else { return marked };
-        let time = self.expected.times[index];
-        let skipped = self.last_index.replace(index).is_some_and(|last| last + 1 < index);
-        if self.expected.keyframes.binary_search(&index).is_ok() {
-            self.spoilt_at = marked.then_some(time);
-        } else if marked || (skipped && self.errors) {
-            self.spoilt_at = Some(time);
-        }
-        self.spoilt_at.is_some_and(|since| time.saturating_sub(since) <= HEALING_TIME)
     }
 }
 
@@ -227,6 +231,7 @@ fn strip_level(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::MediaTime;
 
     const NO_WAIT: Duration = Duration::ZERO;
 
@@ -236,14 +241,20 @@ mod tests {
             key,
             wanted: wanted.to_vec(),
             time_base: TimeBase { numerator: 1, denominator: 100 },
-            ticks: (key == FrameKey::Ticks).then(|| (0..400).map(|index| index * 10).collect()),
-            times: (0..400).map(|index| MediaTime::from_nanos(index * 100_000_000)).collect(),
-            keyframes: Arc::new([0, 4, 8]),
+            ticks: (key == FrameKey::Ticks).then(|| (0..10).map(|index| index * 10).collect()),
+            order: FrameOrder {
+                times: (0..10).map(|index| MediaTime::from_nanos(index * 100_000_000)).collect(),
+                keyframes: Arc::new([0, 4, 8]),
+                decode_order: Arc::new([]),
+            },
         })
     }
 
     fn outputs(log: &RunLog) -> Vec<(i64, bool)> {
-        let next = || log.next_output(NO_WAIT).unwrap().map(|frame| (frame.key, frame.damaged));
+        let next = || match log.next_output(NO_WAIT).unwrap() {
+            NextOutput::Frame(frame) => Some((frame.key, frame.damaged)),
+            NextOutput::Wait | NextOutput::Ended => None,
+        };
         std::iter::from_fn(next).collect()
     }
 
@@ -293,16 +304,6 @@ mod tests {
     }
 
     #[test]
-    fn without_further_keyframes_damage_ends_in_time() {
-        let mut log = log(FrameKey::Ticks, &[1900, 2010]);
-        log.line("[warning] v.mp4: corrupt decoded frame in stream 0");
-        for count in 0..400 {
-            log.line(&frame_line(count, &((count + 100) * 10).to_string()));
-        }
-        assert_eq!(outputs(&log), [(1900, true), (2010, false)]);
-    }
-
-    #[test]
     fn a_listing_holds_the_good_frames() {
         let mut log = log(FrameKey::Ticks, &[]);
         for line in [
@@ -314,6 +315,9 @@ mod tests {
             log.line(line);
         }
         assert_eq!(log.take_good(), [20, 40]);
+        assert_eq!(log.next_output(NO_WAIT), Ok(NextOutput::Wait));
+        log.closed();
+        assert_eq!(log.next_output(NO_WAIT), Ok(NextOutput::Ended));
     }
 
     #[test]

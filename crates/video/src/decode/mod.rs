@@ -1,6 +1,7 @@
 //! Plan in, frames out: ffmpeg in a child process, or image files. Bounded in frames and bytes.
 
 mod command;
+mod damage;
 mod images;
 mod log;
 mod recover;

@@ -19,6 +19,10 @@ impl Decoder {
     /// At this caution, decoding begins at the start of the file.
     pub(super) const MOST_CAUTIOUS: usize = CAUTION_SECS.len();
 
+    pub(super) fn is_indexed(&self) -> bool {
+        self.info.format.split(',').any(|format| INDEXED_FORMATS.contains(&format))
+    }
+
     /// Where to seek so that decoding begins at a keyframe or not long before it; `None`: from the start.
     pub(super) fn seek_time(&self, keyframe: usize, caution: usize) -> Option<MediaTime> {
         let earlier = *CAUTION_SECS.get(caution)?;
@@ -27,8 +31,7 @@ impl Decoder {
         let next = self.info.keyframes.partition_point(|&other| other <= keyframe);
         let next_time =
             self.info.keyframes.get(next).map_or(self.info.duration_secs, |&index| times[index].secs());
-        let indexed = self.info.format.split(',').any(|format| INDEXED_FORMATS.contains(&format));
-        let margin = if indexed && caution == 0 {
+        let margin = if self.is_indexed() && caution == 0 {
             ((next_time - time) / 2.0).clamp(0.0, INDEXED_MARGIN_SECS)
         } else {
             -UNINDEXED_MARGIN_SECS
@@ -135,7 +138,7 @@ impl Stretch {
         RunRequest {
             seek: self.keyframe.and_then(|keyframe| decoder.seek_time(keyframe, caution)),
             key: decoder.key_kind(),
-            last: wanted.last().copied().unwrap_or_else(|| decoder.key_of(self.last)),
+            last: decoder.key_of(self.last),
             wanted,
         }
     }

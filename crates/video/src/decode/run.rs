@@ -1,16 +1,19 @@
 //! One run of ffmpeg: its frames, each with the key under which ffmpeg logged it.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use super::DecodeSettings;
 use super::command::{Dialect, RunRequest, command};
-use super::log::{Expected, LoggedFrame, RunLog};
+use super::log::{Expected, LoggedFrame, NextOutput, RunLog};
 use crate::error::{Result, VideoError};
 use crate::probe::{VideoInfo, VideoStream};
 use crate::process::ToolProcess;
 
 const MAX_QUEUED_FRAMES: usize = 4;
 const LISTING_CHUNK_BYTES: usize = 4096;
+/// How long to wait for the log before frames that ffmpeg holds back are taken.
+const LOG_WAIT: Duration = Duration::from_millis(5);
 
 /// What every run needs.
 pub(super) struct Decoder {
@@ -23,6 +26,8 @@ pub(super) struct Decoder {
 pub(super) struct Run {
     process: ToolProcess,
     log: RunLog,
+    /// Frames taken early; their number is bounded by the codec's reordering.
+    held: VecDeque<Vec<u8>>,
     frame_bytes: usize,
     timeout: Duration,
     source_name: String,
@@ -39,27 +44,41 @@ impl Decoder {
             wanted: request.wanted.clone(),
             time_base: self.stream.time_base,
             ticks: self.stream.ticks.clone(),
-            times: self.info.frame_times.clone(),
-            keyframes: self.info.keyframes.clone(),
+            order: self.order(),
         });
         let command = command(&self.info, &self.stream, &self.settings, self.dialect, request);
         let process = ToolProcess::spawn(command, chunk_bytes, queued, log.clone())?;
         let timeout = self.settings.timeout;
-        Ok(Run { process, log, frame_bytes, timeout, source_name: self.info.source.name() })
+        Ok(Run {
+            process,
+            log,
+            held: VecDeque::new(),
+            frame_bytes,
+            timeout,
+            source_name: self.info.source.name(),
+        })
     }
 }
 
 impl Run {
     /// The next output frame, or `None` at the end.
     pub(super) fn next_frame(&mut self) -> Result<Option<(LoggedFrame, Vec<u8>)>> {
-        let Some(rgb) = self.process.next_chunk(self.timeout)? else { return Ok(None) };
-        if rgb.len() < self.frame_bytes {
-            return Ok(None);
-        }
-        match self.log.next_output(self.timeout) {
-            Ok(Some(frame)) => Ok(Some((frame, rgb))),
-            Ok(None) => Err(self.failed("ffmpeg gave a frame that it did not log")),
-            Err(reason) => Err(self.failed(reason)),
+        let rgb = match self.held.pop_front() {
+            Some(rgb) => Some(rgb),
+            None => self.process.next_chunk(self.timeout)?,
+        };
+        let Some(rgb) = rgb.filter(|rgb| rgb.len() == self.frame_bytes) else { return Ok(None) };
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            match self.log.next_output(LOG_WAIT).map_err(|reason| self.failed(reason))? {
+                NextOutput::Frame(frame) => return Ok(Some((frame, rgb))),
+                NextOutput::Ended => return Err(self.failed("ffmpeg gave a frame that it did not log")),
+                NextOutput::Wait if Instant::now() >= deadline => {
+                    return Err(self.process.timed_out(self.timeout));
+                }
+                // Whether the frame is good depends on later ones, which ffmpeg may hold back until these are taken.
+                NextOutput::Wait => self.held.extend(self.process.waiting_chunk()),
+            }
         }
     }
 

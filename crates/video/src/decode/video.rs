@@ -3,6 +3,7 @@
 use std::vec::IntoIter;
 
 use super::command::{Dialect, FrameKey, RunRequest};
+use super::damage::FrameOrder;
 use super::recover::Recovery;
 use super::run::{Decoder, Run};
 use super::{DecodeSettings, Picture};
@@ -78,6 +79,10 @@ impl VideoPictures {
         while self.current.as_ref().is_none_or(|current| current.plan.indices.last() < Some(&index)) {
             self.current = None;
             let Some(plan) = self.runs.next() else { return Ok(None) };
+            if self.decoder.is_indexed() {
+                // There, only a damaged keyframe makes a run begin late.
+                self.caution = 0;
+            }
             self.current = Some(self.decoder.begin(plan, self.caution)?);
         }
         loop {
@@ -109,7 +114,7 @@ impl Decoder {
         let run = self.start(&RunRequest {
             seek: plan.keyframe.and_then(|keyframe| self.seek_time(keyframe, caution)),
             key: self.key_kind(),
-            last: wanted.last().copied().unwrap_or(0),
+            last: plan.indices.last().map_or(0, |&last| self.key_of(self.order().settled_by(last))),
             wanted,
         })?;
         Ok(Current { plan, run, landed: false })
@@ -123,6 +128,14 @@ impl Decoder {
 
     pub(super) fn picture(&self, rgb: Vec<u8>, replaced_from: Option<usize>) -> Picture {
         Picture { replaced_from, width: self.info.width, height: self.info.height, rgb }
+    }
+
+    pub(super) fn order(&self) -> FrameOrder {
+        FrameOrder {
+            times: self.info.frame_times.clone(),
+            keyframes: self.info.keyframes.clone(),
+            decode_order: self.stream.decode_order.clone(),
+        }
     }
 
     pub(super) fn key_kind(&self) -> FrameKey {

@@ -1,6 +1,7 @@
 //! What a video is, without decoding it: streams, rotation, and the presentation time of every frame.
 
 mod images;
+mod mp4;
 mod packets;
 mod streams;
 
@@ -148,6 +149,8 @@ pub(crate) struct VideoStream {
     pub(crate) time_base: TimeBase,
     /// Presentation times in ticks of `time_base`, one a frame; `None` if frames can only be counted.
     pub(crate) ticks: Option<Arc<[i64]>>,
+    /// Position of each frame's packet in the file; empty if frames can only be counted.
+    pub(crate) decode_order: Arc<[u32]>,
 }
 
 impl VideoInfo {
@@ -244,6 +247,7 @@ fn probe_video(source: &VideoSource, settings: &ProbeSettings) -> Result<VideoIn
             index: stream.index,
             time_base,
             ticks: table.ticks.map(Into::into),
+            decode_order: table.decode_order.into(),
         }),
         max_pixels: settings.max_pixels,
     })

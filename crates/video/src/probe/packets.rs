@@ -23,6 +23,7 @@ struct Packet {
     pts: i64,
     dts: i64,
     duration: i64,
+    position: u32,
     key: bool,
 }
 
@@ -34,6 +35,7 @@ pub(super) struct FrameTable {
     pub(super) times: Vec<MediaTime>,
     pub(super) keyframes: Vec<usize>,
     pub(super) ticks: Option<Vec<i64>>,
+    pub(super) decode_order: Vec<u32>,
     pub(super) end: MediaTime,
     pub(super) source: FrameCountSource,
 }
@@ -90,7 +92,8 @@ impl Packets {
         let Some(flags) = flags.filter(|flags| !flags.contains('D')) else { return };
         self.missing_pts += usize::from(pts == NO_TIME);
         self.missing_dts += usize::from(dts == NO_TIME);
-        self.packets.push(Packet { pts, dts, duration, key: flags.contains('K') });
+        let position = u32::try_from(self.packets.len()).unwrap_or(u32::MAX);
+        self.packets.push(Packet { pts, dts, duration, position, key: flags.contains('K') });
     }
 
     pub(super) fn into_table(
@@ -134,6 +137,7 @@ fn presentation_table(mut packets: Vec<Packet>, time_base: TimeBase, start_secs:
     FrameTable {
         keyframes: key_positions(&packets),
         ticks: Some(packets.iter().map(|packet| packet.pts).collect()),
+        decode_order: packets.iter().map(|packet| packet.position).collect(),
         times,
         end,
         source: FrameCountSource::PacketPresentationTimes,
@@ -153,6 +157,7 @@ fn decoding_table(packets: Vec<Packet>, time_base: TimeBase, average_fps: Option
     FrameTable {
         keyframes: key_positions(&packets),
         ticks: None,
+        decode_order: Vec::new(),
         end: end_by_average(&times),
         times,
         source: FrameCountSource::PacketDecodingTimes,
@@ -166,6 +171,7 @@ fn counted_table(packets: &[Packet], average_fps: Option<f64>) -> FrameTable {
         times: (0..packets.len()).map(time).collect(),
         keyframes: key_positions(packets),
         ticks: None,
+        decode_order: Vec::new(),
         end: time(packets.len()),
         source: FrameCountSource::PacketCount,
     }

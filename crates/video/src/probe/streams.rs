@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ProbeSettings;
+use super::{ProbeSettings, mp4};
 use crate::error::{Result, VideoError};
 use crate::process::{ToolCommand, run_to_end};
 use crate::source::VideoSource;
@@ -79,7 +79,7 @@ pub(super) fn read_header(source: &VideoSource, settings: &ProbeSettings) -> Res
         .args(source.input_args());
     let output = run_to_end(command, settings.timeout, MAX_HEADER_BYTES)?;
     if !output.status.success() {
-        return Err(explain_failure(name, output.log));
+        return Err(explain_failure(source, output.log));
     }
     serde_json::from_slice(&output.stdout).map_err(|error| VideoError::NotAVideo {
         source_name: name,
@@ -87,8 +87,10 @@ pub(super) fn read_header(source: &VideoSource, settings: &ProbeSettings) -> Res
     })
 }
 
-fn explain_failure(source_name: String, log: String) -> VideoError {
-    if log.contains("moov atom not found") {
+fn explain_failure(source: &VideoSource, log: String) -> VideoError {
+    let source_name = source.name();
+    // ffmpeg takes any file that is called .mp4 for one.
+    if log.contains("moov atom not found") && source.path().is_none_or(mp4::looks_like_mp4) {
         return VideoError::Truncated { source_name };
     }
     let detail = if log.contains("Format not on whitelist") {
@@ -107,9 +109,12 @@ impl Header {
         let mut videos = self.videos();
         let first = videos.next();
         let default = first.into_iter().chain(videos).find(|stream| stream.has_disposition("default"));
-        default.or(first).ok_or_else(|| VideoError::NoVideoStream {
-            source_name: source.name(),
-            streams: self.describe_streams(),
+        default.or(first).ok_or_else(|| {
+            let source_name = source.name();
+            if self.streams.is_empty() && source.path().is_some_and(mp4::is_cut_short) {
+                return VideoError::Truncated { source_name };
+            }
+            VideoError::NoVideoStream { source_name, streams: self.describe_streams() }
         })
     }
 
