@@ -9,7 +9,7 @@ allowed() {
   case $1 in
     method | video | kernels | hub | testkit) ;;
     models) echo method kernels ;;
-    engine) echo method video models ;;
+    engine) echo method video kernels models ;;
     eval | server) echo engine ;;
     cli) echo method video kernels hub models engine eval server ;;
     *) return 1 ;;
