@@ -7,6 +7,8 @@ use crate::probe::{FrameCountSource, VideoInfo};
 use crate::time::MediaTime;
 
 mod runs;
+#[cfg(test)]
+mod tests;
 
 pub use runs::{DecodeRun, DecodeStrategy};
 

@@ -94,30 +94,17 @@ impl FromStr for MediaTime {
 }
 
 fn parse_clock(text: &str) -> Option<i64> {
-    let mut parts = text.rsplitn(3, ':');
-    let (whole, fraction) = match parts.next()?.split_once('.') {
-        Some((whole, fraction)) => (whole, fraction),
-        None => (parts_last(text)?, "0"),
-    };
-    let seconds = parse_digits(whole)?;
-    let minutes = parts.next().map(parse_digits);
-    let hours = parts.next().map(parse_digits);
-    let minutes = match minutes {
-        Some(minutes) if seconds < 60 => minutes?,
-        Some(_) => return None,
-        None => 0,
-    };
-    let hours = match hours {
-        Some(hours) if minutes < 60 => hours?,
-        Some(_) => return None,
-        None => 0,
-    };
-    let total_secs = hours.checked_mul(3600)?.checked_add(minutes.checked_mul(60)?)?.checked_add(seconds)?;
-    total_secs.checked_mul(NANOS_PER_SEC)?.checked_add(parse_fraction(fraction)?)
-}
-
-fn parts_last(text: &str) -> Option<&str> {
-    text.rsplit(':').next()
+    let (clock, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let mut parts = clock.rsplitn(3, ':').map(parse_digits);
+    let seconds = parts.next()??;
+    let (minutes, hours) = (parts.next(), parts.next());
+    // A part that has a larger one before it stays below 60.
+    if (minutes.is_some() && seconds >= 60) || (hours.is_some() && minutes? >= Some(60)) {
+        return None;
+    }
+    let minutes = hours.unwrap_or(Some(0))?.checked_mul(60)?.checked_add(minutes.unwrap_or(Some(0))?)?;
+    let seconds = minutes.checked_mul(60)?.checked_add(seconds)?;
+    seconds.checked_mul(NANOS_PER_SEC)?.checked_add(parse_fraction(fraction)?)
 }
 
 fn parse_digits(text: &str) -> Option<i64> {

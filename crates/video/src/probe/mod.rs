@@ -162,6 +162,45 @@ impl VideoInfo {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn for_tests(
+        times: Vec<MediaTime>,
+        keyframes: Vec<usize>,
+        (width, height): (u32, u32),
+        duration_secs: f64,
+    ) -> Self {
+        let ticks: Vec<i64> = times.iter().map(|time| time.nanos()).collect();
+        Self {
+            source: VideoSource::File("test.mp4".into()),
+            format: "mov,mp4".to_owned(),
+            duration_secs,
+            header_duration_secs: None,
+            width,
+            height,
+            rotation_degrees: 0,
+            sample_aspect_ratio: None,
+            codec: "h264".to_owned(),
+            pixel_format: None,
+            color_transfer: None,
+            average_fps: times.len() as f64 / duration_secs,
+            container_start_secs: 0.0,
+            total_frames: times.len(),
+            frame_count_source: FrameCountSource::PacketPresentationTimes,
+            subtitle_streams: Vec::new(),
+            has_audio: false,
+            warnings: Vec::new(),
+            content: Content::Stream(VideoStream {
+                index: 0,
+                time_base: TimeBase { numerator: 1, denominator: 1_000_000_000 },
+                decode_order: (0..times.len() as u32).collect(),
+                ticks: Some(ticks.into()),
+            }),
+            frame_times: times.into(),
+            keyframes: keyframes.into(),
+            max_pixels: 1 << 26,
+        }
+    }
+
     /// The time at which the last frame ends, in the video's clock.
     pub fn end(&self) -> MediaTime {
         MediaTime::from_secs(self.duration_secs)

@@ -5,5 +5,4 @@ mod damage;
 mod decoding;
 mod hostile;
 mod images;
-mod sampling;
 mod synth;
