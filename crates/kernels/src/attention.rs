@@ -67,7 +67,10 @@ pub fn attention(a: &Attention<'_>, out: &mut [f32]) {
         a.queries.len() == tokens * width && out.len() == a.queries.len(),
         "attention: queries and out differ"
     );
-    assert!(a.kv_heads > 0 && a.heads % a.kv_heads == 0, "attention: heads is not a multiple of kv_heads");
+    assert!(
+        a.kv_heads > 0 && a.heads.is_multiple_of(a.kv_heads),
+        "attention: heads is not a multiple of kv_heads"
+    );
     assert!(a.causal_offset.is_none_or(|o| o + tokens <= a.key_tokens), "attention: fewer keys than queries");
     for kv in [&a.keys, &a.values] {
         let last = (a.kv_heads - 1) * kv.head_stride + (a.key_tokens - 1) * kv.token_stride + a.head_dim;

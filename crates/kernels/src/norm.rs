@@ -43,7 +43,10 @@ dispatch!(fn layer_row(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &
 /// RMSNorm: `out = x / sqrt(mean(x^2) + eps) * weight`, for each row of `weight.len()` values.
 pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     let width = weight.len();
-    assert!(width > 0 && x.len() % width == 0 && x.len() == out.len(), "rms_norm: shapes do not agree");
+    assert!(
+        width > 0 && x.len().is_multiple_of(width) && x.len() == out.len(),
+        "rms_norm: shapes do not agree"
+    );
     out.par_chunks_mut(width).zip(x.par_chunks(width)).for_each(|(out, x)| rms_row(x, weight, eps, out));
 }
 
@@ -51,7 +54,7 @@ pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
 pub fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
     let width = weight.len();
     assert!(
-        width > 0 && bias.len() == width && x.len() % width == 0 && x.len() == out.len(),
+        width > 0 && bias.len() == width && x.len().is_multiple_of(width) && x.len() == out.len(),
         "layer_norm: shapes do not agree"
     );
     out.par_chunks_mut(width)

@@ -10,7 +10,7 @@ pub fn rotate_half(x: &mut [f32], cos: &[f32], sin: &[f32], heads: usize, head_d
     assert!(
         half > 0
             && heads > 0
-            && x.len() % width == 0
+            && x.len().is_multiple_of(width)
             && cos.len() == sin.len()
             && cos.len() == x.len() / width * half,
         "rotate_half: shapes do not agree"
