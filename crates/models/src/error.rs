@@ -95,7 +95,7 @@ pub enum ModelError {
     Argument(String),
     /// The key/value cache is full.
     #[error(
-        "the KV cache holds {capacity} tokens and {needed} are needed: ask for more room (--max-context) or start a new conversation"
+        "the KV cache holds {capacity} tokens and {needed} are needed: start a new conversation, or leave more room (--chat-tokens)"
     )]
     CacheFull {
         /// Allocated tokens.

@@ -23,8 +23,12 @@ pub struct KvCache {
 }
 
 impl KvCache {
-    /// Reserves room for `capacity_tokens`. The system hands out the pages as they are first written.
+    /// Reserves room for `capacity_tokens`.
+    ///
+    /// # Errors
+    /// If the system does not have that much memory to give.
     pub fn new(shape: KvShape, capacity_tokens: usize, dtype: DType, device: &Device) -> Result<Self> {
+        ensure_memory(shape, capacity_tokens, dtype)?;
         let dims = (1, shape.kv_heads, capacity_tokens, shape.head_dim);
         let layers = (0..shape.layers)
             .map(|_| Ok((Tensor::zeros(dims, dtype, device)?, Tensor::zeros(dims, dtype, device)?)))
@@ -54,7 +58,7 @@ impl KvCache {
 
     /// Errors unless `more` tokens fit behind those held.
     pub fn ensure_room(&self, more: usize) -> Result<()> {
-        let needed = self.tokens + more;
+        let needed = self.tokens.saturating_add(more);
         if needed > self.capacity_tokens {
             return Err(ModelError::CacheFull { capacity: self.capacity_tokens, needed });
         }
@@ -78,5 +82,18 @@ impl KvCache {
     /// Counts `tokens` that every layer has appended.
     pub(crate) fn advance(&mut self, tokens: usize) {
         self.tokens += tokens;
+    }
+}
+
+/// Asks the system for the whole cache once, since a failed allocation of a tensor would end the process.
+fn ensure_memory(shape: KvShape, tokens: usize, dtype: DType) -> Result<()> {
+    let sizes = [2, shape.layers, shape.kv_heads, shape.head_dim, tokens, dtype.size_in_bytes()];
+    let bytes = sizes.iter().try_fold(1usize, |n, size| n.checked_mul(*size));
+    match bytes.map(|bytes| Vec::<u8>::new().try_reserve_exact(bytes)) {
+        Some(Ok(())) => Ok(()),
+        _ => Err(ModelError::Argument(format!(
+            "there is no memory for a KV cache of {tokens} tokens ({} bytes): use fewer frames or coarser pooling",
+            bytes.map_or("too many".to_owned(), |n| n.to_string())
+        ))),
     }
 }

@@ -17,7 +17,7 @@ pub mod text;
 pub mod vision;
 pub mod weights;
 
-pub use candle_core::{DType, Device, Tensor};
+pub use candle_core::{DType, Device, Error as TensorError, Tensor};
 pub use error::ModelError;
 pub use families::llava::{Description, Llava, LoadSettings, ModelInfo};
 pub use kv_cache::KvCache;

@@ -1,6 +1,6 @@
 //! Applies a pool plan to projected features, one frame at a time.
 
-use crate::Result;
+use crate::{ModelError, Result};
 use candle_core::{DType, Device, Tensor};
 use longsight_method::{NewlineMode, PoolMode, PoolPlan, bilinear_axis};
 
@@ -9,7 +9,9 @@ use longsight_method::{NewlineMode, PoolMode, PoolPlan, bilinear_axis};
 /// `features` `[grid_side * grid_side, hidden]`, row-major; `newline` `[hidden]`; `frame` counts within the plan.
 /// Returns `[frame's tokens + frame's newlines, hidden]`.
 pub fn pool_frame(plan: &PoolPlan, frame: usize, features: &Tensor, newline: &Tensor) -> Result<Tensor> {
-    let pooled = &plan.frames[frame];
+    let pooled = plan.frames.get(frame).ok_or_else(|| {
+        ModelError::Argument(format!("frame {frame} is not in a plan of {} frames", plan.frames.len()))
+    })?;
     let (grid, side, stride) = (plan.grid_side, pooled.side, pooled.stride);
     let (_, hidden) = features.dims2()?;
     let x = features.reshape((grid, grid, hidden))?;

@@ -60,7 +60,7 @@ impl<'a> Weights<'a> {
     pub fn rows(&self, name: &str, columns: usize) -> Result<usize> {
         let disk = self.disk_name(name);
         match self.checkpoint.info(&disk) {
-            Some(info) if info.shape.len() == 2 => Ok(info.shape[0]),
+            Some(info) if info.shape.len() == 2 && info.shape[0] > 0 => Ok(info.shape[0]),
             Some(info) => Err(self.shape_error(disk, vec![0, columns], info.shape.clone())),
             None => Err(self.missing(disk, &[0, columns])),
         }
@@ -101,6 +101,15 @@ impl<'a> Weights<'a> {
         let Some(info) = self.checkpoint.info(&disk) else { return Err(self.missing(disk, shape)) };
         if info.shape != shape {
             return Err(self.shape_error(disk, shape.to_vec(), info.shape.clone()));
+        }
+        if !info.dtype.is_float() {
+            return Err(ModelError::File {
+                path: self.checkpoint.folder().to_path_buf(),
+                message: format!(
+                    "tensor `{disk}` is {}; longsight reads F32, F16 and BF16",
+                    info.dtype.as_str().to_uppercase()
+                ),
+            });
         }
         let tensor = self.checkpoint.read(info, dtype, &self.device)?;
         self.used.borrow_mut().insert(disk);

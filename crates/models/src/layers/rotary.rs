@@ -2,7 +2,7 @@
 //! few hundred positions.
 
 use super::storage::{floats, floats_mut};
-use candle_core::{CpuStorage, DType, Device, InplaceOp3, Layout, Result, Tensor};
+use candle_core::{CpuStorage, DType, Device, InplaceOp3, Layout, Result, Tensor, bail};
 use longsight_kernels as kernels;
 use longsight_method::RopePlan;
 
@@ -26,7 +26,10 @@ impl Rotary {
 
 /// Rotates `x` `[tokens, heads, head_dim]` by the positions of `table`, half-split layout.
 pub fn rotate(x: Tensor, table: &Rotary) -> Result<Tensor> {
-    let (_, heads, head_dim) = x.dims3()?;
+    let (tokens, heads, head_dim) = x.dims3()?;
+    if table.cos.dims() != [tokens, head_dim / 2] {
+        bail!("rotary table {:?} given {:?}", table.cos.dims(), x.dims());
+    }
     if x.device().is_cpu() {
         x.inplace_op3(&table.cos, &table.sin, &RotateOp { heads, head_dim })?;
         return Ok(x);

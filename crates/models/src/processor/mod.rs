@@ -4,6 +4,7 @@ mod pixels;
 pub mod resize;
 mod template;
 mod tokenizer;
+mod tokenizer_files;
 
 pub use pixels::{Preprocessor, RgbFrame};
 pub use template::{ChatTemplate, PromptText, Role, TemplateKind, Turn};

@@ -51,7 +51,7 @@ impl Preprocessor {
                 values.extend(frame.iter().skip(channel).step_by(3).map(|byte| table[usize::from(*byte)]));
             }
         }
-        let frames = values.len() / (3 * area);
+        let frames = values.len().checked_div(3 * area).unwrap_or(0);
         Ok(Tensor::from_vec(values, (frames, 3, self.side, self.side), device)?)
     }
 }

@@ -1,6 +1,6 @@
 //! A conversation as the text that the model was trained on.
 
-use crate::{ModelError, Result};
+use crate::{ModelError, Result, files};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, context};
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,11 @@ const PLACEHOLDER: &str = "\u{0}video\u{0}";
 
 const SYSTEM: &str = "You are a helpful assistant.";
 
+/// Files with a template are small; a larger one is something else.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+/// Far above any context window.
+const MAX_PROMPT_BYTES: usize = 64 << 20;
+
 /// The form that transformers' 4.45.2 converter wrote for llava-hf checkpoints.
 const CONVERTER_TEMPLATE: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n\
     {% for part in message.content %}{% if part.type == 'video' %}<video>\n{% endif %}{% endfor %}\
@@ -96,17 +101,18 @@ impl ChatTemplate {
     /// Finds the checkpoint's chat template: `chat_template.jinja`, `chat_template.json`, or in `tokenizer_config.json`.
     pub fn read(folder: &Path) -> Result<Self> {
         let jinja = folder.join("chat_template.jinja");
-        if let Ok(text) = std::fs::read_to_string(&jinja) {
-            return Ok(Self { own: Some(text) });
+        if jinja.exists() {
+            return Ok(Self { own: Some(files::read_text(&jinja, MAX_FILE_BYTES)?) });
         }
         for name in ["chat_template.json", "processor_config.json", "tokenizer_config.json"] {
-            let Ok(text) = std::fs::read_to_string(folder.join(name)) else { continue };
-            let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| ModelError::File {
-                path: folder.join(name),
-                message: format!("not valid JSON ({e})"),
-            })?;
-            if let Some(template) = value.get("chat_template").and_then(|v| v.as_str()) {
-                return Ok(Self { own: Some(template.to_owned()) });
+            let path = folder.join(name);
+            if !path.exists() {
+                continue;
+            }
+            let value: serde_json::Value = serde_json::from_slice(&files::read(&path, MAX_FILE_BYTES)?)
+                .map_err(|e| ModelError::File { path, message: format!("not valid JSON ({e})") })?;
+            if let Some(own) = value.get("chat_template").and_then(template_text) {
+                return Ok(Self { own: Some(own.to_owned()) });
             }
         }
         Ok(Self { own: None })
@@ -144,8 +150,35 @@ impl ChatTemplate {
         environment.set_fuel(Some(1_000_000)); // a hostile template must end
         let messages: Vec<_> = turns.iter().enumerate().map(|(i, turn)| message(turn, i == 0)).collect();
         let template = environment.template_from_str(&source).map_err(bad)?;
-        let text = template.render(context! { messages, add_generation_prompt => true }).map_err(bad)?;
-        Ok(text.replacen("<video>", PLACEHOLDER, 1))
+        let mut text = Limited(Vec::new());
+        template
+            .render_captured_to(context! { messages, add_generation_prompt => true }, &mut text)
+            .map_err(bad)?;
+        Ok(String::from_utf8_lossy(&text.0).replacen("<video>", PLACEHOLDER, 1))
+    }
+}
+
+/// A template, or the one called `default` (else the first) of a list of named ones.
+fn template_text(value: &serde_json::Value) -> Option<&str> {
+    let Some(list) = value.as_array() else { return value.as_str() };
+    let default = list.iter().find(|t| t.get("name").is_some_and(|name| name == "default"));
+    default.or(list.first())?.get("template")?.as_str()
+}
+
+/// Collects a rendered prompt and refuses one that no model could read.
+struct Limited(Vec<u8>);
+
+impl std::io::Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_PROMPT_BYTES {
+            return Err(std::io::Error::other(format!("the prompt exceeds {MAX_PROMPT_BYTES} bytes")));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The checkpoint's own tokenizer.
 
-use crate::{ModelError, Result};
+use super::tokenizer_files;
+use crate::{ModelError, Result, files};
 use std::path::Path;
 use tokenizers::Tokenizer;
 
@@ -12,25 +13,35 @@ pub struct TextTokenizer {
 }
 
 impl TextTokenizer {
-    /// Reads `tokenizer.json` of a checkpoint folder; an answer ends at `eos_ids` or `<|im_end|>`.
+    /// Reads `tokenizer.json` of a checkpoint folder, or `vocab.json` and `merges.txt` where older repositories have
+    /// those; an answer ends at `eos_ids` or `<|im_end|>`.
     pub fn read(folder: &Path, eos_ids: &[u32]) -> Result<Self> {
-        let path = folder.join("tokenizer.json");
-        let bytes = std::fs::read(&path).map_err(|source| ModelError::Io { path: path.clone(), source })?;
-        let inner = Tokenizer::from_bytes(bytes).map_err(|e| ModelError::File {
+        let mut path = folder.join("tokenizer.json");
+        let inner = if !path.exists() && folder.join("vocab.json").exists() {
+            let assembled = tokenizer_files::assemble(folder)?;
+            path = folder.join("vocab.json");
+            serde_json::from_value(assembled).map_err(|e| e.to_string())
+        } else {
+            Tokenizer::from_bytes(files::read(&path, tokenizer_files::MAX_BYTES)?).map_err(|e| e.to_string())
+        };
+        let inner = inner.map_err(|e| ModelError::File {
             path,
             message: format!("not a tokenizer ({e}); download it again"),
         })?;
-        Ok(Self::new(inner, eos_ids))
+        Self::new(inner, eos_ids)
     }
 
-    fn new(inner: Tokenizer, eos_ids: &[u32]) -> Self {
+    fn new(mut inner: Tokenizer, eos_ids: &[u32]) -> Result<Self> {
+        // Files saved after training may carry a maximum length, which would cut prompts without a word.
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|e| ModelError::Tokenizer(e.to_string()))?;
         // Added tokens may lie behind a gap, so the size is that of the largest id, not the count.
         let largest = inner.get_vocab(true).into_values().max().unwrap_or(0);
         let mut stop_ids = eos_ids.to_vec();
         stop_ids.extend(inner.token_to_id("<|im_end|>"));
         stop_ids.sort_unstable();
         stop_ids.dedup();
-        Self { inner, vocabulary: largest as usize + 1, stop_ids }
+        Ok(Self { inner, vocabulary: largest as usize + 1, stop_ids })
     }
 
     /// Ids of `text`; special tokens are recognised in it, none is added.

@@ -67,8 +67,7 @@ impl Qwen2 {
             head.ignore("weight"); // some files store the tied head again
             Linear::new(embeddings.clone(), None)
         } else {
-            let rows = head.rows("weight", config.hidden)?;
-            Linear::load(head, config.hidden, rows, false)?
+            Linear::load(head, config.hidden, vocabulary, false)?
         };
         let norm = RmsNorm::load(&text.below("norm"), config.hidden, config.eps)?;
         Ok(Self { config: config.clone(), embeddings, layers, norm, head, vocabulary })
@@ -102,6 +101,9 @@ impl Qwen2 {
     /// appends them to it. `rotary` holds exactly these tokens' positions. Returns hidden states `[tokens, hidden]`.
     pub fn forward(&self, x: &Tensor, rotary: &Rotary, cache: &mut KvCache) -> Result<Tensor> {
         let tokens = x.dim(0)?;
+        if tokens == 0 {
+            return Err(ModelError::Argument("a forward pass needs at least one token".into()));
+        }
         cache.ensure_room(tokens)?;
         let mut x = x.clone();
         for (i, block) in self.layers.iter().enumerate() {
@@ -113,7 +115,10 @@ impl Qwen2 {
 
     /// Logits `[vocabulary]` of the last of the hidden states `[tokens, hidden]`, as f32.
     pub fn last_logits(&self, hidden: &Tensor) -> Result<Vec<f32>> {
-        let last = hidden.narrow(0, hidden.dim(0)? - 1, 1)?;
+        let Some(last) = hidden.dim(0)?.checked_sub(1) else {
+            return Err(ModelError::Argument("logits need at least one token".into()));
+        };
+        let last = hidden.narrow(0, last, 1)?;
         let logits = self.head.forward(&self.norm.forward(&last)?)?;
         Ok(logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
     }

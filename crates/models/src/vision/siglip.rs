@@ -97,7 +97,8 @@ impl Siglip {
 
     /// `pixels` `[frames, 3, side, side]`, normalised -> features `[frames, patches, hidden]`.
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
-        let mut x = self.patch.forward(&self.patches(pixels)?)?.broadcast_add(&self.positions)?;
+        let patches = self.patch.forward(&self.patches(pixels)?)?;
+        let mut x = patches.broadcast_add(&self.positions.to_dtype(patches.dtype())?)?;
         for layer in &self.layers {
             x = layer.forward(&x)?;
         }

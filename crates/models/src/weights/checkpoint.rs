@@ -1,5 +1,5 @@
 use super::read;
-use crate::{ModelError, Result};
+use crate::{ModelError, Result, files};
 use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::Metadata;
 use std::collections::BTreeMap;
@@ -61,7 +61,7 @@ impl Checkpoint {
     /// The dtype that most values are stored in: the checkpoint's own.
     pub fn dtype(&self) -> DType {
         let mut values: BTreeMap<&'static str, (usize, DType)> = BTreeMap::new();
-        for info in self.tensors.values() {
+        for info in self.tensors.values().filter(|info| info.dtype.is_float()) {
             values.entry(info.dtype.as_str()).or_insert((0, info.dtype)).0 +=
                 info.shape.iter().product::<usize>();
         }
@@ -77,60 +77,68 @@ impl Checkpoint {
     }
 
     fn add(&mut self, path: PathBuf) -> Result<()> {
-        let io = |source| ModelError::Io { path: path.clone(), source };
+        let (file, header) = Header::read(&path)?;
         let damaged = |message: String| ModelError::File { path: path.clone(), message };
-        let mut file = File::open(&path).map_err(io)?;
-        let file_bytes = file.metadata().map_err(io)?.len();
-        let mut header = vec![0u8; 8];
-        file.read_exact(&mut header).map_err(|_| {
-            damaged(format!("only {file_bytes} bytes: not a safetensors file; download it again"))
-        })?;
-        let header_bytes = u64::from_le_bytes(header[..8].try_into().unwrap_or_default());
-        if header_bytes > MAX_HEADER_BYTES || header_bytes + 8 > file_bytes {
-            return Err(damaged(
-                "not a safetensors file, or truncated within its header; download it again".into(),
-            ));
-        }
-        header.resize(8 + header_bytes as usize, 0);
-        file.read_exact(&mut header[8..]).map_err(io)?;
-        let metadata: Metadata = serde_json::from_slice(&header[8..])
-            .map_err(|e| damaged(format!("damaged safetensors header ({e}); download it again")))?;
-        let data_start = 8 + header_bytes;
-        for (name, info) in metadata.tensors() {
-            let (start, end) = info.data_offsets;
-            if tensor_bytes(info).is_none_or(|bytes| start.checked_add(bytes) != Some(end)) {
-                return Err(damaged(format!(
-                    "tensor `{name}` does not have the size of its shape; download it again"
-                )));
-            }
-            let needed = data_start.saturating_add(end as u64);
-            if needed > file_bytes {
-                return Err(damaged(format!(
-                    "truncated: `{name}` ends at byte {needed}, the file has {file_bytes}; download it again"
-                )));
-            }
+        for (name, info) in header.metadata.tensors() {
             let dtype = dtype_of(info.dtype).ok_or_else(|| {
                 damaged(format!("tensor `{name}` is {:?}; longsight reads F32, F16 and BF16", info.dtype))
             })?;
             let entry = TensorInfo {
                 file: self.files.len(),
-                offset_bytes: data_start + info.data_offsets.0 as u64,
+                offset_bytes: header.data_start + info.data_offsets.0 as u64,
                 dtype,
                 shape: info.shape.clone(),
             };
-            if self.tensors.insert(name.clone(), entry).is_some() {
+            if self.tensors.contains_key(&name) {
                 return Err(damaged(format!("tensor `{name}` is in two files of this checkpoint")));
             }
+            self.tensors.insert(name, entry);
         }
         self.files.push((path, file));
         Ok(())
     }
 }
 
-/// Bytes that a tensor's shape asks for; None where they overflow.
-fn tensor_bytes(info: &safetensors::tensor::TensorInfo) -> Option<usize> {
-    let values = info.shape.iter().try_fold(1usize, |n, side| n.checked_mul(*side))?;
-    values.checked_mul(info.dtype.bitsize() / 8)
+/// The parsed head of one file.
+struct Header {
+    metadata: Metadata,
+    /// Byte of the file where the tensors' data begin.
+    data_start: u64,
+}
+
+impl Header {
+    fn read(path: &Path) -> Result<(File, Self)> {
+        let io = |source| ModelError::Io { path: path.into(), source };
+        let damaged = |message: String| ModelError::File {
+            path: path.into(),
+            message: format!("{message}; download it again"),
+        };
+        let kind = std::fs::metadata(path).map_err(io)?;
+        if !kind.is_file() {
+            return Err(damaged("not a regular file".into()));
+        }
+        let mut file = File::open(path).map_err(io)?;
+        let file_bytes = kind.len();
+        let mut length = [0u8; 8];
+        file.read_exact(&mut length)
+            .map_err(|_| damaged(format!("only {file_bytes} bytes: not a safetensors file")))?;
+        let header_bytes = u64::from_le_bytes(length);
+        if header_bytes > MAX_HEADER_BYTES || header_bytes + 8 > file_bytes {
+            return Err(damaged("not a safetensors file, or truncated within its header".into()));
+        }
+        let mut text = vec![0u8; header_bytes as usize];
+        file.read_exact(&mut text).map_err(io)?;
+        let metadata: Metadata = serde_json::from_slice(&text)
+            .map_err(|e| damaged(format!("damaged safetensors header ({e})")))?;
+        // Parsing has checked that every tensor has the size of its shape and begins where the one before ends.
+        let (data_start, data_bytes) = (8 + header_bytes, metadata.data_len() as u64);
+        let needed = data_start.saturating_add(data_bytes);
+        if needed != file_bytes {
+            let what = if needed > file_bytes { "truncated" } else { "longer than its header says" };
+            return Err(damaged(format!("{what}: {needed} bytes expected, the file has {file_bytes}")));
+        }
+        Ok((file, Self { metadata, data_start }))
+    }
 }
 
 fn dtype_of(dtype: safetensors::Dtype) -> Option<DType> {
@@ -172,16 +180,16 @@ fn indexed(folder: &Path, index: &Path) -> Result<Vec<PathBuf>> {
     struct Index {
         weight_map: BTreeMap<String, String>,
     }
-    let text =
-        std::fs::read_to_string(index).map_err(|source| ModelError::Io { path: index.into(), source })?;
-    let parsed: Index = serde_json::from_str(&text).map_err(|e| ModelError::File {
+    let bytes = files::read(index, MAX_HEADER_BYTES)?;
+    let parsed: Index = serde_json::from_slice(&bytes).map_err(|e| ModelError::File {
         path: index.into(),
         message: format!("not a safetensors index ({e}); download it again"),
     })?;
     let mut names: Vec<_> = parsed.weight_map.into_values().collect();
     names.sort();
     names.dedup();
-    if let Some(bad) = names.iter().find(|n| Path::new(n).components().count() != 1 || n.contains("..")) {
+    let plain = |n: &String| Path::new(n).file_name().is_some_and(|file| file == n.as_str());
+    if let Some(bad) = names.iter().find(|n| !plain(n)) {
         return Err(ModelError::File {
             path: index.into(),
             message: format!("names a shard outside its folder: {bad}"),

@@ -41,7 +41,7 @@ impl Stored for bf16 {
         from.convert_to_f32_slice(to);
     }
     fn narrow(from: &[f32], to: &mut [Self]) {
-        half::slice::HalfFloatSliceExt::convert_from_f32_slice(to, from);
+        to.convert_from_f32_slice(from);
     }
 }
 
@@ -50,7 +50,7 @@ impl Stored for f16 {
         from.convert_to_f32_slice(to);
     }
     fn narrow(from: &[f32], to: &mut [Self]) {
-        half::slice::HalfFloatSliceExt::convert_from_f32_slice(to, from);
+        to.convert_from_f32_slice(from);
     }
 }
 
@@ -86,7 +86,11 @@ fn stored_as<To: Stored>(file: &File, info: &TensorInfo, device: &Device) -> Res
 fn values<From: Stored, To: Stored>(file: &File, info: &TensorInfo) -> Result<Vec<To>, Failed> {
     let mut file = file;
     file.seek(SeekFrom::Start(info.offset_bytes))?;
-    let mut out = vec![To::zeroed(); info.shape.iter().product()];
+    let count = info.shape.iter().product();
+    let mut out = Vec::new();
+    // A sparse file can announce more than there is memory; running out must be an error, not the end of the process.
+    out.try_reserve_exact(count).map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
+    out.resize(count, To::zeroed());
     if From::DTYPE == To::DTYPE {
         file.read_exact(bytemuck::cast_slice_mut(&mut out))?;
         return Ok(out);

@@ -168,12 +168,7 @@ impl LlavaConfig {
 /// The visual window of a family in training, derived from its grid: frames x tokens of a frame at stride 2.
 /// LLaVA-OneVision 32 x 196 = 6,272; LLaVA-Video 64 x 210 (bilinear) or 64 x 182 (average), 72B 32 x 210 - with the row
 /// newlines, as published.
-fn family_window(
-    family: Family,
-    grid_side: usize,
-    mode: PoolMode,
-    text_hidden: usize,
-) -> Result<usize> {
+fn family_window(family: Family, grid_side: usize, mode: PoolMode, text_hidden: usize) -> Result<usize> {
     let frames = match family {
         Family::OneVision => 32,
         Family::Video if text_hidden >= 8192 => 32,
@@ -191,9 +186,9 @@ fn check(json: &Json, t: &Qwen2Config, v: &SiglipConfig) -> Result<()> {
     if text.iter().chain(&vision).any(|n| !(1..=MAX_SIZE).contains(n)) {
         return Err(json.error("a size is 0 or absurd; is this the checkpoint's own config?"));
     }
-    if t.heads % t.kv_heads != 0
-        || t.head_dim % 2 != 0
-        || v.hidden % v.heads != 0
+    if !t.heads.is_multiple_of(t.kv_heads)
+        || !t.head_dim.is_multiple_of(2)
+        || !v.hidden.is_multiple_of(v.heads)
         || v.patch_side > v.image_side
     {
         return Err(json.error("head counts, head_dim or patch size do not fit together"));

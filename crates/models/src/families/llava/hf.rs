@@ -2,9 +2,9 @@
 
 use super::config::{Family, LlavaConfig, PixelSettings, assemble};
 use super::json::Json;
+use crate::Result;
 use crate::text::Qwen2Config;
 use crate::vision::SiglipConfig;
-use crate::Result;
 use longsight_method::{NewlineMode, PoolMode};
 use std::path::Path;
 
@@ -99,7 +99,9 @@ pub(super) fn pixel_settings(folder: &Path, vision: &SiglipConfig) -> Result<Pix
         let whole = Json::read(&path)?;
         let json = if name == "processor_config.json" { whole.at("video_processor")? } else { Some(whole) };
         let Some(json) = json else { continue };
-        let (Some(mean), Some(std)) = (json.triple("image_mean")?, json.triple("image_std")?) else { continue };
+        let (Some(mean), Some(std)) = (json.triple("image_mean")?, json.triple("image_std")?) else {
+            continue;
+        };
         if !std.iter().all(|s| *s > 1e-6) || !mean.iter().all(|m| m.is_finite()) {
             return Err(json.error("image_std must be above 0, and image_mean finite"));
         }

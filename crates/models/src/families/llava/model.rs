@@ -91,11 +91,12 @@ impl Description {
 
 /// Bytes of all tensors that loading keeps.
 fn loaded_bytes(checkpoint: &Checkpoint, names: &NameMap, config: &LlavaConfig, dtype: DType) -> u64 {
-    let head = names.on_disk("head.weight");
-    let unused = [names.on_disk("vision.post_layernorm.weight"), names.on_disk("vision.post_layernorm.bias")];
-    let kept = checkpoint
-        .names()
-        .filter(|n| !(config.text.tied_head && *n == head) && !unused.iter().any(|u| u == n));
+    let mut unused =
+        vec![names.on_disk("vision.post_layernorm.weight"), names.on_disk("vision.post_layernorm.bias")];
+    if config.text.tied_head {
+        unused.push(names.on_disk("head.weight"));
+    }
+    let kept = checkpoint.names().filter(|n| !unused.iter().any(|u| u == n));
     kept.filter_map(|n| checkpoint.info(n))
         .map(|info| (info.shape.iter().product::<usize>() * dtype.size_in_bytes()) as u64)
         .sum()
