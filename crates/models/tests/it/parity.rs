@@ -123,7 +123,7 @@ fn rope_plan(golden: &Golden, model: &Llava, method: &str) -> RopePlan {
 }
 
 /// Last logits after a prefill in `chunk`s, and the greedy tokens that follow.
-fn generate(
+pub fn generate(
     golden: &Golden,
     model: &Llava,
     method: &str,
@@ -136,7 +136,7 @@ fn generate(
     let device = Device::Cpu;
     let mut cache =
         KvCache::new(model.text().kv_shape(), total + new_tokens, model.dtype(), &device).unwrap();
-    let mut step = |x: &Tensor, cache: &mut KvCache| -> Tensor {
+    let step = |x: &Tensor, cache: &mut KvCache| -> Tensor {
         let rotary = Rotary::new(&plan, cache.tokens(), x.dim(0).unwrap(), &device).unwrap();
         model.text().forward(x, &rotary, cache).unwrap()
     };
