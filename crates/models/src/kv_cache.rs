@@ -68,7 +68,9 @@ impl KvCache {
     /// Writes `keys` and `values` `[tokens, kv_heads, head_dim]` of one layer behind the tokens held, and returns that
     /// layer's keys and values `[1, kv_heads, held + tokens, head_dim]`. [`Self::advance`] ends the step.
     pub(crate) fn append(&self, layer: usize, keys: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
-        let (cached_keys, cached_values) = &self.layers[layer];
+        let (cached_keys, cached_values) = self.layers.get(layer).ok_or_else(|| {
+            ModelError::Argument(format!("a cache of {} layers is not this model's", self.layers.len()))
+        })?;
         let new = keys.dim(0)?;
         self.ensure_room(new)?;
         let write = |cache: &Tensor, x: &Tensor| -> Result<Tensor> {

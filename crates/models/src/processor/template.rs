@@ -80,6 +80,11 @@ const PLACEHOLDER: &str = "\u{0}video\u{0}";
 
 const SYSTEM: &str = "You are a helpful assistant.";
 
+/// What templates write where the video stands.
+const VIDEO: &str = "<video>";
+/// The same in the words of a turn, while a template is rendered: these are not where the video stands.
+const MASKED_VIDEO: &str = "<\u{0}video>";
+
 /// Files with a template are small; a larger one is something else.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 /// Far above any context window.
@@ -154,7 +159,8 @@ impl ChatTemplate {
         template
             .render_captured_to(context! { messages, add_generation_prompt => true }, &mut text)
             .map_err(bad)?;
-        Ok(String::from_utf8_lossy(&text.0).replacen("<video>", PLACEHOLDER, 1))
+        let text = String::from_utf8_lossy(&text.0);
+        Ok(text.replacen(VIDEO, PLACEHOLDER, 1).replace(MASKED_VIDEO, VIDEO))
     }
 }
 
@@ -183,7 +189,7 @@ impl std::io::Write for Limited {
 }
 
 fn message(turn: &Turn, with_video: bool) -> minijinja::Value {
-    let text = context! { type => "text", text => &turn.content };
+    let text = context! { type => "text", text => turn.content.replace(VIDEO, MASKED_VIDEO) };
     let content = if with_video { vec![context! { type => "video" }, text] } else { vec![text] };
     context! { role => turn.role.name(), content }
 }

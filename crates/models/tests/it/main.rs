@@ -1,6 +1,8 @@
 //! The forward passes and loaders against transformers' goldens and hostile checkpoints.
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod config;
+mod dtypes;
 mod folder;
 mod hostile;
 mod layouts;

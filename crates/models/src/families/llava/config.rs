@@ -77,7 +77,7 @@ impl LlavaConfig {
         let json = Json::read(&folder.join("config.json"))?;
         let mut config = match json.text("model_type")?.unwrap_or("") {
             "llava_onevision" => hf::read(&json)?,
-            "llava" if lmms::is_qwen(&json) => lmms::read(&json)?,
+            "llava" | "llava_qwen" if lmms::is_qwen(&json) => lmms::read(&json)?,
             other => {
                 return Err(json.error(format!(
                     "model_type `{other}` is another family; longsight runs llava_onevision, and llava with LlavaQwenForCausalLM (LLaVA-OneVision, LLaVA-Video)"

@@ -1,0 +1,91 @@
+//! Arguments that do not fit a loaded model.
+
+use super::{assert_message, golden};
+use longsight_models::kv_cache::KvShape;
+use longsight_models::layers::Rotary;
+use longsight_models::processor::RgbFrame;
+use longsight_models::{DType, Device, KvCache, Llava, Tensor};
+
+fn rotary(model: &Llava, tokens: usize) -> Rotary {
+    let shape = model.config().rope_shape(None, None);
+    let plan = longsight_method::RopePlan::new(&Default::default(), &shape, 1).unwrap();
+    Rotary::new(&plan, 0, tokens, &Device::Cpu).unwrap()
+}
+
+#[test]
+fn cache_overflow() {
+    let model = golden().load().unwrap();
+    let mut cache = KvCache::new(model.text().kv_shape(), 3, DType::F32, &Device::Cpu).unwrap();
+    cache.ensure_room(3).unwrap();
+    for more in [4, usize::MAX] {
+        assert_message(&cache.ensure_room(more).unwrap_err(), &["holds 3 tokens"]);
+    }
+    let x = model.text().embed(&[1, 2]).unwrap();
+    model.text().forward(&x, &rotary(&model, 2), &mut cache).unwrap();
+    assert_message(&cache.ensure_room(usize::MAX).unwrap_err(), &["holds 3 tokens"]);
+    let error = model.text().forward(&x, &rotary(&model, 2), &mut cache).unwrap_err();
+    assert_message(&error, &["holds 3 tokens and 4 are needed", "start a new conversation"]);
+    assert_eq!(cache.tokens(), 2, "a refused step changes nothing");
+}
+
+#[test]
+fn cache_beyond_any_memory() {
+    let shape = KvShape { layers: 28, kv_heads: 4, head_dim: 128 };
+    for tokens in [usize::MAX, usize::MAX / 2, 1 << 45] {
+        let error = KvCache::new(shape, tokens, DType::BF16, &Device::Cpu).err().unwrap();
+        assert_message(&error, &["no memory for a KV cache", &tokens.to_string()]);
+    }
+}
+
+#[test]
+fn no_tokens_and_positions_that_do_not_fit() {
+    let model = golden().load().unwrap();
+    let mut cache = KvCache::new(model.text().kv_shape(), 8, DType::F32, &Device::Cpu).unwrap();
+    let none = model.text().embed(&[]).unwrap();
+    let error = model.text().forward(&none, &rotary(&model, 1), &mut cache).unwrap_err();
+    assert_message(&error, &["at least one token"]);
+    assert_message(&model.text().last_logits(&none).unwrap_err(), &["at least one token"]);
+    let two = model.text().embed(&[1, 2]).unwrap();
+    assert!(model.text().forward(&two, &rotary(&model, 3), &mut cache).is_err());
+}
+
+#[test]
+fn frames_that_are_not_in_the_plan() {
+    let model = golden().load().unwrap();
+    let plan = model.config().pool_plan(2, Default::default()).unwrap();
+    let pixels = Tensor::zeros((1, 3, 19, 19), DType::F32, &Device::Cpu).unwrap();
+    assert_message(&model.visual_tokens(&pixels, &plan, 2).unwrap_err(), &["frame 2", "2 frames"]);
+    let none = Tensor::zeros((0, 3, 19, 19), DType::F32, &Device::Cpu).unwrap();
+    assert!(model.visual_tokens(&none, &plan, 0).is_err());
+    let small = Tensor::zeros((1, 3, 8, 8), DType::F32, &Device::Cpu).unwrap();
+    assert_message(&model.visual_tokens(&small, &plan, 0).unwrap_err(), &["tensor operation failed"]);
+}
+
+#[test]
+fn frame_without_pixels() {
+    let model = golden().load().unwrap();
+    for (width, height, bytes, part) in
+        [(0, 0, 0, "0x0"), (0, 5, 0, "0x5"), (4, 4, 47, "4x4"), (1 << 40, 1, 3, "from 1 to 65536")]
+    {
+        let rgb = vec![0; bytes];
+        let error = model.preprocessor().resize(RgbFrame { width, height, rgb: &rgb }).unwrap_err();
+        assert_message(&error, &["frame cannot be resized", part]);
+    }
+}
+
+#[test]
+fn resized_frames_of_the_wrong_size() {
+    let model = golden().load().unwrap();
+    let frame = vec![0u8; 19 * 19 * 3 - 1];
+    assert!(model.preprocessor().normalise([&frame[..]].into_iter(), &Device::Cpu).is_err());
+}
+
+#[test]
+fn cache_of_another_model() {
+    let model = golden().load().unwrap();
+    let shape = KvShape { layers: 1, ..model.text().kv_shape() };
+    let mut cache = KvCache::new(shape, 8, DType::F32, &Device::Cpu).unwrap();
+    let x = model.text().embed(&[1]).unwrap();
+    let error = model.text().forward(&x, &rotary(&model, 1), &mut cache).unwrap_err();
+    assert_message(&error, &["a cache of 1 layers"]);
+}
