@@ -1,1 +1,38 @@
-//! placeholder
+//! From a video and a question to an answer with its receipt. Start reading at [`pipeline`].
+//!
+//! The stages, in the order in which data passes them:
+//! [`plan`] (what will be done, before any decoding) -> [`encode`] (frames to visual tokens, a few at a time) ->
+//! [`prefill`] (into the KV cache, in chunks) -> [`generate`] (token by token) -> [`receipt`] (what was really done).
+
+mod budget;
+pub mod encode;
+mod error;
+mod estimate;
+pub mod generate;
+mod memory;
+mod observer;
+pub mod pipeline;
+pub mod plan;
+pub mod prefill;
+pub mod receipt;
+mod sampler;
+mod session;
+mod settings;
+
+pub use budget::{Fitting, MemoryEstimate, fit_to_memory};
+pub use error::EngineError;
+pub use estimate::TimeEstimate;
+pub use generate::{Generation, StopReason, TokenLogprob};
+pub use memory::PeakMemory;
+pub use observer::{Observer, Silent, Stage};
+pub use pipeline::{Answer, answer};
+pub use plan::RunPlan;
+pub use receipt::Receipt;
+pub use session::Session;
+pub use settings::{
+    ContextSettings, EngineSettings, GenerationSettings, LogprobCount, RunSettings, SubtitleSource,
+    VideoSettings,
+};
+
+/// Result with this crate's error.
+pub type Result<T, E = EngineError> = std::result::Result<T, E>;

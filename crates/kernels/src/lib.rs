@@ -22,3 +22,8 @@ pub use linear::{Linear, linear};
 pub use norm::{layer_norm, rms_norm};
 pub use rotary::rotate_half;
 pub use values::Values;
+
+/// Threads that the kernels use: `RAYON_NUM_THREADS`, or as many as the machine has.
+pub fn threads() -> usize {
+    rayon::current_num_threads()
+}

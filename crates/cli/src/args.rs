@@ -1,0 +1,240 @@
+//! Arguments as typed.
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use longsight_engine::LogprobCount;
+use longsight_method::{ContextMethod, PoolSpec, Scale};
+use longsight_models::processor::TemplateKind;
+use longsight_video::MediaTime;
+use std::path::PathBuf;
+
+/// Puts questions to long videos with open multimodal models, without retraining them.
+#[derive(Debug, Parser)]
+#[command(name = "longsight", version, propagate_version = true)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Asks one question about a video
+    Ask(AskArgs),
+    /// Shows what a run would do (frames, tokens, memory, time) without decoding or loading weights
+    Plan(PlanArgs),
+    /// Holds a conversation about one video, questions from standard input
+    Chat(ChatArgs),
+}
+
+/// `longsight ask`.
+#[derive(Debug, ClapArgs)]
+pub struct AskArgs {
+    /// Video file, folder of images, or URL (with --allow-url)
+    pub video: String,
+    /// The question
+    pub question: String,
+    /// Earlier turns to go on from: a JSON list of {"role": "user" or "assistant", "content": "..."}
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// `longsight plan`.
+#[derive(Debug, ClapArgs)]
+pub struct PlanArgs {
+    /// Video file, folder of images, or URL (with --allow-url)
+    pub video: String,
+    /// The question, for its tokens
+    #[arg(default_value = "")]
+    pub question: String,
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// `longsight chat`.
+#[derive(Debug, ClapArgs)]
+pub struct ChatArgs {
+    /// Video file, folder of images, or URL (with --allow-url)
+    pub video: String,
+    /// Room in the KV cache for the turns after the first
+    #[arg(long, value_name = "TOKENS", default_value_t = 4096)]
+    pub chat_tokens: usize,
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// Flags that every command shares.
+#[derive(Debug, ClapArgs)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub video: VideoArgs,
+    #[command(flatten)]
+    pub method: MethodArgs,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    #[command(flatten)]
+    pub generation: GenerationArgs,
+    /// Print one JSON object (for programs)
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The model.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Model")]
+pub struct ModelArgs {
+    /// Checkpoint: a folder, or ORG/NAME[@REVISION] on the Hugging Face hub
+    #[arg(long, env = "LONGSIGHT_MODEL", value_name = "FOLDER|ORG/NAME")]
+    pub model: String,
+    /// Dtype of the weights [default: the checkpoint's own]
+    #[arg(long, value_enum)]
+    pub dtype: Option<Dtype>,
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t = DeviceKind::Cpu)]
+    pub device: DeviceKind,
+    /// Chat template: the trained one, or the checkpoint's own
+    #[arg(long, default_value_t = TemplateKind::Qwen15, value_name = "qwen_1_5|checkpoint")]
+    pub template: TemplateKind,
+}
+
+/// Weight dtypes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Dtype {
+    F32,
+    Bf16,
+    F16,
+}
+
+/// Devices.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum DeviceKind {
+    Cpu,
+    Cuda,
+    Metal,
+}
+
+/// The video.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Video")]
+pub struct VideoArgs {
+    /// This many frames, evenly spaced
+    #[arg(long, value_name = "N", conflicts_with_all = ["fps", "max_frames"])]
+    pub frames: Option<usize>,
+    /// Frames a second [default: 1]
+    #[arg(long, value_name = "F")]
+    pub fps: Option<f64>,
+    /// With --fps: evenly spaced frames, this many, where it would give more [default: 128]
+    #[arg(long, value_name = "M")]
+    pub max_frames: Option<usize>,
+    /// Begin here (90, 1:30 or 1:02:03.5)
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<MediaTime>,
+    /// End here
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<MediaTime>,
+    /// Subtitles to put before the question: an .srt or .vtt file, or `embedded`
+    #[arg(long, value_name = "FILE|embedded")]
+    pub subtitles: Option<String>,
+    /// Let ffmpeg open a URL
+    #[arg(long)]
+    pub allow_url: bool,
+    /// Images a second of a folder of images, for their times
+    #[arg(long, value_name = "F", default_value_t = 1.0)]
+    pub image_fps: f64,
+}
+
+/// The method.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Method")]
+pub struct MethodArgs {
+    /// Context method: none, linear, ntk, yarn or vcwe
+    #[arg(long, default_value_t = ContextMethod::Vcwe, value_name = "METHOD")]
+    pub context: ContextMethod,
+    /// Scale factor s: auto, or a number from 1 up
+    #[arg(long, default_value_t = Scale::Auto, value_name = "auto|F")]
+    pub scale: Scale,
+    /// Visual tokens seen in training [default: by model family]
+    #[arg(long, value_name = "TOKENS")]
+    pub visual_window: Option<usize>,
+    /// Text tokens seen in training, for --context yarn [default: max_position_embeddings]
+    #[arg(long, value_name = "TOKENS")]
+    pub language_window: Option<usize>,
+    /// YaRN's attention factor 0.1 ln(s) + 1
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    pub attention_factor: Switch,
+    /// Lower end of the ramp, in rotations [default: 1, or the checkpoint's]
+    #[arg(long, value_name = "A")]
+    pub alpha: Option<f64>,
+    /// Upper end of the ramp, in rotations [default: 32, or the checkpoint's]
+    #[arg(long, value_name = "B")]
+    pub beta: Option<f64>,
+    /// Pooling: K,fine,coarse strides of progressive pooling, or uniform,S
+    #[arg(long, default_value_t = PoolSpec::default(), value_name = "K,SH,SL|uniform,S")]
+    pub pool: PoolSpec,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
+}
+
+/// The engine.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Engine")]
+pub struct EngineArgs {
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Prompt tokens a prefill step
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    pub chunk_tokens: usize,
+    /// Frames a pass of the vision tower
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub encode_batch: usize,
+    /// Stay below this much memory (6GiB, 800MiB): plan solves for what fits, ask refuses early
+    #[arg(long, value_name = "BYTES", value_parser = crate::units::parse_bytes)]
+    pub memory: Option<u64>,
+    /// No progress bars and no summary
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// The answer.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Answer")]
+pub struct GenerationArgs {
+    /// Longest answer, in tokens
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub max_new_tokens: usize,
+    /// 0: the most probable token each time; above: draw
+    #[arg(long, value_name = "T", default_value_t = 0.0)]
+    pub temperature: f64,
+    /// Draw from the smallest set of tokens with this probability
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    pub top_p: f64,
+    /// Seed of the draws
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+    /// Penalty on tokens already in the answer; 1 is none
+    #[arg(long, value_name = "R", default_value_t = 1.0)]
+    pub repetition_penalty: f64,
+    /// Report the log-probabilities of the first token: the N best, or all (with --json)
+    #[arg(long, value_name = "N|all", value_parser = parse_logprobs)]
+    pub logprobs: Option<LogprobCount>,
+    /// Do not stop at an end token
+    #[arg(long)]
+    pub ignore_eos: bool,
+}
+
+fn parse_logprobs(text: &str) -> Result<LogprobCount, String> {
+    match text {
+        "all" => Ok(LogprobCount::All),
+        n => n.parse().map(LogprobCount::Top).map_err(|_| "a number, or all".into()),
+    }
+}

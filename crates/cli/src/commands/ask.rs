@@ -1,0 +1,54 @@
+use super::{note, write_answer_json};
+use crate::args::AskArgs;
+use crate::progress::RunProgress;
+use crate::{model, settings, summary};
+use anyhow::{Context, Result};
+use longsight_engine::{RunPlan, Session, TimeEstimate};
+use longsight_models::processor::{Role, Turn};
+use std::path::Path;
+
+/// `longsight ask`.
+pub fn run(args: &AskArgs) -> Result<()> {
+    let run = &args.run;
+    let mut resolved = settings::resolve(run)?;
+    let source = settings::source(&args.video, run)?;
+    let history = args.history.as_deref().map(read_history).transpose()?.unwrap_or_default();
+    let folder = model::folder(&run.model.model, run.engine.quiet)?;
+    let description = model::describe(&folder, &resolved)?;
+    let said: String = history.iter().map(|turn| turn.content.as_str()).collect();
+    resolved.run.engine.spare_tokens = history_tokens(&description, &said, history.len())?;
+    let plan = RunPlan::new(&description.info, &source, &args.question, &resolved.run)?;
+    plan.check_memory(&description.info, &resolved.run)?;
+    if !run.engine.quiet {
+        let time = TimeEstimate::new(&description.info, &plan, &resolved.run);
+        note(&summary::before(&plan, &time));
+    }
+    let model = model::load(description, &resolved)?;
+    let mut progress = RunProgress::new(run.engine.quiet, !run.json);
+    let mut session = Session::start(&model, plan, &resolved.run, &mut progress)?;
+    let mut turns = history;
+    turns.push(Turn { role: Role::User, content: args.question.clone() });
+    let answer = session.continue_conversation(turns, &mut progress);
+    progress.finish()?;
+    let answer = answer?;
+    if run.json {
+        return write_answer_json(&args.question, &run.model.model, &answer);
+    }
+    if !run.engine.quiet {
+        note(&summary::after(&answer.receipt));
+    }
+    Ok(())
+}
+
+fn read_history(path: &Path) -> Result<Vec<Turn>> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("{name}"))?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("{name}: not a JSON list of {{\"role\", \"content\"}} turns"))
+}
+
+/// Room that earlier turns need: their tokens, and the template's around each.
+fn history_tokens(description: &longsight_models::Description, said: &str, turns: usize) -> Result<usize> {
+    const TEMPLATE_TOKENS: usize = 16;
+    Ok(description.info.tokenizer.encode(said)?.len() + turns * TEMPLATE_TOKENS)
+}

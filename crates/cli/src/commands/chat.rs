@@ -1,0 +1,59 @@
+use super::{note, write_answer_json};
+use crate::args::ChatArgs;
+use crate::progress::RunProgress;
+use crate::{model, settings, summary};
+use anyhow::Result;
+use longsight_engine::{RunPlan, Session, TimeEstimate};
+use std::io::{BufRead, IsTerminal, Write};
+
+/// `longsight chat`: each line of standard input is a question.
+pub fn run(args: &ChatArgs) -> Result<()> {
+    let run = &args.run;
+    let mut resolved = settings::resolve(run)?;
+    resolved.run.engine.spare_tokens = args.chat_tokens;
+    let source = settings::source(&args.video, run)?;
+    let folder = model::folder(&run.model.model, run.engine.quiet)?;
+    let description = model::describe(&folder, &resolved)?;
+    let plan = RunPlan::new(&description.info, &source, "", &resolved.run)?;
+    plan.check_memory(&description.info, &resolved.run)?;
+    if !run.engine.quiet {
+        let time = TimeEstimate::new(&description.info, &plan, &resolved.run);
+        note(&summary::before(&plan, &time));
+    }
+    let model = model::load(description, &resolved)?;
+    let mut progress = RunProgress::new(run.engine.quiet, false);
+    let mut session = Session::start(&model, plan, &resolved.run, &mut progress)?;
+    progress.finish()?;
+    while let Some(question) = next_question()? {
+        let mut progress = RunProgress::new(run.engine.quiet, !run.json);
+        let answer = session.ask(&question, &mut progress);
+        progress.finish()?;
+        match answer {
+            Ok(answer) if run.json => write_answer_json(&question, &run.model.model, &answer)?,
+            Ok(answer) if !run.engine.quiet => note(&summary::turn(&answer.receipt)),
+            Ok(_) => (),
+            // At a terminal one question that fails is no reason to lose the conversation.
+            Err(error) if std::io::stdin().is_terminal() => note(&format!("longsight: {error}")),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The next line that is not blank; None at the end of input.
+fn next_question() -> Result<Option<String>> {
+    let input = std::io::stdin();
+    loop {
+        if input.is_terminal() {
+            write!(std::io::stderr(), "> ")?;
+        }
+        let mut line = String::new();
+        if input.lock().read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        let question = line.trim();
+        if !question.is_empty() {
+            return Ok(Some(question.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! One module a command.
+
+mod ask;
+mod chat;
+mod plan;
+
+use crate::args::{Args, Command};
+use anyhow::Result;
+use longsight_engine::Answer;
+use serde::Serialize;
+use std::io::Write;
+
+/// Runs the command that was typed.
+pub fn run(args: Args) -> Result<()> {
+    match args.command {
+        Command::Ask(args) => ask::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Chat(args) => chat::run(&args),
+    }
+}
+
+/// An answer for programs.
+#[derive(Serialize)]
+struct AnswerJson<'a> {
+    question: &'a str,
+    answer: &'a str,
+    #[serde(flatten)]
+    generation: &'a longsight_engine::Generation,
+    model: &'a str,
+    receipt: &'a longsight_engine::Receipt,
+}
+
+/// Writes one JSON object on a line of its own.
+fn write_json(value: &impl Serialize) -> Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    std::io::stdout().write_all(&line)?;
+    Ok(())
+}
+
+fn write_answer_json(question: &str, model: &str, answer: &Answer) -> Result<()> {
+    let Answer { text, generation, receipt } = answer;
+    write_json(&AnswerJson { question, answer: text, generation, model, receipt })
+}
+
+/// Writes a line to standard error; a closed one is no reason to fail.
+fn note(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,121 @@
+use super::write_json;
+use crate::args::PlanArgs;
+use crate::units;
+use crate::{model, settings, summary};
+use anyhow::{Result, bail};
+use longsight_engine::{Fitting, MemoryEstimate, RunPlan, RunSettings, TimeEstimate, fit_to_memory};
+use longsight_method::{ContextMethod, FrameRole, PoolSpec};
+use longsight_models::ModelInfo;
+use longsight_video::{FrameBudget, MediaTime, SamplePlan, VideoInfo};
+use serde::Serialize;
+use std::io::Write;
+
+/// `longsight plan`.
+pub fn run(args: &PlanArgs) -> Result<()> {
+    let run = &args.run;
+    let mut resolved = settings::resolve(run)?;
+    let source = settings::source(&args.video, run)?;
+    let folder = model::folder(&run.model.model, run.engine.quiet)?;
+    let description = model::describe(&folder, &resolved)?;
+    let info = &description.info;
+    let mut plan = RunPlan::new(info, &source, &args.question, &resolved.run)?;
+    let fitting = solve(info, &plan, &resolved.run)?;
+    if let Some(fitting) = &fitting {
+        apply(&mut resolved.run, fitting);
+        plan = RunPlan::for_video(info, plan.video, &args.question, &resolved.run)?;
+    }
+    let time = TimeEstimate::new(info, &plan, &resolved.run);
+    if run.json {
+        return write_json(&PlanJson::new(&plan, &time, fitting.as_ref()));
+    }
+    std::io::stdout().write_all(summary::plan(&plan, &time, fitting.as_ref()).as_bytes())?;
+    Ok(())
+}
+
+/// With `--memory`: the largest setting that fits; None without it.
+fn solve(info: &ModelInfo, plan: &RunPlan, settings: &RunSettings) -> Result<Option<Fitting>> {
+    let Some(allowed) = settings.memory_limit_bytes else { return Ok(None) };
+    match fit_to_memory(info, &plan.video, settings, plan.text_tokens(), allowed) {
+        Some(fitting) => Ok(Some(fitting)),
+        None => bail!(
+            "not even one frame fits {}: the weights alone take {}; allow more memory, or take a smaller model or dtype",
+            units::bytes(allowed),
+            units::bytes(plan.memory.weights_bytes)
+        ),
+    }
+}
+
+fn apply(settings: &mut RunSettings, fitting: &Fitting) {
+    settings.pool = fitting.pool;
+    settings.video.sample.budget = match settings.video.sample.budget {
+        FrameBudget::Uniform { .. } => FrameBudget::Uniform { frames: fitting.frames },
+        FrameBudget::Fps { fps, .. } => FrameBudget::Fps { fps, max_frames: fitting.frames },
+    };
+}
+
+/// A plan for programs.
+#[derive(Serialize)]
+struct PlanJson<'a> {
+    video: &'a VideoInfo,
+    sampling: &'a SamplePlan,
+    frames: Vec<FrameJson>,
+    visual_tokens: usize,
+    newline_tokens: usize,
+    text_tokens: usize,
+    prompt_tokens: usize,
+    kv_capacity_tokens: usize,
+    prefill_chunks: usize,
+    context: ContextMethod,
+    scale: f64,
+    attention_factor: f64,
+    window_tokens: usize,
+    pool: PoolSpec,
+    memory: MemoryEstimate,
+    memory_total_bytes: u64,
+    time: &'a TimeEstimate,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fitted_to_memory: Option<&'a Fitting>,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct FrameJson {
+    index: usize,
+    time_secs: MediaTime,
+    role: FrameRole,
+    stride: usize,
+    visual_tokens: usize,
+}
+
+impl<'a> PlanJson<'a> {
+    fn new(plan: &'a RunPlan, time: &'a TimeEstimate, fitting: Option<&'a Fitting>) -> Self {
+        let frames = plan.sample.frames.iter().zip(&plan.pool.frames).map(|(planned, pooled)| FrameJson {
+            index: planned.index,
+            time_secs: planned.time,
+            role: pooled.role,
+            stride: pooled.stride,
+            visual_tokens: pooled.visual_tokens,
+        });
+        Self {
+            video: &plan.video,
+            sampling: &plan.sample,
+            frames: frames.collect(),
+            visual_tokens: plan.pool.visual_tokens(),
+            newline_tokens: plan.pool.newline_tokens(),
+            text_tokens: plan.text_tokens(),
+            prompt_tokens: plan.positions.total_tokens(),
+            kv_capacity_tokens: plan.kv_capacity_tokens,
+            prefill_chunks: plan.chunks.len(),
+            context: plan.rope.method,
+            scale: plan.rope.scale,
+            attention_factor: plan.rope.attention_factor,
+            window_tokens: plan.rope.window_tokens,
+            pool: plan.pool.spec,
+            memory: plan.memory,
+            memory_total_bytes: plan.memory.total_bytes(),
+            time,
+            fitted_to_memory: fitting,
+            warnings: &plan.warnings,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Progress on standard error, on a terminal only.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use longsight_engine::{Observer, Stage};
+use longsight_hub::DownloadProgress;
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::Duration;
+
+fn bar(total: u64, template: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// Bars of an answer's stages, and its text as it comes.
+pub struct RunProgress {
+    bars: bool,
+    stream: bool,
+    bar: Option<(Stage, ProgressBar)>,
+    failed_output: Option<std::io::Error>,
+}
+
+impl RunProgress {
+    /// `stream` writes the answer's text to standard output as it is made.
+    pub fn new(quiet: bool, stream: bool) -> Self {
+        let bars = !quiet && std::io::stderr().is_terminal();
+        Self { bars, stream, bar: None, failed_output: None }
+    }
+
+    /// Ends the stream with a line feed, and reports an output that failed meanwhile.
+    pub fn finish(mut self) -> std::io::Result<()> {
+        self.clear();
+        if let Some(error) = self.failed_output {
+            return Err(error);
+        }
+        if self.stream { writeln!(std::io::stdout()) } else { Ok(()) }
+    }
+
+    fn clear(&mut self) {
+        if let Some((_, bar)) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Observer for RunProgress {
+    fn progress(&mut self, stage: Stage, done: usize, total: usize) {
+        if !self.bars {
+            return;
+        }
+        if self.bar.as_ref().is_none_or(|(of, _)| *of != stage) {
+            self.clear();
+            let what = match stage {
+                Stage::Frames => "frames",
+                Stage::Prompt => "prompt tokens",
+            };
+            let template = format!("{{elapsed}} {{bar:30}} {{pos}}/{{len}} {what}, {{eta}} left");
+            self.bar = Some((stage, bar(total as u64, &template)));
+        }
+        if let Some((_, bar)) = &self.bar {
+            bar.set_position(done as u64);
+        }
+        if done == total {
+            self.clear();
+        }
+    }
+
+    fn text(&mut self, piece: &str) {
+        if self.stream && self.failed_output.is_none() {
+            self.clear();
+            let mut out = std::io::stdout();
+            self.failed_output = out.write_all(piece.as_bytes()).and_then(|()| out.flush()).err();
+        }
+    }
+
+    fn stop(&mut self) -> bool {
+        self.failed_output.is_some()
+    }
+}
+
+/// A bar a file.
+#[derive(Default)]
+pub struct DownloadBars(Mutex<Option<ProgressBar>>);
+
+impl DownloadBars {
+    fn with(&self, change: impl FnOnce(&mut Option<ProgressBar>)) {
+        // A poisoned lock only means that a bar was lost.
+        change(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+}
+
+impl DownloadProgress for DownloadBars {
+    fn start(&self, file: &str, total_bytes: Option<u64>, already_bytes: u64) {
+        if !std::io::stderr().is_terminal() {
+            return;
+        }
+        self.with(|slot| {
+            let new = bar(total_bytes.unwrap_or(0), "{msg} {bar:30} {bytes}/{total_bytes}, {eta} left");
+            new.set_message(file.to_owned());
+            new.set_position(already_bytes);
+            if let Some(old) = slot.replace(new) {
+                old.finish_and_clear();
+            }
+        });
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.with(|slot| slot.iter().for_each(|bar| bar.inc(bytes)));
+    }
+
+    fn finish(&self) {
+        self.with(|slot| slot.take().iter().for_each(ProgressBar::finish_and_clear));
+    }
+}

@@ -1,0 +1,121 @@
+//! Arguments as typed -> settings as resolved.
+
+use crate::args::{DeviceKind, Dtype, RunArgs, Switch};
+use anyhow::{Context, Result, ensure};
+use longsight_engine::{
+    ContextSettings, EngineSettings, GenerationSettings, RunSettings, SubtitleSource, VideoSettings,
+};
+use longsight_models::{DType, Device};
+use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoSource};
+
+/// Everything but the video and the question.
+pub struct Resolved {
+    /// The engine's settings.
+    pub run: RunSettings,
+    /// Dtype asked for.
+    pub dtype: Option<DType>,
+    /// Where to compute.
+    pub device: Device,
+}
+
+/// Resolves the shared flags and sets the number of threads.
+pub fn resolve(args: &RunArgs) -> Result<Resolved> {
+    set_threads(args.engine.threads)?;
+    Ok(Resolved {
+        run: run_settings(args),
+        dtype: args.model.dtype.map(dtype),
+        device: device(args.model.device)?,
+    })
+}
+
+/// What the user typed as the video.
+pub fn source(video: &str, args: &RunArgs) -> Result<VideoSource> {
+    Ok(VideoSource::parse(video, args.video.allow_url)?)
+}
+
+fn run_settings(args: &RunArgs) -> RunSettings {
+    let (video, method, generation) = (&args.video, &args.method, &args.generation);
+    let budget = match (video.frames, FrameBudget::default()) {
+        (Some(frames), _) => FrameBudget::Uniform { frames },
+        (None, FrameBudget::Fps { fps, max_frames }) => FrameBudget::Fps {
+            fps: video.fps.unwrap_or(fps),
+            max_frames: video.max_frames.unwrap_or(max_frames),
+        },
+        (None, other) => other,
+    };
+    let subtitles = video.subtitles.as_ref().map(|text| match text.as_str() {
+        "embedded" => SubtitleSource::Embedded,
+        path => SubtitleSource::File(path.into()),
+    });
+    RunSettings {
+        video: VideoSettings {
+            probe: ProbeSettings { image_fps: video.image_fps, ..Default::default() },
+            sample: SampleSettings { budget, from: video.from, to: video.to, ..Default::default() },
+            decode: DecodeSettings { threads: args.engine.threads.unwrap_or(0), ..Default::default() },
+        },
+        context: ContextSettings {
+            method: method.context,
+            scale: method.scale,
+            visual_window_tokens: method.visual_window,
+            language_window_tokens: method.language_window,
+            attention_factor_off: method.attention_factor == Switch::Off,
+            alpha: method.alpha,
+            beta: method.beta,
+            ..Default::default()
+        },
+        pool: method.pool,
+        template: args.model.template,
+        subtitles,
+        generation: GenerationSettings {
+            max_new_tokens: generation.max_new_tokens,
+            temperature: generation.temperature,
+            top_p: generation.top_p,
+            seed: generation.seed,
+            repetition_penalty: generation.repetition_penalty,
+            ignore_eos: generation.ignore_eos,
+            logprobs: generation.logprobs,
+        },
+        engine: EngineSettings {
+            chunk_tokens: args.engine.chunk_tokens,
+            encode_batch_frames: args.engine.encode_batch,
+            spare_tokens: 0,
+        },
+        memory_limit_bytes: args.engine.memory,
+    }
+}
+
+fn set_threads(threads: Option<usize>) -> Result<()> {
+    let Some(threads) = threads else { return Ok(()) };
+    ensure!((1..=1024).contains(&threads), "--threads must be between 1 and 1024");
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start threads")
+}
+
+fn dtype(dtype: Dtype) -> DType {
+    match dtype {
+        Dtype::F32 => DType::F32,
+        Dtype::Bf16 => DType::BF16,
+        Dtype::F16 => DType::F16,
+    }
+}
+
+fn device(kind: DeviceKind) -> Result<Device> {
+    match kind {
+        DeviceKind::Cpu => Ok(Device::Cpu),
+        DeviceKind::Cuda => {
+            Device::new_cuda(0).map_err(|e| anyhow::anyhow!("--device cuda: {}", device_error(&e, "cuda")))
+        }
+        DeviceKind::Metal => {
+            Device::new_metal(0).map_err(|e| anyhow::anyhow!("--device metal: {}", device_error(&e, "metal")))
+        }
+    }
+}
+
+fn device_error(error: &longsight_models::TensorError, feature: &str) -> String {
+    let text = error.to_string();
+    if text.contains("not compiled") || text.contains("feature") || text.contains("built") {
+        return format!(
+            "this program was built without it; build with --features {feature}, or use --device cpu"
+        );
+    }
+    text.lines().next().unwrap_or("not available").to_owned()
+}

@@ -1,0 +1,147 @@
+//! Plans and receipts in words.
+
+use crate::units::{about, bytes};
+use longsight_engine::{Fitting, Receipt, RunPlan, TimeEstimate};
+use longsight_method::FrameRole;
+
+/// One line before a run.
+pub fn before(plan: &RunPlan, time: &TimeEstimate) -> String {
+    let mut text = format!(
+        "{} frames -> {} visual tokens, {} s = {:.3}, about {} and {} to the first token",
+        plan.sample.frames.len(),
+        plan.pool.visual_tokens(),
+        plan.rope.method,
+        plan.rope.scale,
+        bytes(plan.memory.total_bytes()),
+        about(time.first_token_secs),
+    );
+    for warning in &plan.warnings {
+        text.push_str(&format!("\nwarning: {warning}"));
+    }
+    text
+}
+
+/// A few lines after an answer.
+pub fn after(receipt: &Receipt) -> String {
+    let (tokens, context, timings) = (&receipt.tokens, &receipt.context, &receipt.timings);
+    let fine = receipt.frames.iter().filter(|f| f.role == FrameRole::Fine).count();
+    let span = match (receipt.frames.first(), receipt.frames.last()) {
+        (Some(first), Some(last)) => format!("{} to {}", first.time_secs, last.time_secs),
+        _ => "none".into(),
+    };
+    let mut text = format!(
+        "-- {} frames ({fine} fine) from {span}, {:?} decoding; {} visual + {} newline + {} text tokens\n\
+         -- {} s = {:.3} (window {}, {}), attention factor {:.4}, pool {}, {} weights, {} to {} tokens generated\n\
+         -- decode {:.1} s, pixels {:.1} s, vision {:.1} s, prefill {:.1} s, answer {:.1} s; peak memory {}",
+        receipt.frames.len(),
+        receipt.video.decode_strategy,
+        tokens.visual,
+        tokens.newline,
+        tokens.text,
+        context.method,
+        context.scale,
+        context.window_tokens,
+        context.window_source,
+        context.attention_factor,
+        receipt.pool.spec,
+        receipt.model.dtype,
+        tokens.prompt,
+        tokens.generated,
+        timings.video_decode_secs,
+        timings.preprocess_secs,
+        timings.vision_secs,
+        timings.prefill_secs,
+        timings.generate_secs,
+        receipt.peak_bytes.map_or("not known on this system".into(), bytes),
+    )
+    .replace(" to 0 tokens", ", 0 tokens");
+    for warning in &receipt.warnings {
+        text.push_str(&format!("\nwarning: {warning}"));
+    }
+    text
+}
+
+/// One line after a turn of a conversation.
+pub fn turn(receipt: &Receipt) -> String {
+    let (tokens, timings) = (&receipt.tokens, &receipt.timings);
+    format!(
+        "-- {} prompt tokens, {} of them reused; {} generated; prefill {:.1} s, answer {:.1} s",
+        tokens.prompt, tokens.reused, tokens.generated, timings.prefill_secs, timings.generate_secs
+    )
+}
+
+/// The whole plan.
+pub fn plan(plan: &RunPlan, time: &TimeEstimate, fitting: Option<&Fitting>) -> String {
+    let (video, sample, pool, memory) = (&plan.video, &plan.sample, &plan.pool, &plan.memory);
+    let mut text = format!(
+        "video     {}: {}x{} {}, {:.2} s, {} frames ({})\n\
+         sampling  {} frames, {}\n",
+        video.source.name(),
+        video.width,
+        video.height,
+        video.codec,
+        video.duration_secs,
+        video.total_frames,
+        video.frame_count_source,
+        sample.frames.len(),
+        sample.strategy_reason,
+    );
+    text.push_str(&frames(plan));
+    text.push_str(&format!(
+        "tokens    {} visual + {} newline + {} text = {}; pool {} ({}), in {} prefill steps\n\
+         context   {}, s = {:.4} (window {}), attention factor {:.4}\n\
+         memory    {} = weights {} + KV cache {} ({} tokens) + work {} + video decoder {} + program {}\n\
+         time      about {} to the first token: decoding {}, vision {}, prefill {} (weights already loaded)\n",
+        pool.visual_tokens(),
+        pool.newline_tokens(),
+        plan.text_tokens(),
+        plan.positions.total_tokens(),
+        pool.spec,
+        pool.mode,
+        plan.chunks.len(),
+        plan.rope.method,
+        plan.rope.scale,
+        plan.rope.window_tokens,
+        plan.rope.attention_factor,
+        bytes(memory.total_bytes()),
+        bytes(memory.weights_bytes),
+        bytes(memory.kv_cache_bytes),
+        plan.kv_capacity_tokens,
+        bytes(memory.work_bytes),
+        bytes(memory.video_decoder_bytes),
+        bytes(memory.program_bytes),
+        about(time.first_token_secs),
+        about(time.video_decode_secs),
+        about(time.vision_secs),
+        about(time.prefill_secs),
+    ));
+    if let Some(fitting) = fitting {
+        text.push_str(&format!("fits      {fitting}\n"));
+    }
+    for warning in &plan.warnings {
+        text.push_str(&format!("warning   {warning}\n"));
+    }
+    text
+}
+
+/// The frames' times, in groups as they are pooled; a fine frame is marked with a star.
+fn frames(plan: &RunPlan) -> String {
+    let mut text = String::new();
+    let marked = plan.sample.frames.iter().zip(&plan.pool.frames).map(|(frame, pooled)| {
+        let star = if pooled.role == FrameRole::Fine { '*' } else { ' ' };
+        format!("{star}{} #{}", frame.time, frame.index)
+    });
+    let all: Vec<String> = marked.collect();
+    for (i, row) in all.chunks(4).enumerate() {
+        let head = if i == 0 { "frames   " } else { "         " };
+        text.push_str(head);
+        for cell in row {
+            text.push_str(&format!(" {cell:<24}"));
+        }
+        while text.ends_with(' ') {
+            text.pop();
+        }
+        text.push('\n');
+    }
+    text
+}

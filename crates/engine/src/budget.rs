@@ -1,0 +1,172 @@
+//! Bytes of a run at its peak, and the largest run that fits.
+
+use crate::plan::{shapes, with_frames};
+use crate::settings::RunSettings;
+use longsight_method::{PoolSpec, largest_fitting};
+use longsight_models::ModelInfo;
+use longsight_video::{FrameBudget, VideoInfo, sample};
+use serde::Serialize;
+
+/// Where the bytes of a run go, at its peak.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct MemoryEstimate {
+    /// Weights, in their dtype.
+    pub weights_bytes: u64,
+    /// Keys and values of every token that may be held.
+    pub kv_cache_bytes: u64,
+    /// Activations of the larger of the two phases: a batch of frames in the tower, or a chunk in the decoder.
+    pub work_bytes: u64,
+    /// ffmpeg and the decoded frames on their way.
+    pub video_decoder_bytes: u64,
+    /// The program, its tokenizer, threads and allocator.
+    pub program_bytes: u64,
+}
+
+impl MemoryEstimate {
+    /// All of them.
+    pub fn total_bytes(&self) -> u64 {
+        self.weights_bytes
+            + self.kv_cache_bytes
+            + self.work_bytes
+            + self.video_decoder_bytes
+            + self.program_bytes
+    }
+}
+
+/// The program itself: measured on Linux with the tokenizer of Qwen2 loaded.
+const PROGRAM_BYTES: u64 = 110 << 20;
+/// ffmpeg without frames: measured for H.264 with two threads.
+const DECODER_BYTES: u64 = 60 << 20;
+/// Frames that ffmpeg and the reader hold at once: references, threads, conversion and queue.
+const DECODER_FRAMES: u64 = 16;
+/// Weight rows that a thread widens at a time; see `longsight-kernels`.
+const PANEL_ROWS: u64 = 256;
+
+/// Estimates the peak of a run on `video` whose cache holds `kv_tokens`.
+pub(crate) fn estimate(
+    model: &ModelInfo,
+    settings: &RunSettings,
+    video: &VideoInfo,
+    kv_tokens: usize,
+) -> MemoryEstimate {
+    let (shape, engine) = shapes(model, settings);
+    let pixels = u64::from(video.width) * u64::from(video.height);
+    MemoryEstimate {
+        weights_bytes: shape.weights_bytes,
+        kv_cache_bytes: shape.kv_cache_bytes(kv_tokens, &engine),
+        work_bytes: work_bytes(model, settings),
+        video_decoder_bytes: DECODER_BYTES + DECODER_FRAMES * pixels * 3,
+        program_bytes: PROGRAM_BYTES,
+    }
+}
+
+/// Activations in f32: what is alive at the widest point of a layer, and the panels that threads widen weights into.
+fn work_bytes(model: &ModelInfo, settings: &RunSettings) -> u64 {
+    let (shape, engine) = shapes(model, settings);
+    let floats = |n: usize| n as u64 * 4;
+    let tower = &shape.tower;
+    let rows = engine.encode_batch_frames * tower.patches;
+    // In the MLP: the residual, its norm, the hidden row and the product on its way out.
+    let encode =
+        floats(rows * (3 * tower.width + tower.mlp)).max(floats(rows * (tower.width + 3 * shape.hidden)));
+    let pixels = floats(engine.encode_batch_frames * 3 * tower.image_side * tower.image_side);
+    // In the gated MLP: residual, norm and both hidden rows; and the frames' tokens that wait for a full chunk.
+    let decode = floats(engine.chunk_tokens * (3 * shape.hidden + 2 * shape.mlp));
+    let waiting = floats((engine.chunk_tokens + rows) * shape.hidden);
+    let panel = |inputs: usize| engine.threads as u64 * PANEL_ROWS * floats(inputs);
+    let panels = panel(tower.mlp.max(shape.mlp));
+    encode.max(decode) + pixels + waiting + panels + floats(shape.vocab)
+}
+
+/// A setting that fits, as the flags that give it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Fitting {
+    /// Frames.
+    pub frames: usize,
+    /// Pooling.
+    pub pool: PoolSpec,
+    /// Its estimated peak.
+    pub total_bytes: u64,
+    /// The flags to type.
+    pub flags: String,
+    /// A coarser pooling under which more frames fit, with their number.
+    pub coarser: Option<(PoolSpec, usize)>,
+}
+
+impl std::fmt::Display for Fitting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} (about {})", self.flags, human_bytes(self.total_bytes))?;
+        if let Some((pool, frames)) = self.coarser {
+            write!(f, ", or {frames} frames with --pool {pool}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The largest number of frames that fits `allowed_bytes`, pooling and dtype kept; beside it a coarser pooling that
+/// takes more frames, where there is one. `text_tokens` are the prompt's tokens that are not visual.
+pub fn fit_to_memory(
+    model: &ModelInfo,
+    video: &VideoInfo,
+    settings: &RunSettings,
+    text_tokens: usize,
+    allowed_bytes: u64,
+) -> Option<Fitting> {
+    let wanted = sample(video, &settings.video.sample).ok()?.frames.len();
+    let most = |pool: PoolSpec| {
+        largest_fitting(wanted, |frames| {
+            peak(model, video, settings, text_tokens, frames, pool)
+                .is_some_and(|bytes| bytes <= allowed_bytes)
+        })
+    };
+    let coarser_pool = coarser(settings.pool, model.config.vision.grid_side());
+    let coarser = coarser_pool.and_then(|pool| most(pool).map(|frames| (pool, frames)));
+    let (pool, frames) = match most(settings.pool) {
+        Some(frames) => (settings.pool, frames),
+        None => coarser?,
+    };
+    let flag = match with_frames(&settings.video.sample, frames).budget {
+        FrameBudget::Uniform { frames } => format!("--frames {frames}"),
+        FrameBudget::Fps { max_frames, .. } => format!("--max-frames {max_frames}"),
+    };
+    let pool_flag = if pool == settings.pool { String::new() } else { format!(" --pool {pool}") };
+    Some(Fitting {
+        frames,
+        pool,
+        total_bytes: peak(model, video, settings, text_tokens, frames, pool)?,
+        flags: format!("{flag}{pool_flag}"),
+        coarser: coarser.filter(|(other, more)| *other != pool && *more > frames),
+    })
+}
+
+fn peak(
+    model: &ModelInfo,
+    video: &VideoInfo,
+    settings: &RunSettings,
+    text_tokens: usize,
+    frames: usize,
+    pool: PoolSpec,
+) -> Option<u64> {
+    let visual = model.config.pool_plan(frames, pool).ok()?.total_tokens();
+    let tokens = text_tokens + visual + settings.generation.max_new_tokens + settings.engine.spare_tokens;
+    Some(estimate(model, settings, video, tokens).total_bytes())
+}
+
+/// The next coarser pooling: strides doubled as far as the grid allows.
+fn coarser(pool: PoolSpec, grid_side: usize) -> Option<PoolSpec> {
+    let next = match pool {
+        PoolSpec::Uniform { stride } => PoolSpec::Uniform { stride: (stride * 2).min(grid_side) },
+        PoolSpec::Progressive { group, fine_stride, coarse_stride } => PoolSpec::Progressive {
+            group,
+            fine_stride: (fine_stride * 2).min(coarse_stride),
+            coarse_stride: (coarse_stride * 2).min(grid_side),
+        },
+    };
+    (next != pool).then_some(next)
+}
+
+/// Bytes for people: binary units, three digits.
+pub(crate) fn human_bytes(bytes: u64) -> String {
+    let gib = bytes as f64 / (1u64 << 30) as f64;
+    if gib >= 1.0 { format!("{gib:.2} GiB") } else { format!("{:.0} MiB", gib * 1024.0) }
+}

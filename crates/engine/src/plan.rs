@@ -1,0 +1,224 @@
+//! What a run will do, known before any frame is decoded: frames, tokens, positions, bytes.
+
+use crate::budget::{self, MemoryEstimate};
+use crate::settings::{RunSettings, SubtitleSource};
+use crate::{EngineError, Result};
+use longsight_method::{EngineShape, ModelShape, PoolPlan, PositionPlan, RopePlan, chunk_plan};
+use longsight_models::ModelInfo;
+use longsight_models::families::llava::Family;
+use longsight_models::processor::{PromptText, Role, TemplateKind, Turn};
+use longsight_video::{
+    FrameBudget, SamplePlan, SampleSettings, VideoInfo, VideoSource, cues_near_frames, embedded_subtitles,
+    probe, read_subtitles, sample, subtitle_prompt,
+};
+use std::ops::Range;
+use std::time::Instant;
+
+/// A run, planned.
+#[derive(Debug, Clone)]
+pub struct RunPlan {
+    /// The video.
+    pub video: VideoInfo,
+    /// Its frames.
+    pub sample: SamplePlan,
+    /// Their pooling.
+    pub pool: PoolPlan,
+    /// The positions' frequencies.
+    pub rope: RopePlan,
+    /// What each position of the prompt is.
+    pub positions: PositionPlan,
+    /// Prefill steps.
+    pub chunks: Vec<Range<usize>>,
+    /// Ids before the visual tokens.
+    pub before_ids: Vec<u32>,
+    /// Ids from the visual tokens to where the answer begins.
+    pub after_ids: Vec<u32>,
+    /// What the user's first turn says before the question: time instruction, subtitles.
+    pub preamble: String,
+    /// Subtitle cues in the preamble.
+    pub subtitle_cues: usize,
+    /// Tokens that the KV cache has room for.
+    pub kv_capacity_tokens: usize,
+    /// Bytes of the run at its peak.
+    pub memory: MemoryEstimate,
+    /// Seconds that the probe took.
+    pub probe_secs: f64,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+impl RunPlan {
+    /// Probes the video and plans the run. Nothing is decoded.
+    pub fn new(
+        model: &ModelInfo,
+        source: &VideoSource,
+        question: &str,
+        settings: &RunSettings,
+    ) -> Result<Self> {
+        settings.check()?;
+        let started = Instant::now();
+        let video = probe(source, &settings.video.probe)?;
+        let probe_secs = started.elapsed().as_secs_f64();
+        Ok(Self { probe_secs, ..Self::for_video(model, video, question, settings)? })
+    }
+
+    /// Plans a run on a video already probed.
+    pub fn for_video(
+        model: &ModelInfo,
+        video: VideoInfo,
+        question: &str,
+        settings: &RunSettings,
+    ) -> Result<Self> {
+        settings.check()?;
+        let sample = sample(&video, &settings.video.sample)?;
+        let config = &model.config;
+        let pool = config.pool_plan(sample.frames.len(), settings.pool)?;
+        let context = &settings.context;
+        let shape = config.rope_shape(context.visual_window_tokens, context.language_window_tokens);
+        let rope = RopePlan::new(&context.rope(config.ramp), &shape, pool.window_tokens())?;
+        let (preamble, subtitle_cues, mut warnings) = preamble(model, &video, &sample, settings)?;
+        let turns = [Turn { role: Role::User, content: question.to_owned() }];
+        let prompt = render(model, &preamble, &turns, settings.template)?;
+        let before_ids = model.tokenizer.encode(&prompt.before)?;
+        let after_ids = model.tokenizer.encode(&prompt.after)?;
+        let positions = PositionPlan::new(before_ids.len(), &pool, after_ids.len());
+        let kv_capacity_tokens =
+            positions.total_tokens() + settings.generation.max_new_tokens + settings.engine.spare_tokens;
+        let chunks = chunk_plan(
+            positions.visual_prefix_tokens(),
+            positions.total_tokens(),
+            settings.engine.chunk_tokens,
+        );
+        let memory = budget::estimate(model, settings, &video, kv_capacity_tokens);
+        warnings.extend(video.warnings.iter().cloned());
+        warnings.extend(config.warnings.iter().cloned());
+        warnings.extend(window_warning(
+            config.text.max_positions,
+            kv_capacity_tokens - settings.engine.spare_tokens,
+        ));
+        Ok(Self {
+            video,
+            sample,
+            pool,
+            rope,
+            positions,
+            chunks,
+            before_ids,
+            after_ids,
+            preamble,
+            subtitle_cues,
+            kv_capacity_tokens,
+            memory,
+            probe_secs: 0.0,
+            warnings,
+        })
+    }
+
+    /// Errors when the estimate is above the limit of the settings, naming the nearest setting that fits.
+    pub fn check_memory(&self, model: &ModelInfo, settings: &RunSettings) -> Result<()> {
+        let Some(allowed) = settings.memory_limit_bytes else { return Ok(()) };
+        let needed = self.memory.total_bytes();
+        if needed <= allowed {
+            return Ok(());
+        }
+        let remedy = match budget::fit_to_memory(model, &self.video, settings, self.text_tokens(), allowed) {
+            Some(fitting) => format!("the nearest that fits: {fitting}"),
+            None => "not even one frame fits: allow more memory or take a smaller model or dtype".into(),
+        };
+        let text = budget::human_bytes;
+        Err(EngineError::Memory { needed: text(needed), allowed: text(allowed), remedy })
+    }
+
+    /// Ids from the visual tokens to where the answer to the last of `turns` begins.
+    pub(crate) fn question_ids(
+        &self,
+        model: &ModelInfo,
+        turns: &[Turn],
+        template: TemplateKind,
+    ) -> Result<Vec<u32>> {
+        Ok(model.tokenizer.encode(&render(model, &self.preamble, turns, template)?.after)?)
+    }
+
+    /// Prompt tokens that are not visual, without the answer.
+    pub fn text_tokens(&self) -> usize {
+        self.before_ids.len() + self.after_ids.len()
+    }
+}
+
+/// The conversation as text, with `preamble` before the first question.
+fn render(model: &ModelInfo, preamble: &str, turns: &[Turn], template: TemplateKind) -> Result<PromptText> {
+    let mut turns = turns.to_vec();
+    if let Some(first) = turns.first_mut() {
+        first.content.insert_str(0, preamble);
+    }
+    Ok(model.template.render(template, &turns)?)
+}
+
+/// Sizes that the budget's formulas take.
+pub(crate) fn shapes(model: &ModelInfo, settings: &RunSettings) -> (ModelShape, EngineShape) {
+    let engine = EngineShape {
+        kv_bytes_per_value: model.dtype.size_in_bytes(),
+        chunk_tokens: settings.engine.chunk_tokens,
+        encode_batch_frames: settings.engine.encode_batch_frames,
+        threads: longsight_kernels::threads(),
+    };
+    (model.config.model_shape(model.weights_bytes, model.vocabulary), engine)
+}
+
+fn window_warning(language_window: usize, tokens: usize) -> Option<String> {
+    (tokens > language_window).then(|| {
+        format!("prompt and answer take up to {tokens} tokens, more than the {language_window} of the language window")
+    })
+}
+
+/// What stands before the question in the first turn, the number of cues in it, and warnings.
+fn preamble(
+    model: &ModelInfo,
+    video: &VideoInfo,
+    sample: &SamplePlan,
+    settings: &RunSettings,
+) -> Result<(String, usize, Vec<String>)> {
+    let mut text = String::new();
+    let mut warnings = Vec::new();
+    if model.config.family == Family::Video {
+        text.push_str(&time_instruction(video, sample));
+    }
+    let Some(source) = &settings.subtitles else { return Ok((text, 0, warnings)) };
+    let subtitles = match source {
+        SubtitleSource::File(path) => read_subtitles(path)?,
+        SubtitleSource::Embedded => embedded_subtitles(video, &settings.video.decode)?,
+    };
+    if subtitles.unreadable_cues > 0 {
+        warnings
+            .push(format!("{} subtitle cues could not be read and are left out", subtitles.unreadable_cues));
+    }
+    let times: Vec<_> = sample.frames.iter().map(|f| f.time).collect();
+    let near = cues_near_frames(&subtitles.cues, &times);
+    if near.is_empty() {
+        warnings.push("no subtitle lies near a sampled frame".into());
+        return Ok((text, 0, warnings));
+    }
+    text.push_str(&subtitle_prompt(&near));
+    text.push('\n');
+    Ok((text, near.len(), warnings))
+}
+
+/// The sentence that LLaVA-Video was trained with (LLaVA-NeXT `llava/train/train.py`).
+fn time_instruction(video: &VideoInfo, sample: &SamplePlan) -> String {
+    let times: Vec<_> = sample.frames.iter().map(|f| format!("{:.2}s", f.time.secs())).collect();
+    format!(
+        "The video lasts for {:.2} seconds, and {} frames are uniformly sampled from it. These frames are located at {}.Please answer the following questions related to this video.\n",
+        video.duration_secs,
+        times.len(),
+        times.join(",")
+    )
+}
+
+/// The same settings with at most `frames` frames: the number itself where it was fixed, else its upper limit.
+pub(crate) fn with_frames(sample: &SampleSettings, frames: usize) -> SampleSettings {
+    let budget = match sample.budget {
+        FrameBudget::Uniform { .. } => FrameBudget::Uniform { frames },
+        FrameBudget::Fps { fps, .. } => FrameBudget::Fps { fps, max_frames: frames },
+    };
+    SampleSettings { budget, ..sample.clone() }
+}

@@ -1,0 +1,62 @@
+//! Embeddings into the KV cache, in chunks whose borders are the same in every run: multiples of the chunk size from
+//! the prompt's start, one border at the end of the visual prefix, then multiples from there.
+
+use crate::Result;
+use longsight_method::RopePlan;
+use longsight_models::layers::Rotary;
+use longsight_models::{KvCache, Llava, Tensor};
+
+/// Collects embeddings until a chunk is full and runs it; nothing else of the prompt is held.
+pub struct Prefill<'a> {
+    model: &'a Llava,
+    rope: &'a RopePlan,
+    cache: &'a mut KvCache,
+    chunk_tokens: usize,
+    waiting: Vec<Tensor>,
+    waiting_tokens: usize,
+    hidden: Option<Tensor>,
+}
+
+impl<'a> Prefill<'a> {
+    /// Continues behind the tokens that `cache` holds.
+    pub fn new(model: &'a Llava, rope: &'a RopePlan, cache: &'a mut KvCache, chunk_tokens: usize) -> Self {
+        Self { model, rope, cache, chunk_tokens, waiting: Vec::new(), waiting_tokens: 0, hidden: None }
+    }
+
+    /// Adds embeddings `[tokens, hidden]`, and runs every chunk that is full.
+    pub fn push(&mut self, embeddings: Tensor) -> Result<()> {
+        self.waiting_tokens += embeddings.dim(0)?;
+        self.waiting.push(embeddings);
+        while self.waiting_tokens >= self.chunk_tokens {
+            self.run(self.chunk_tokens)?;
+        }
+        Ok(())
+    }
+
+    /// Runs what waits, so that the next token begins a new chunk. Returns the hidden states of the last chunk.
+    pub fn flush(&mut self) -> Result<Option<Tensor>> {
+        if self.waiting_tokens > 0 {
+            self.run(self.waiting_tokens)?;
+        }
+        Ok(self.hidden.take())
+    }
+
+    fn run(&mut self, tokens: usize) -> Result<()> {
+        let all = match &self.waiting[..] {
+            [one] => one.clone(),
+            many => Tensor::cat(many, 0)?,
+        };
+        self.waiting.clear();
+        let rest = self.waiting_tokens - tokens;
+        if rest > 0 {
+            // A copy: a view would keep the whole of `all` alive.
+            self.waiting.push(all.narrow(0, tokens, rest)?.copy()?);
+        }
+        self.waiting_tokens = rest;
+        let chunk = all.narrow(0, 0, tokens)?;
+        let rotary = Rotary::new(self.rope, self.cache.tokens(), tokens, self.model.device())?;
+        self.hidden = None;
+        self.hidden = Some(self.model.text().forward(&chunk, &rotary, self.cache)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! A run's settings, resolved: what the command line, the server and the bindings all fill in.
+
+use longsight_method::{ContextMethod, PoolSpec, Ramp, RopeSettings, Scale};
+use longsight_models::processor::TemplateKind;
+use longsight_video::{DecodeSettings, ProbeSettings, SampleSettings};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Everything that decides an answer, but the video, the question and the model.
+#[derive(Debug, Clone, Default)]
+pub struct RunSettings {
+    /// Which frames, and how they are read.
+    pub video: VideoSettings,
+    /// How positions are extended.
+    pub context: ContextSettings,
+    /// How frames are pooled.
+    pub pool: PoolSpec,
+    /// Which template renders the conversation.
+    pub template: TemplateKind,
+    /// Subtitles to put before the question.
+    pub subtitles: Option<SubtitleSource>,
+    /// How the answer is chosen.
+    pub generation: GenerationSettings,
+    /// How the work is cut.
+    pub engine: EngineSettings,
+    /// Refuse runs whose estimated peak is above this.
+    pub memory_limit_bytes: Option<u64>,
+}
+
+/// Reading of the video.
+#[derive(Debug, Clone, Default)]
+pub struct VideoSettings {
+    /// Limits and rates of the probe.
+    pub probe: ProbeSettings,
+    /// Which frames.
+    pub sample: SampleSettings,
+    /// The decoder.
+    pub decode: DecodeSettings,
+}
+
+/// Where subtitles come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubtitleSource {
+    /// An `.srt` or `.vtt` file.
+    File(PathBuf),
+    /// The video's own text stream.
+    Embedded,
+}
+
+/// The context method; None leaves a value to the model's family.
+#[derive(Debug, Clone, Default)]
+pub struct ContextSettings {
+    /// Which method.
+    pub method: ContextMethod,
+    /// s: from the prompt, or fixed.
+    pub scale: Scale,
+    /// The training run of visual tokens.
+    pub visual_window_tokens: Option<usize>,
+    /// The training run of text, for `yarn`.
+    pub language_window_tokens: Option<usize>,
+    /// Leaves cos and sin unscaled.
+    pub attention_factor_off: bool,
+    /// Lower end of the ramp, in rotations.
+    pub alpha: Option<f64>,
+    /// Upper end of the ramp, in rotations.
+    pub beta: Option<f64>,
+    /// Form of the ramp.
+    pub ramp: Ramp,
+}
+
+impl ContextSettings {
+    /// The settings of the RoPE plan, with the model's own ramp where none is given.
+    pub(crate) fn rope(&self, model_ramp: Option<(f64, f64)>) -> RopeSettings {
+        let defaults = RopeSettings::default();
+        let (alpha, beta) = model_ramp.unwrap_or((defaults.alpha, defaults.beta));
+        RopeSettings {
+            method: self.method,
+            scale: self.scale,
+            attention_factor: !self.attention_factor_off,
+            alpha: self.alpha.unwrap_or(alpha),
+            beta: self.beta.unwrap_or(beta),
+            ramp: self.ramp,
+        }
+    }
+}
+
+/// How many of the first token's alternatives are reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogprobCount {
+    /// The most probable ones.
+    Top(usize),
+    /// Every row of the head.
+    All,
+}
+
+/// How tokens are chosen.
+#[derive(Debug, Clone, Serialize)]
+pub struct GenerationSettings {
+    /// Upper limit on the answer.
+    pub max_new_tokens: usize,
+    /// 0 takes the most probable token; above, tokens are drawn.
+    pub temperature: f64,
+    /// Draw from the smallest set of tokens that holds this much probability.
+    pub top_p: f64,
+    /// Seed of the draws.
+    pub seed: u64,
+    /// Divides (or multiplies) the logits of tokens already in the answer; 1 leaves them.
+    pub repetition_penalty: f64,
+    /// Go on after an end token, until `max_new_tokens`.
+    pub ignore_eos: bool,
+    /// Report log-probabilities of the first token.
+    #[serde(skip)]
+    pub logprobs: Option<LogprobCount>,
+}
+
+impl Default for GenerationSettings {
+    fn default() -> Self {
+        Self {
+            max_new_tokens: 256,
+            temperature: 0.0,
+            top_p: 1.0,
+            seed: 0,
+            repetition_penalty: 1.0,
+            ignore_eos: false,
+            logprobs: None,
+        }
+    }
+}
+
+/// How the work is cut into pieces. None of it changes an answer by more than rounding.
+#[derive(Debug, Clone, Serialize)]
+pub struct EngineSettings {
+    /// Prompt tokens a prefill step.
+    pub chunk_tokens: usize,
+    /// Frames a pass of the vision tower.
+    pub encode_batch_frames: usize,
+    /// Room in the KV cache beyond the first question and its answer (for the turns that follow).
+    pub spare_tokens: usize,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self { chunk_tokens: 512, encode_batch_frames: 4, spare_tokens: 0 }
+    }
+}
+
+impl RunSettings {
+    /// Refuses numbers that cannot be meant.
+    pub(crate) fn check(&self) -> crate::Result<()> {
+        let g = &self.generation;
+        let bad = |what: &str| Err(crate::EngineError::Setting(what.to_owned()));
+        if g.max_new_tokens == 0 {
+            return bad("--max-new-tokens must be at least 1");
+        }
+        if !(g.temperature.is_finite() && g.temperature >= 0.0) {
+            return bad("--temperature must be a number from 0 up");
+        }
+        if !(g.top_p > 0.0 && g.top_p <= 1.0) {
+            return bad("--top-p must be above 0 and at most 1");
+        }
+        if !(g.repetition_penalty.is_finite() && g.repetition_penalty > 0.0) {
+            return bad("--repetition-penalty must be a number above 0");
+        }
+        if self.engine.chunk_tokens == 0 || self.engine.encode_batch_frames == 0 {
+            return bad("--chunk-tokens and --encode-batch must be at least 1");
+        }
+        Ok(())
+    }
+}
