@@ -62,6 +62,14 @@ pub(crate) trait LogSink: Send + 'static {
     fn closed(&mut self) {}
 }
 
+/// What a child's standard output gives next.
+pub(crate) enum NextChunk {
+    Chunk(Vec<u8>),
+    /// Nothing yet.
+    Wait,
+    Ended,
+}
+
 /// A running child whose standard output arrives in chunks of a fixed size (the last one may be shorter).
 pub(crate) struct ToolProcess {
     child: Child,
@@ -81,6 +89,7 @@ impl ToolProcess {
     ) -> Result<Self> {
         let mut child = Command::new(&command.program)
             .args(&command.args)
+            .env("AV_LOG_FORCE_NOCOLOR", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -103,14 +112,14 @@ impl ToolProcess {
         Ok(Self { child, chunks: Some(chunks), pumps, tool, source_name })
     }
 
-    /// The next chunk, or `None` at the end of the output. Waiting longer than `limit` stops the child.
-    pub(crate) fn next_chunk(&mut self, limit: Duration) -> Result<Option<Vec<u8>>> {
-        let Some(chunks) = &self.chunks else { return Ok(None) };
+    /// Waits for the next chunk, at most `limit`. The child runs on if there is none yet.
+    pub(crate) fn poll_chunk(&mut self, limit: Duration) -> Result<NextChunk> {
+        let Some(chunks) = &self.chunks else { return Ok(NextChunk::Ended) };
         match chunks.recv_timeout(limit) {
-            Ok(Ok(chunk)) => Ok(Some(chunk)),
+            Ok(Ok(chunk)) => Ok(NextChunk::Chunk(chunk)),
             Ok(Err(source)) => Err(VideoError::Io { what: format!("reading from {}", self.tool), source }),
-            Err(RecvTimeoutError::Disconnected) => Ok(None),
-            Err(RecvTimeoutError::Timeout) => Err(self.timed_out(limit)),
+            Err(RecvTimeoutError::Disconnected) => Ok(NextChunk::Ended),
+            Err(RecvTimeoutError::Timeout) => Ok(NextChunk::Wait),
         }
     }
 
@@ -149,7 +158,8 @@ impl ToolProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
         self.chunks = None;
-        self.join_pumps();
+        // The pumps end with their pipes. They are not waited for: a wrapper's own child may hold the pipes open.
+        self.pumps.clear();
     }
 
     fn join_pumps(&mut self) {
@@ -242,13 +252,10 @@ pub(crate) fn run_streaming(
     let mut process = ToolProcess::spawn(command, 64 << 10, 4, SharedTail(tail.clone()))?;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        match process.next_chunk(left) {
-            Ok(Some(chunk)) => on_chunk(&chunk)?,
-            Ok(None) => break,
-            Err(VideoError::Timeout { source_name, tool, .. }) => {
-                return Err(VideoError::Timeout { source_name, tool, limit: timeout });
-            }
-            Err(error) => return Err(error),
+        match process.poll_chunk(left)? {
+            NextChunk::Chunk(chunk) => on_chunk(&chunk)?,
+            NextChunk::Ended => break,
+            NextChunk::Wait => return Err(process.timed_out(timeout)),
         }
     }
     let status = process.finish(Duration::from_secs(10))?;

@@ -105,6 +105,11 @@ impl RunLog {
         }
     }
 
+    /// How many frames have been decoded.
+    pub(super) fn decoded(&self) -> i64 {
+        self.lock().decoded
+    }
+
     /// Key of the first decoded frame.
     pub(super) fn first_key(&self) -> Option<i64> {
         self.lock().first_key

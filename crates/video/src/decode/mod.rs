@@ -25,7 +25,7 @@ pub const SCALER_FLAGS: &str = "bicubic+accurate_rnd+full_chroma_int+bitexact";
 pub struct DecodeSettings {
     /// The programs to run.
     pub tools: Tools,
-    /// Limit on the wait for the next frame.
+    /// Limit on the time in which ffmpeg decodes no frame. The time that frames wait to be taken does not count.
     pub timeout: Duration,
     /// Threads of ffmpeg's decoder; 0: as many as it likes. Does not change the bytes.
     pub threads: usize,

@@ -8,7 +8,7 @@ use super::command::{Dialect, RunRequest, command};
 use super::log::{Expected, LoggedFrame, NextOutput, RunLog};
 use crate::error::{Result, VideoError};
 use crate::probe::{VideoInfo, VideoStream};
-use crate::process::ToolProcess;
+use crate::process::{NextChunk, ToolProcess};
 
 const MAX_QUEUED_FRAMES: usize = 4;
 const LISTING_CHUNK_BYTES: usize = 4096;
@@ -65,7 +65,7 @@ impl Run {
     pub(super) fn next_frame(&mut self) -> Result<Option<(LoggedFrame, Vec<u8>)>> {
         let rgb = match self.held.pop_front() {
             Some(rgb) => Some(rgb),
-            None => self.process.next_chunk(self.timeout)?,
+            None => self.next_chunk()?,
         };
         let Some(rgb) = rgb.filter(|rgb| rgb.len() == self.frame_bytes) else { return Ok(None) };
         let deadline = Instant::now() + self.timeout;
@@ -82,9 +82,22 @@ impl Run {
         }
     }
 
+    /// Waits as long as ffmpeg goes on decoding: the next frame that is wanted may be far away.
+    fn next_chunk(&mut self) -> Result<Option<Vec<u8>>> {
+        loop {
+            let decoded = self.log.decoded();
+            match self.process.poll_chunk(self.timeout)? {
+                NextChunk::Chunk(chunk) => return Ok(Some(chunk)),
+                NextChunk::Ended => return Ok(None),
+                NextChunk::Wait if self.log.decoded() > decoded => {}
+                NextChunk::Wait => return Err(self.process.timed_out(self.timeout)),
+            }
+        }
+    }
+
     /// Waits for a listing to end: the keys of all good frames, and what ffmpeg had to say.
     pub(super) fn list(mut self) -> Result<(Vec<i64>, String)> {
-        while self.process.next_chunk(self.timeout)?.is_some() {}
+        while self.next_chunk()?.is_some() {}
         let status = self.process.finish(self.timeout)?;
         let complaints = match self.log.complaints() {
             none if none.is_empty() && !status.success() => format!("ffmpeg ended with {status}"),

@@ -263,3 +263,10 @@ fn embedded_subtitles_are_read_in_the_videos_clock_or_refused_clearly() {
         assert!(error.contains("pictures (hdmv_pgs_subtitle)"), "{error}");
     }
 }
+
+#[test]
+fn a_reader_can_move_to_another_thread() {
+    fn assert_send<T: Send>() {}
+    assert_send::<longsight_video::FrameReader>();
+    assert_send::<VideoInfo>();
+}
