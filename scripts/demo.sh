@@ -41,13 +41,14 @@ fi
 
 step "Making a tiny checkpoint of seeded random weights"
 rm -rf "$demo/checkpoint"
-run seeded-checkpoint --shape tiny --out "$demo/checkpoint"
+run seeded-checkpoint --shape tiny --seed 1 --out "$demo/checkpoint"
 
 step "What it would take"
 show longsight plan "$demo/video.mp4" --model "$demo/checkpoint"
 
 step "The question"
-show longsight ask "$demo/video.mp4" "$question" --model "$demo/checkpoint"
+# Random weights may end the answer at once; so that there is something to see, it goes on to a fixed length.
+show longsight ask "$demo/video.mp4" "$question" --model "$demo/checkpoint" --max-new-tokens 24 --ignore-eos
 
 cat <<'END'
 
