@@ -88,7 +88,7 @@ fn values<From: Stored, To: Stored>(file: &File, info: &TensorInfo) -> Result<Ve
     file.seek(SeekFrom::Start(info.offset_bytes))?;
     let count = info.shape.iter().product();
     let mut out = Vec::new();
-    // A sparse file can announce more than there is memory; running out must be an error, not the end of the process.
+    // A sparse file can announce more than there is memory: running out must be an error, not the end of the process.
     out.try_reserve_exact(count).map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
     out.resize(count, To::zeroed());
     if From::DTYPE == To::DTYPE {
