@@ -8,10 +8,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ $# -gt 0 ] || set -- --workspace
 [ ! -t 1 ] || export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-always}"
 
-# One line at the end with the totals over all test binaries; the exit status stays cargo's.
-cargo test --locked --no-fail-fast "$@" 2>&1 | awk '
-  { print; fflush() }
-  /^test result: / {
+# The totals of all test binaries close the output; the exit status is cargo's.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+status=0
+cargo test --locked --no-fail-fast "$@" 2>&1 | tee "$log" || status=$?
+awk '
+  / passed; .* failed; / {
     seen = 1
     for (i = 2; i <= NF; i++) {
       if ($i ~ /^passed/) passed += $(i - 1)
@@ -19,4 +22,5 @@ cargo test --locked --no-fail-fast "$@" 2>&1 | awk '
       if ($i ~ /^ignored/) ignored += $(i - 1)
     }
   }
-  END { if (seen) printf "\n%d passed, %d failed, %d skipped\n", passed, failed, ignored }'
+  END { if (seen) printf "\n%d passed, %d failed, %d skipped\n", passed, failed, ignored }' "$log"
+exit "$status"
