@@ -31,7 +31,7 @@ pub fn after(receipt: &Receipt) -> String {
     };
     let mut text = format!(
         "-- {} frames ({fine} fine) from {span}, {:?} decoding; {} visual + {} newline + {} text tokens\n\
-         -- {} s = {:.3} (window {}, {}), attention factor {:.4}, pool {}, {} weights, {} to {} tokens generated\n\
+         -- {} s = {:.3} (window {}, {}), attention factor {:.4}, pool {}, {} weights; {} prompt tokens, {} generated\n\
          -- decode {:.1} s, pixels {:.1} s, vision {:.1} s, prefill {:.1} s, answer {:.1} s; peak memory {}",
         receipt.frames.len(),
         receipt.video.decode_strategy,
@@ -53,8 +53,7 @@ pub fn after(receipt: &Receipt) -> String {
         timings.prefill_secs,
         timings.generate_secs,
         receipt.peak_bytes.map_or("not known on this system".into(), bytes),
-    )
-    .replace(" to 0 tokens", ", 0 tokens");
+    );
     for warning in &receipt.warnings {
         text.push_str(&format!("\nwarning: {warning}"));
     }

@@ -1,5 +1,6 @@
 //! The largest resident memory of this process and its children, sampled.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -56,14 +57,20 @@ impl Drop for PeakMemory {
 
 impl Shared {
     fn sample(&self) {
-        if let Some(bytes) = tree_bytes(std::process::id()) {
+        if let Some(bytes) = own_tree_bytes() {
             self.peak_bytes.fetch_max(bytes, Ordering::Relaxed);
         }
     }
 }
 
-/// Resident bytes of a process and its descendants; None where `/proc` is not to be had.
-fn tree_bytes(process: u32) -> Option<u64> {
+/// Resident bytes of this process and its descendants; None where `/proc` is not to be had.
+fn own_tree_bytes() -> Option<u64> {
+    tree_bytes(std::process::id(), &std::fs::read_link("/proc/self/exe").ok()?)
+}
+
+/// Resident bytes of a process and its descendants. A child that still runs `program` is between fork and exec: its
+/// pages are its parent's, and counting them would double the figure.
+fn tree_bytes(process: u32, program: &Path) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let resident = status
         .lines()
@@ -74,7 +81,8 @@ fn tree_bytes(process: u32) -> Option<u64> {
         tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
     let of_children: u64 = children
         .flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<u32>>())
-        .filter_map(tree_bytes)
+        .filter(|child| std::fs::read_link(format!("/proc/{child}/exe")).is_ok_and(|exe| exe != program))
+        .filter_map(|child| tree_bytes(child, program))
         .sum();
     Some(resident + of_children)
 }
@@ -85,20 +93,23 @@ mod tests {
 
     #[test]
     fn sees_what_this_process_touches() {
-        let before = tree_bytes(std::process::id()).unwrap();
-        let touched = std::hint::black_box(vec![1u8; 64 << 20]);
-        let during = tree_bytes(std::process::id()).unwrap();
+        let before = own_tree_bytes().unwrap();
+        let touched = std::hint::black_box(vec![1u8; 256 << 20]);
+        let during = own_tree_bytes().unwrap();
         drop(touched);
-        assert!(during >= before + (60 << 20), "{before} then {during}");
+        assert!(during >= before + (200 << 20), "{before} then {during}");
     }
 
     #[test]
-    fn counts_children() {
+    fn counts_children_of_another_program_only() {
         let mut child =
             std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
-        let of_child =
-            std::iter::repeat_with(|| tree_bytes(child.id()).unwrap()).find(|bytes| *bytes > 0).unwrap();
-        assert!(tree_bytes(std::process::id()).unwrap() > of_child);
+        let of_child = |program: &Path| tree_bytes(child.id(), program).unwrap();
+        let alone = std::iter::repeat_with(|| of_child(Path::new("/"))).find(|bytes| *bytes > 0).unwrap();
+        let cat = std::fs::read_link(format!("/proc/{}/exe", child.id())).unwrap();
+        let us = std::process::id();
+        let (with, without) = (tree_bytes(us, Path::new("/")).unwrap(), tree_bytes(us, &cat).unwrap());
+        assert!(with + (8 << 20) > without + alone, "{with} {without} {alone}");
         child.kill().unwrap();
         child.wait().unwrap();
     }

@@ -1,0 +1,49 @@
+//! Golden frames as a folder of images, and short ways to ask.
+
+use longsight_engine::{Answer, LogprobCount, RunSettings, Silent, answer};
+use longsight_models::{DType, Llava, LoadSettings};
+use longsight_testkit::Golden;
+use longsight_video::{FrameBudget, VideoSource};
+use std::path::Path;
+
+/// Writes the golden's frames as PNG files.
+pub fn image_folder(golden: &Golden, folder: &Path) -> VideoSource {
+    let frames = golden.u8s("frames");
+    let (height, width) = (frames.shape[1], frames.shape[2]);
+    for (i, rgb) in frames.data.chunks(height * width * 3).enumerate() {
+        let image = image::RgbImage::from_raw(width as u32, height as u32, rgb.to_vec()).unwrap();
+        image.save(folder.join(format!("frame{i}.png"))).unwrap();
+    }
+    VideoSource::Images(folder.to_path_buf())
+}
+
+pub fn load(golden: &Golden) -> Llava {
+    let settings = LoadSettings { dtype: Some(DType::F32), ..Default::default() };
+    Llava::load(&golden.checkpoint(), &settings).unwrap()
+}
+
+/// The golden's own settings: every frame, its windows and ramp, 20 tokens, all log-probabilities.
+pub fn settings(golden: &Golden) -> RunSettings {
+    let meta = &golden.meta;
+    let mut settings = RunSettings::default();
+    settings.video.sample.budget = FrameBudget::Uniform { frames: golden.u8s("frames").shape[0] };
+    settings.context.visual_window_tokens = Some(meta.visual_window);
+    settings.context.language_window_tokens = Some(meta.language_window);
+    settings.context.alpha = Some(meta.alpha);
+    settings.context.beta = Some(meta.beta);
+    settings.generation.max_new_tokens = meta.new_tokens;
+    settings.generation.ignore_eos = true;
+    settings.generation.logprobs = Some(LogprobCount::All);
+    settings
+}
+
+pub fn ask(model: &Llava, source: &VideoSource, question: &str, settings: &RunSettings) -> Answer {
+    answer(model, source, question, settings, &mut Silent).unwrap()
+}
+
+/// Log-probabilities of the first token in order of id.
+pub fn first_logprobs(answer: &Answer) -> Vec<f32> {
+    let mut entries = answer.generation.first_token_logprobs.clone().unwrap();
+    entries.sort_by_key(|entry| entry.id);
+    entries.into_iter().map(|entry| entry.logprob as f32).collect()
+}
