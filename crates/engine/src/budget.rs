@@ -4,7 +4,7 @@ use crate::plan::{shapes, with_frames};
 use crate::settings::RunSettings;
 use longsight_method::{PoolSpec, largest_fitting};
 use longsight_models::ModelInfo;
-use longsight_video::{FrameBudget, VideoInfo, sample};
+use longsight_video::{FrameBudget, VideoInfo, VideoSource, sample};
 use serde::Serialize;
 
 /// Where the bytes of a run go, at its peak.
@@ -50,13 +50,20 @@ pub(crate) fn estimate(
     kv_tokens: usize,
 ) -> MemoryEstimate {
     let (shape, engine) = shapes(model, settings);
-    let pixels = u64::from(video.width) * u64::from(video.height);
     MemoryEstimate {
         weights_bytes: shape.weights_bytes,
         kv_cache_bytes: shape.kv_cache_bytes(kv_tokens, &engine),
         work_bytes: work_bytes(model, settings),
-        video_decoder_bytes: DECODER_BYTES + DECODER_FRAMES * pixels * 3,
+        video_decoder_bytes: decoder_bytes(video),
         program_bytes: PROGRAM_BYTES,
+    }
+}
+
+fn decoder_bytes(video: &VideoInfo) -> u64 {
+    let frame_bytes = u64::from(video.width) * u64::from(video.height) * 3;
+    match video.source {
+        VideoSource::Images(_) => 2 * frame_bytes, // one being read, one being resized
+        _ => DECODER_BYTES + DECODER_FRAMES * frame_bytes,
     }
 }
 

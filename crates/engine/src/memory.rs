@@ -57,7 +57,9 @@ impl Drop for PeakMemory {
 
 impl Shared {
     fn sample(&self) {
-        if let Some(bytes) = own_tree_bytes() {
+        // The system's own record of this process also covers what came before the first sample: loading the weights.
+        let recorded = status_bytes(std::process::id(), "VmHWM:");
+        if let Some(bytes) = own_tree_bytes().max(recorded) {
             self.peak_bytes.fetch_max(bytes, Ordering::Relaxed);
         }
     }
@@ -71,11 +73,7 @@ fn own_tree_bytes() -> Option<u64> {
 /// Resident bytes of a process and its descendants. A child that still runs `program` is between fork and exec: its
 /// pages are its parent's, and counting them would double the figure.
 fn tree_bytes(process: u32, program: &Path) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let resident = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .map_or(0, |rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap_or(0) * 1024);
+    let resident = status_bytes(process, "VmRSS:")?;
     let tasks = std::fs::read_dir(format!("/proc/{process}/task")).ok()?;
     let children =
         tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
@@ -85,6 +83,14 @@ fn tree_bytes(process: u32, program: &Path) -> Option<u64> {
         .filter_map(|child| tree_bytes(child, program))
         .sum();
     Some(resident + of_children)
+}
+
+/// A size in `/proc/PROCESS/status`; 0 where the line is missing (a process that is ending).
+fn status_bytes(process: u32, key: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let value = status.lines().find_map(|line| line.strip_prefix(key));
+    let kib = value.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    Some(kib.unwrap_or(0) * 1024)
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -100,14 +100,19 @@ impl<'a> Session<'a> {
         self.continue_conversation(turns, observer)
     }
 
-    /// Answers the last turn of a conversation that may have been held elsewhere; what the cache already holds of it is
-    /// not computed again. `turns` begin and end with the user and alternate.
+    /// Answers the last turn of a conversation that may have been held elsewhere. `turns` begin and end with the user
+    /// and alternate. Where they go on from this session's turns, what the cache holds of these is not computed again;
+    /// otherwise only the video is kept, so that the answer is bit-equal to that of a session of its own.
     pub fn continue_conversation(&mut self, turns: Vec<Turn>, observer: &mut dyn Observer) -> Result<Answer> {
         let alternate = turns.iter().enumerate().all(|(i, turn)| (turn.role == Role::User) == (i % 2 == 0));
         if !alternate || turns.len() % 2 == 0 {
             return Err(EngineError::Setting(
                 "a conversation begins and ends with the user, turn about".into(),
             ));
+        }
+        if !turns.starts_with(&self.turns) {
+            self.held_ids.clear();
+            self.turns.clear();
         }
         let answer = self.answer_last_turn(&turns, observer)?;
         self.turns = turns;

@@ -30,6 +30,28 @@ fn a_second_turn_equals_a_fresh_run_of_the_whole_conversation() {
     }
 }
 
+#[test]
+fn another_question_on_the_same_video_is_bit_equal_to_a_session_of_its_own() {
+    for golden in Golden::all() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = image_folder(&golden, folder.path());
+        let model = load(&golden);
+        let mut settings = settings(&golden);
+        settings.engine.chunk_tokens = 16;
+        settings.engine.spare_tokens = 200;
+        let start = || {
+            let plan = RunPlan::new(model.info(), &source, "", &settings).unwrap();
+            Session::start(&model, plan, &settings, &mut Silent).unwrap()
+        };
+        let question = |text: &str| vec![Turn { role: Role::User, content: text.into() }];
+        let mut shared = start();
+        shared.ask("What happens first?", &mut Silent).unwrap();
+        let second = shared.continue_conversation(question("What happens last, and why?"), &mut Silent).unwrap();
+        let alone = start().continue_conversation(question("What happens last, and why?"), &mut Silent).unwrap();
+        assert_eq!(second.generation, alone.generation, "{}", golden.meta.case);
+    }
+}
+
 /// Stops after some pieces of text.
 struct StopAfter(usize);
 
