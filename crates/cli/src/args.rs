@@ -16,14 +16,17 @@ pub struct Args {
     pub command: Command,
 }
 
-/// Commands.
+/// Commands. A flag given twice counts as given last, so that a script's flags can be changed by appending.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Asks one question about a video
+    #[command(args_override_self = true)]
     Ask(AskArgs),
     /// Shows what a run would do (frames, tokens, memory, time) without decoding or loading weights
+    #[command(args_override_self = true)]
     Plan(PlanArgs),
     /// Holds a conversation about one video, questions from standard input
+    #[command(args_override_self = true)]
     Chat(ChatArgs),
 }
 
@@ -125,16 +128,16 @@ pub struct VideoArgs {
     #[arg(long, value_name = "N", conflicts_with_all = ["fps", "max_frames"])]
     pub frames: Option<usize>,
     /// Frames a second [default: 1]
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
     pub fps: Option<f64>,
     /// With --fps: evenly spaced frames, this many, where it would give more [default: 128]
     #[arg(long, value_name = "M")]
     pub max_frames: Option<usize>,
     /// Begin here (90, 1:30 or 1:02:03.5)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     pub from: Option<MediaTime>,
     /// End here
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     pub to: Option<MediaTime>,
     /// Subtitles to put before the question: an .srt or .vtt file, or `embedded`
     #[arg(long, value_name = "FILE|embedded")]
@@ -143,7 +146,7 @@ pub struct VideoArgs {
     #[arg(long)]
     pub allow_url: bool,
     /// Images a second of a folder of images, for their times
-    #[arg(long, value_name = "F", default_value_t = 1.0)]
+    #[arg(long, value_name = "F", default_value_t = 1.0, allow_negative_numbers = true)]
     pub image_fps: f64,
 }
 
@@ -155,7 +158,7 @@ pub struct MethodArgs {
     #[arg(long, default_value_t = ContextMethod::Vcwe, value_name = "METHOD")]
     pub context: ContextMethod,
     /// Scale factor s: auto, or a number from 1 up
-    #[arg(long, default_value_t = Scale::Auto, value_name = "auto|F")]
+    #[arg(long, default_value_t = Scale::Auto, value_name = "auto|F", allow_negative_numbers = true)]
     pub scale: Scale,
     /// Visual tokens seen in training [default: by model family]
     #[arg(long, value_name = "TOKENS")]
@@ -167,10 +170,10 @@ pub struct MethodArgs {
     #[arg(long, value_enum, default_value_t = Switch::On)]
     pub attention_factor: Switch,
     /// Lower end of the ramp, in rotations [default: 1, or the checkpoint's]
-    #[arg(long, value_name = "A")]
+    #[arg(long, value_name = "A", allow_negative_numbers = true)]
     pub alpha: Option<f64>,
     /// Upper end of the ramp, in rotations [default: 32, or the checkpoint's]
-    #[arg(long, value_name = "B")]
+    #[arg(long, value_name = "B", allow_negative_numbers = true)]
     pub beta: Option<f64>,
     /// Pooling: K,fine,coarse strides of progressive pooling, or uniform,S
     #[arg(long, default_value_t = PoolSpec::default(), value_name = "K,SH,SL|uniform,S")]
@@ -213,16 +216,16 @@ pub struct GenerationArgs {
     #[arg(long, value_name = "N", default_value_t = 256)]
     pub max_new_tokens: usize,
     /// 0: the most probable token each time; above: draw
-    #[arg(long, value_name = "T", default_value_t = 0.0)]
+    #[arg(long, value_name = "T", default_value_t = 0.0, allow_negative_numbers = true)]
     pub temperature: f64,
     /// Draw from the smallest set of tokens with this probability
-    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
     pub top_p: f64,
     /// Seed of the draws
     #[arg(long, value_name = "S", default_value_t = 0)]
     pub seed: u64,
     /// Penalty on tokens already in the answer; 1 is none
-    #[arg(long, value_name = "R", default_value_t = 1.0)]
+    #[arg(long, value_name = "R", default_value_t = 1.0, allow_negative_numbers = true)]
     pub repetition_penalty: f64,
     /// Report the log-probabilities of the first token: the N best, or all (with --json)
     #[arg(long, value_name = "N|all", value_parser = parse_logprobs)]

@@ -12,21 +12,46 @@ mod summary;
 mod units;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use std::io::Write;
 use std::process::ExitCode;
 
+/// Exit status of arguments that cannot be understood.
+const USAGE: u8 = 2;
+
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return refuse_arguments(&error),
+    };
     match commands::run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // One line: a cause that repeats its effect is left out by the error types themselves.
-            let line = format!("{error:#}").replace('\n', " ");
-            let _ = writeln!(std::io::stderr(), "longsight: {line}"); // nowhere left to report to
+            // A cause that repeats its effect is left out by the error types themselves.
+            complain(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Help and version as clap prints them; what is wrong with an argument in one line.
+fn refuse_arguments(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print(); // a closed pipe is no failure
+        return if error.use_stderr() { USAGE.into() } else { ExitCode::SUCCESS };
+    }
+    let text = error.to_string();
+    let what = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
+    let lines: Vec<&str> = what.lines().map(str::trim).collect();
+    complain(&format!("{} (see --help)", lines.join(" ")));
+    USAGE.into()
+}
+
+/// One line on standard error.
+fn complain(message: &str) {
+    let line = message.replace(char::is_control, " ");
+    let _ = writeln!(std::io::stderr(), "longsight: {line}"); // nowhere left to report to
 }
 
 /// Whether the reader of our output has gone (`longsight plan ... | head`).

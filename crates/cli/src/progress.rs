@@ -18,6 +18,7 @@ fn bar(total: u64, template: &str) -> ProgressBar {
 pub struct RunProgress {
     bars: bool,
     stream: bool,
+    streamed: bool,
     bar: Option<(Stage, ProgressBar)>,
     failed_output: Option<std::io::Error>,
 }
@@ -26,16 +27,17 @@ impl RunProgress {
     /// `stream` writes the answer's text to standard output as it is made.
     pub fn new(quiet: bool, stream: bool) -> Self {
         let bars = !quiet && std::io::stderr().is_terminal();
-        Self { bars, stream, bar: None, failed_output: None }
+        Self { bars, stream, streamed: false, bar: None, failed_output: None }
     }
 
-    /// Ends the stream with a line feed, and reports an output that failed meanwhile.
-    pub fn finish(mut self) -> std::io::Result<()> {
+    /// Ends the stream with a line feed, and reports an output that failed meanwhile. Without an answer, and without
+    /// the beginning of one, nothing is written.
+    pub fn finish(mut self, answered: bool) -> std::io::Result<()> {
         self.clear();
         if let Some(error) = self.failed_output {
             return Err(error);
         }
-        if self.stream { writeln!(std::io::stdout()) } else { Ok(()) }
+        if self.stream && (answered || self.streamed) { writeln!(std::io::stdout()) } else { Ok(()) }
     }
 
     fn clear(&mut self) {
@@ -70,6 +72,7 @@ impl Observer for RunProgress {
     fn text(&mut self, piece: &str) {
         if self.stream && self.failed_output.is_none() {
             self.clear();
+            self.streamed = true;
             let mut out = std::io::stdout();
             self.failed_output = out.write_all(piece.as_bytes()).and_then(|()| out.flush()).err();
         }

@@ -1,6 +1,6 @@
 //! For tests, the demo and benchmarks only: reference values made with transformers ([`golden`]), tolerances
 //! as types ([`tolerance`]), checkpoints of any shape with seeded random weights ([`checkpoint`]), the
-//! tensor-name layouts they come in ([`layouts`]) and synthetic videos ([`video`]).
+//! tensor-name layouts they come in ([`layouts`]), synthetic videos ([`video`]) and a small HTTP server ([`http`]).
 //!
 //! Everything here panics on failure: in a test a failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -8,6 +8,7 @@
 pub mod checkpoint;
 mod config;
 pub mod golden;
+pub mod http;
 pub mod layouts;
 pub mod safetensors_writer;
 pub mod shape;

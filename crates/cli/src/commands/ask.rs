@@ -1,8 +1,8 @@
-use super::{note, write_answer_json};
+use super::{Prepared, note, prepare, write_answer_json};
 use crate::args::AskArgs;
 use crate::progress::RunProgress;
-use crate::{model, settings, summary};
-use anyhow::{Context, Result};
+use crate::{model, summary};
+use anyhow::{Context, Result, ensure};
 use longsight_engine::{RunPlan, Session, TimeEstimate};
 use longsight_models::processor::{Role, Turn};
 use std::path::Path;
@@ -10,14 +10,12 @@ use std::path::Path;
 /// `longsight ask`.
 pub fn run(args: &AskArgs) -> Result<()> {
     let run = &args.run;
-    let mut resolved = settings::resolve(run)?;
-    let source = settings::source(&args.video, run)?;
     let history = args.history.as_deref().map(read_history).transpose()?.unwrap_or_default();
-    let folder = model::folder(&run.model.model, run.engine.quiet)?;
-    let description = model::describe(&folder, &resolved)?;
+    let Prepared { mut resolved, video, probe_secs, description } = prepare(&args.video, run)?;
     let said: String = history.iter().map(|turn| turn.content.as_str()).collect();
     resolved.run.engine.spare_tokens = history_tokens(&description, &said, history.len())?;
-    let plan = RunPlan::new(&description.info, &source, &args.question, &resolved.run)?;
+    let plan = RunPlan::for_video(&description.info, video, &args.question, &resolved.run)?;
+    let plan = RunPlan { probe_secs, ..plan };
     plan.check_memory(&description.info, &resolved.run)?;
     if !run.engine.quiet {
         let time = TimeEstimate::new(&description.info, &plan, &resolved.run);
@@ -29,7 +27,7 @@ pub fn run(args: &AskArgs) -> Result<()> {
     let mut turns = history;
     turns.push(Turn { role: Role::User, content: args.question.clone() });
     let answer = session.continue_conversation(turns, &mut progress);
-    progress.finish()?;
+    progress.finish(answer.is_ok())?;
     let answer = answer?;
     if run.json {
         return write_answer_json(&args.question, &run.model.model, &answer);
@@ -43,8 +41,15 @@ pub fn run(args: &AskArgs) -> Result<()> {
 fn read_history(path: &Path) -> Result<Vec<Turn>> {
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("{name}"))?;
-    serde_json::from_str(&text)
-        .with_context(|| format!("{name}: not a JSON list of {{\"role\", \"content\"}} turns"))
+    let turns: Vec<Turn> = serde_json::from_str(&text)
+        .with_context(|| format!("{name}: not a JSON list of {{\"role\", \"content\"}} turns"))?;
+    let speaker = |i: usize| if i.is_multiple_of(2) { Role::User } else { Role::Assistant };
+    let alternate = turns.iter().enumerate().all(|(i, turn)| turn.role == speaker(i));
+    ensure!(
+        alternate && turns.len().is_multiple_of(2),
+        "{name}: earlier turns begin with the user, end with the assistant, and alternate; the question is the next"
+    );
+    Ok(turns)
 }
 
 /// Room that earlier turns need: their tokens, and the template's around each.

@@ -1,20 +1,18 @@
-use super::{note, write_answer_json};
+use super::{Prepared, note, prepare, write_answer_json};
 use crate::args::ChatArgs;
 use crate::progress::RunProgress;
-use crate::{model, settings, summary};
-use anyhow::Result;
+use crate::{model, summary};
+use anyhow::{Context, Result};
 use longsight_engine::{RunPlan, Session, TimeEstimate};
 use std::io::{BufRead, IsTerminal, Write};
 
 /// `longsight chat`: each line of standard input is a question.
 pub fn run(args: &ChatArgs) -> Result<()> {
     let run = &args.run;
-    let mut resolved = settings::resolve(run)?;
+    let Prepared { mut resolved, video, probe_secs, description } = prepare(&args.video, run)?;
     resolved.run.engine.spare_tokens = args.chat_tokens;
-    let source = settings::source(&args.video, run)?;
-    let folder = model::folder(&run.model.model, run.engine.quiet)?;
-    let description = model::describe(&folder, &resolved)?;
-    let plan = RunPlan::new(&description.info, &source, "", &resolved.run)?;
+    let plan = RunPlan::for_video(&description.info, video, "", &resolved.run)?;
+    let plan = RunPlan { probe_secs, ..plan };
     plan.check_memory(&description.info, &resolved.run)?;
     if !run.engine.quiet {
         let time = TimeEstimate::new(&description.info, &plan, &resolved.run);
@@ -23,11 +21,11 @@ pub fn run(args: &ChatArgs) -> Result<()> {
     let model = model::load(description, &resolved)?;
     let mut progress = RunProgress::new(run.engine.quiet, false);
     let mut session = Session::start(&model, plan, &resolved.run, &mut progress)?;
-    progress.finish()?;
+    progress.finish(false)?;
     while let Some(question) = next_question()? {
         let mut progress = RunProgress::new(run.engine.quiet, !run.json);
         let answer = session.ask(&question, &mut progress);
-        progress.finish()?;
+        progress.finish(answer.is_ok())?;
         match answer {
             Ok(answer) if run.json => write_answer_json(&question, &run.model.model, &answer)?,
             Ok(answer) if !run.engine.quiet => note(&summary::turn(&answer.receipt)),
@@ -48,7 +46,7 @@ fn next_question() -> Result<Option<String>> {
             write!(std::io::stderr(), "> ")?;
         }
         let mut line = String::new();
-        if input.lock().read_line(&mut line)? == 0 {
+        if input.lock().read_line(&mut line).context("standard input")? == 0 {
             return Ok(None);
         }
         let question = line.trim();

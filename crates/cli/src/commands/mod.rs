@@ -4,11 +4,16 @@ mod ask;
 mod chat;
 mod plan;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, RunArgs};
+use crate::settings::Resolved;
+use crate::{model, settings};
 use anyhow::Result;
 use longsight_engine::Answer;
+use longsight_models::Description;
+use longsight_video::{VideoInfo, probe};
 use serde::Serialize;
 use std::io::Write;
+use std::time::Instant;
 
 /// Runs the command that was typed.
 pub fn run(args: Args) -> Result<()> {
@@ -17,6 +22,26 @@ pub fn run(args: Args) -> Result<()> {
         Command::Plan(args) => plan::run(&args),
         Command::Chat(args) => chat::run(&args),
     }
+}
+
+/// What every command needs first.
+struct Prepared {
+    resolved: Resolved,
+    video: VideoInfo,
+    probe_secs: f64,
+    description: Description,
+}
+
+/// Reads the video's packets, then all of the model but its weights: a bad video is refused before a download.
+fn prepare(video: &str, run: &RunArgs) -> Result<Prepared> {
+    let resolved = settings::resolve(run)?;
+    let source = settings::source(video, run)?;
+    let started = Instant::now();
+    let video = probe(&source, &resolved.run.video.probe)?;
+    let probe_secs = started.elapsed().as_secs_f64();
+    let folder = model::folder(&run.model.model, run.engine.quiet)?;
+    let description = model::describe(&folder, &resolved)?;
+    Ok(Prepared { resolved, video, probe_secs, description })
 }
 
 /// An answer for programs.

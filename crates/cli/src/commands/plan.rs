@@ -1,8 +1,7 @@
-use super::write_json;
+use super::{Prepared, prepare, write_json};
 use crate::args::PlanArgs;
-use crate::units;
-use crate::{model, settings, summary};
-use anyhow::{Result, bail};
+use crate::summary;
+use anyhow::Result;
 use longsight_engine::{Fitting, MemoryEstimate, RunPlan, RunSettings, TimeEstimate, fit_to_memory};
 use longsight_method::{ContextMethod, FrameRole, PoolSpec};
 use longsight_models::ModelInfo;
@@ -13,12 +12,9 @@ use std::io::Write;
 /// `longsight plan`.
 pub fn run(args: &PlanArgs) -> Result<()> {
     let run = &args.run;
-    let mut resolved = settings::resolve(run)?;
-    let source = settings::source(&args.video, run)?;
-    let folder = model::folder(&run.model.model, run.engine.quiet)?;
-    let description = model::describe(&folder, &resolved)?;
+    let Prepared { mut resolved, video, description, .. } = prepare(&args.video, run)?;
     let info = &description.info;
-    let mut plan = RunPlan::new(info, &source, &args.question, &resolved.run)?;
+    let mut plan = RunPlan::for_video(info, video, &args.question, &resolved.run)?;
     let fitting = solve(info, &plan, &resolved.run)?;
     if let Some(fitting) = &fitting {
         apply(&mut resolved.run, fitting);
@@ -35,14 +31,11 @@ pub fn run(args: &PlanArgs) -> Result<()> {
 /// With `--memory`: the largest setting that fits; None without it.
 fn solve(info: &ModelInfo, plan: &RunPlan, settings: &RunSettings) -> Result<Option<Fitting>> {
     let Some(allowed) = settings.memory_limit_bytes else { return Ok(None) };
-    match fit_to_memory(info, &plan.video, settings, plan.text_tokens(), allowed) {
-        Some(fitting) => Ok(Some(fitting)),
-        None => bail!(
-            "not even one frame fits {}: the weights alone take {}; allow more memory, or take a smaller model or dtype",
-            units::bytes(allowed),
-            units::bytes(plan.memory.weights_bytes)
-        ),
+    let fitting = fit_to_memory(info, &plan.video, settings, plan.text_tokens(), allowed);
+    if fitting.is_none() {
+        plan.check_memory(info, settings)?;
     }
+    Ok(fitting)
 }
 
 fn apply(settings: &mut RunSettings, fitting: &Fitting) {

@@ -4,9 +4,10 @@
 mod disk;
 mod download;
 mod hostile;
-mod http;
 mod offline;
 mod refusals;
 mod resume;
 mod settings;
 mod stub;
+
+use longsight_testkit::http;

@@ -6,15 +6,19 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+/// What a client asked.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// `GET`, `HEAD` ...
     pub method: String,
+    /// Path and query as sent.
     pub path: String,
     /// Names in lower case.
     pub headers: BTreeMap<String, String>,
 }
 
 impl Request {
+    /// A header's value; the name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
@@ -23,22 +27,29 @@ impl Request {
 /// What the server says; `cut_at` closes the connection after so many bytes of the body.
 #[derive(Clone, Debug)]
 pub struct Reply {
+    /// Status code.
     pub status: u16,
+    /// Beside the connection's own.
     pub headers: Vec<(String, String)>,
+    /// Not sent for `HEAD`.
     pub body: Vec<u8>,
+    /// Bytes of the body before the connection closes.
     pub cut_at: Option<usize>,
 }
 
 impl Reply {
+    /// A whole reply.
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: Vec::new(), body: body.into(), cut_at: None }
     }
 
+    /// With one more header.
     pub fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.headers.push((name.to_owned(), value.to_string()));
         self
     }
 
+    /// Broken off after so many bytes.
     pub fn cut_at(mut self, bytes: usize) -> Self {
         self.cut_at = Some(bytes);
         self
@@ -62,12 +73,15 @@ impl Reply {
 
 type Handler = dyn Fn(&Request) -> Reply + Send + Sync;
 
+/// Listens on the loopback until the process ends.
 pub struct Server {
+    /// `http://127.0.0.1:PORT`.
     pub address: String,
     seen: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
+    /// Answers every request by `handler`.
     pub fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -88,6 +102,7 @@ impl Server {
         seen.iter().filter(|r| r.method == method && r.path.contains(part)).cloned().collect()
     }
 
+    /// How many of them.
     pub fn count(&self, method: &str, part: &str) -> usize {
         self.seen(method, part).len()
     }
