@@ -62,7 +62,7 @@ pub struct ChatArgs {
     /// Video file, folder of images, or URL (with --allow-url)
     pub video: String,
     /// Room in the KV cache for the turns after the first
-    #[arg(long, value_name = "TOKENS", default_value_t = 4096)]
+    #[arg(long, value_name = "TOKENS", default_value_t = 4096, value_parser = parse_count)]
     pub chat_tokens: usize,
     #[command(flatten)]
     pub run: RunArgs,
@@ -195,10 +195,10 @@ pub struct EngineArgs {
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     /// Prompt tokens a prefill step
-    #[arg(long, value_name = "N", default_value_t = 512)]
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = parse_count)]
     pub chunk_tokens: usize,
     /// Frames a pass of the vision tower
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = parse_count)]
     pub encode_batch: usize,
     /// Stay below this much memory (6GiB, 800MiB): plan solves for what fits, ask refuses early
     #[arg(long, value_name = "BYTES", value_parser = crate::units::parse_bytes)]
@@ -213,7 +213,7 @@ pub struct EngineArgs {
 #[command(next_help_heading = "Answer")]
 pub struct GenerationArgs {
     /// Longest answer, in tokens
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = parse_count)]
     pub max_new_tokens: usize,
     /// 0: the most probable token each time; above: draw
     #[arg(long, value_name = "T", default_value_t = 0.0, allow_negative_numbers = true)]
@@ -233,6 +233,12 @@ pub struct GenerationArgs {
     /// Do not stop at an end token
     #[arg(long)]
     pub ignore_eos: bool,
+}
+
+/// A count that sizes memory: beyond any use it is a typing error, and would overflow the sums of a plan.
+fn parse_count(text: &str) -> Result<usize, String> {
+    const LIMIT: usize = 1 << 24;
+    text.parse().ok().filter(|count| *count <= LIMIT).ok_or_else(|| format!("a number up to {LIMIT}"))
 }
 
 fn parse_logprobs(text: &str) -> Result<LogprobCount, String> {

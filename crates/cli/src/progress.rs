@@ -1,5 +1,6 @@
 //! Progress on standard error, on a terminal only.
 
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use longsight_engine::{Observer, Stage};
 use longsight_hub::DownloadProgress;
@@ -32,12 +33,14 @@ impl RunProgress {
 
     /// Ends the stream with a line feed, and reports an output that failed meanwhile. Without an answer, and without
     /// the beginning of one, nothing is written.
-    pub fn finish(mut self, answered: bool) -> std::io::Result<()> {
+    pub fn finish(mut self, answered: bool) -> anyhow::Result<()> {
         self.clear();
-        if let Some(error) = self.failed_output {
-            return Err(error);
-        }
-        if self.stream && (answered || self.streamed) { writeln!(std::io::stdout()) } else { Ok(()) }
+        let ended = match self.failed_output {
+            Some(error) => Err(error),
+            None if self.stream && (answered || self.streamed) => writeln!(std::io::stdout()),
+            None => Ok(()),
+        };
+        ended.context("standard output")
     }
 
     fn clear(&mut self) {

@@ -7,7 +7,7 @@ use longsight_method::FrameRole;
 /// One line before a run.
 pub fn before(plan: &RunPlan, time: &TimeEstimate) -> String {
     let mut text = format!(
-        "{} frames -> {} visual tokens, {} s = {:.3}, about {} and {} to the first token",
+        "{} frames -> {} visual tokens, {} s = {:.3}, about {}, {} to the first token",
         plan.sample.frames.len(),
         plan.pool.visual_tokens(),
         plan.rope.method,
@@ -21,8 +21,8 @@ pub fn before(plan: &RunPlan, time: &TimeEstimate) -> String {
     text
 }
 
-/// A few lines after an answer.
-pub fn after(receipt: &Receipt) -> String {
+/// A few lines after an answer; the warnings of its plan were given before.
+pub fn after(receipt: &Receipt, plan: &RunPlan) -> String {
     let (tokens, context, timings) = (&receipt.tokens, &receipt.context, &receipt.timings);
     let fine = receipt.frames.iter().filter(|f| f.role == FrameRole::Fine).count();
     let span = match (receipt.frames.first(), receipt.frames.last()) {
@@ -54,19 +54,26 @@ pub fn after(receipt: &Receipt) -> String {
         timings.generate_secs,
         receipt.peak_bytes.map_or("not known on this system".into(), bytes),
     );
-    for warning in &receipt.warnings {
-        text.push_str(&format!("\nwarning: {warning}"));
-    }
+    text.push_str(&new_warnings(receipt, plan));
     text
 }
 
-/// One line after a turn of a conversation.
-pub fn turn(receipt: &Receipt) -> String {
+fn new_warnings(receipt: &Receipt, plan: &RunPlan) -> String {
+    let new = receipt.warnings.iter().filter(|warning| !plan.warnings.contains(warning));
+    new.map(|warning| format!("\nwarning: {warning}")).collect()
+}
+
+/// One line after a turn of a conversation, and what the first one found out.
+pub fn turn(receipt: &Receipt, plan: &RunPlan) -> String {
     let (tokens, timings) = (&receipt.tokens, &receipt.timings);
-    format!(
+    let mut text = format!(
         "-- {} prompt tokens, {} of them reused; {} generated; prefill {:.1} s, answer {:.1} s",
         tokens.prompt, tokens.reused, tokens.generated, timings.prefill_secs, timings.generate_secs
-    )
+    );
+    if tokens.reused == 0 {
+        text.push_str(&new_warnings(receipt, plan));
+    }
+    text
 }
 
 /// The whole plan.
@@ -90,7 +97,7 @@ pub fn plan(plan: &RunPlan, time: &TimeEstimate, fitting: Option<&Fitting>) -> S
         "tokens    {} visual + {} newline + {} text = {}; pool {} ({}), in {} prefill steps\n\
          context   {}, s = {:.4} (window {}), attention factor {:.4}\n\
          memory    {} = weights {} + KV cache {} ({} tokens) + work {} + video decoder {} + program {}\n\
-         time      about {} to the first token: decoding {}, vision {}, prefill {} (weights already loaded)\n",
+         time      {} to the first token: decoding {}, vision {}, prefill {} (estimates, weights already loaded)\n",
         pool.visual_tokens(),
         pool.newline_tokens(),
         plan.text_tokens(),

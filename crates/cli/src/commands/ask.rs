@@ -33,7 +33,7 @@ pub fn run(args: &AskArgs) -> Result<()> {
         return write_answer_json(&args.question, &run.model.model, &answer);
     }
     if !run.engine.quiet {
-        note(&summary::after(&answer.receipt));
+        note(&summary::after(&answer.receipt, session.plan()));
     }
     Ok(())
 }

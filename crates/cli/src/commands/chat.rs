@@ -28,7 +28,7 @@ pub fn run(args: &ChatArgs) -> Result<()> {
         progress.finish(answer.is_ok())?;
         match answer {
             Ok(answer) if run.json => write_answer_json(&question, &run.model.model, &answer)?,
-            Ok(answer) if !run.engine.quiet => note(&summary::turn(&answer.receipt)),
+            Ok(answer) if !run.engine.quiet => note(&summary::turn(&answer.receipt, session.plan())),
             Ok(_) => (),
             // At a terminal one question that fails is no reason to lose the conversation.
             Err(error) if std::io::stdin().is_terminal() => note(&format!("longsight: {error}")),

@@ -7,7 +7,7 @@ mod plan;
 use crate::args::{Args, Command, RunArgs};
 use crate::settings::Resolved;
 use crate::{model, settings};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use longsight_engine::Answer;
 use longsight_models::Description;
 use longsight_video::{VideoInfo, probe};
@@ -59,8 +59,13 @@ struct AnswerJson<'a> {
 fn write_json(value: &impl Serialize) -> Result<()> {
     let mut line = serde_json::to_vec(value)?;
     line.push(b'\n');
-    std::io::stdout().write_all(&line)?;
-    Ok(())
+    write_out(&line)
+}
+
+/// Writes to standard output.
+fn write_out(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout();
+    out.write_all(bytes).and_then(|()| out.flush()).context("standard output")
 }
 
 fn write_answer_json(question: &str, model: &str, answer: &Answer) -> Result<()> {

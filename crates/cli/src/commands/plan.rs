@@ -1,4 +1,4 @@
-use super::{Prepared, prepare, write_json};
+use super::{Prepared, prepare, write_json, write_out};
 use crate::args::PlanArgs;
 use crate::summary;
 use anyhow::Result;
@@ -7,7 +7,6 @@ use longsight_method::{ContextMethod, FrameRole, PoolSpec};
 use longsight_models::ModelInfo;
 use longsight_video::{FrameBudget, MediaTime, SamplePlan, VideoInfo};
 use serde::Serialize;
-use std::io::Write;
 
 /// `longsight plan`.
 pub fn run(args: &PlanArgs) -> Result<()> {
@@ -24,8 +23,7 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     if run.json {
         return write_json(&PlanJson::new(&plan, &time, fitting.as_ref()));
     }
-    std::io::stdout().write_all(summary::plan(&plan, &time, fitting.as_ref()).as_bytes())?;
-    Ok(())
+    write_out(summary::plan(&plan, &time, fitting.as_ref()).as_bytes())
 }
 
 /// With `--memory`: the largest setting that fits; None without it.

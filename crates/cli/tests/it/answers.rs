@@ -23,7 +23,9 @@ fn one_json_object_holds_the_answer_and_how_it_came_about() {
     for stage in ["probe", "video_decode", "preprocess", "vision", "prefill", "generate"] {
         assert!(receipt["timings"][format!("{stage}_secs")].as_f64().unwrap() > 0.0, "{stage}");
     }
-    assert!(receipt["peak_bytes"].as_u64().unwrap() > 1 << 20);
+    if cfg!(target_os = "linux") {
+        assert!(receipt["peak_bytes"].as_u64().unwrap() > 1 << 20);
+    }
     assert_eq!(receipt["model"]["family"], "LLaVA-OneVision");
     assert_eq!(receipt["model"]["dtype"], "f32");
     assert_eq!(receipt["video"]["source"], clip().to_str().unwrap());
@@ -158,6 +160,7 @@ fn the_summary_goes_to_standard_error() {
     let outcome = program.args("--frames 4 --max-new-tokens 2 --json").run().succeeded();
     assert_eq!(outcome.json_lines().len(), 1);
     assert_names(&outcome.stderr, &["4 frames", "vcwe", "first token"]);
+    assert_eq!(outcome.stderr.matches("language window").count(), 1, "each warning once: {}", outcome.stderr);
     let silent = ask(clip(), CASE).args("--frames 2").run().succeeded();
     assert_eq!(silent.stderr, "");
 }
@@ -205,6 +208,10 @@ fn a_picture_that_is_damaged_is_replaced_and_reported() {
     assert!(replaced.iter().any(|index| index.is_u64()) && replaced[0].is_null(), "{replaced:?}");
     let warnings = answer["receipt"]["warnings"].to_string();
     assert_names(&warnings, &["of 30 frames could not be decoded"]);
+    let model = longsight_testkit::golden::checkpoint_dir(CASE);
+    let chat = crate::program::longsight("chat").arg(&path).arg("--model").arg(model).input("a\nb\n");
+    let told = chat.args("--frames 30 --max-new-tokens 2").run().succeeded().stderr;
+    assert_eq!(told.matches("could not be decoded").count(), 1, "{told}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Bad input, each with one clear line and a non-zero exit.
 
 use crate::checkpoint::{Checkpoint, remove_tensor};
-use crate::program::{Program, ask, assert_names, longsight};
+use crate::program::{Outcome, Program, ask, assert_names, longsight};
 use crate::video::{clip, clip_bytes, damaged_pictures, ffmpeg, file};
 use longsight_testkit::golden::checkpoint_dir;
 use std::path::Path;
@@ -69,38 +69,6 @@ fn a_playlist_that_names_another_file() {
     let playlist = format!("#EXTM3U\n#EXTINF:3,\n{}\n#EXT-X-ENDLIST\n", clip().display());
     refused_video("v.m3u8", playlist.as_bytes());
     refused_video("v.mp4", format!("ffconcat version 1.0\nfile {}\n", clip().display()).as_bytes());
-}
-
-#[test]
-fn zero_frames() {
-    let message = ask(clip(), CASE).args("--frames 0").failure();
-    assert_names(&message, &["0 frames", "at least 1"]);
-    assert_names(&ask(clip(), CASE).args("--max-frames 0").failure(), &["0 frames"]);
-}
-
-#[test]
-fn rates_that_are_none() {
-    assert_names(&ask(clip(), CASE).args("--fps 0").failure(), &["frame rate of 0"]);
-    assert_names(&ask(clip(), CASE).args("--fps -1").failure(), &["frame rate of -1"]);
-    assert_names(&ask(clip(), CASE).args("--fps nan").failure(), &["frame rate of NaN"]);
-}
-
-#[test]
-fn from_past_the_end() {
-    assert_names(&good().args("--from 10").failure(), &["0:00:10.000", "past the end", "0:00:03.000"]);
-}
-
-#[test]
-fn from_after_to() {
-    assert_names(&good().args("--from 2 --to 1").failure(), &["--from 0:00:02.000", "--to 0:00:01.000"]);
-}
-
-#[test]
-fn times_that_are_none() {
-    for time in ["-5", "1:75", "soon", "1e3"] {
-        let message = good().args("--from").arg(time).run().failed(2);
-        assert_names(&message, &["--from", time, "M:SS"]);
-    }
 }
 
 #[test]
@@ -192,54 +160,6 @@ fn a_model_folder_without_a_checkpoint() {
 }
 
 #[test]
-fn arguments_that_cannot_be_understood() {
-    for (flag, value, reason) in [
-        ("--pool", "4,8", "GROUP,FINE,COARSE"),
-        ("--pool", "4,8,2", "coarse at least fine"),
-        ("--scale", "0.5", "at least 1"),
-        ("--scale", "-2", "at least 1"),
-        ("--memory", "junk", "6GiB"),
-        ("--context", "rope", "vcwe"),
-        ("--logprobs", "some", "a number, or all"),
-        ("--template", "vicuna", "qwen_1_5"),
-        ("--frames", "many", "invalid digit"),
-        ("--dtype", "int8", "bf16"),
-    ] {
-        let message = ask(clip(), CASE).arg(flag).arg(value).run().failed(2);
-        assert_names(&message, &[flag, value, reason]);
-    }
-    assert_names(&ask(clip(), CASE).args("--frames 2 --fps 1").run().failed(2), &["--frames", "--fps"]);
-    assert_names(&ask(clip(), CASE).args("--speed 2").run().failed(2), &["--speed"]);
-    assert_names(&longsight("ask").run().failed(2), &["<VIDEO>", "<QUESTION>", "--model"]);
-    assert_names(&longsight("dance").run().failed(2), &["dance"]);
-}
-
-#[test]
-fn numbers_that_cannot_be_meant() {
-    for (flag, value) in [
-        ("--temperature", "-1"),
-        ("--temperature", "nan"),
-        ("--top-p", "0"),
-        ("--top-p", "-0.5"),
-        ("--repetition-penalty", "0"),
-        ("--max-new-tokens", "0"),
-        ("--chunk-tokens", "0"),
-        ("--encode-batch", "0"),
-        ("--threads", "0"),
-    ] {
-        assert_names(&good().arg(flag).arg(value).failure(), &[flag]);
-    }
-    assert_names(&good().args("--alpha 5 --beta 2").failure(), &["alpha 5", "beta 2"]);
-    assert_names(&good().args("--visual-window 0").failure(), &["visual window"]);
-}
-
-#[cfg(not(feature = "cuda"))]
-#[test]
-fn a_device_that_was_not_built_in() {
-    assert_names(&good().args("--device cuda").failure(), &["--device cuda", "--features cuda"]);
-}
-
-#[test]
 fn subtitles_that_cannot_be_read() {
     assert_names(&good().args("--subtitles none.srt").failure(), &["none.srt", "no such file"]);
     for text in ["", "hello\n", "\u{0}\u{1}\u{2}"] {
@@ -293,6 +213,17 @@ fn too_little_memory_names_the_nearest_setting_and_it_works() {
         );
     }
     assert_names(&good().args("--memory 1MiB").failure(), &["1 MiB", "not even one frame"]);
+}
+
+/// Writes to /dev/full fail as writes to a full disk do.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_is_full() {
+    for flags in ["", "--json"] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = good().args(flags).command().stdout(full).output().unwrap();
+        assert_names(&Outcome::from(output).failed(1), &["standard output", "space"]);
+    }
 }
 
 #[test]

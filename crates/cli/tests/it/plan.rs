@@ -131,6 +131,18 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
+fn a_reader_that_goes_away_ends_the_answer() {
+    for flags in ["-q", "-q --json"] {
+        let flags = format!("--frames 2 --ignore-eos --max-new-tokens 200 {flags}");
+        let mut command = command("ask", clip(), "d32-gqa-tied", &flags).command();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    }
+}
+
+#[test]
 fn help_and_version_are_no_failure() {
     let help = longsight("plan").args("--help").text();
     assert_names(&help, &["--memory", "--context", "--pool"]);
