@@ -53,7 +53,8 @@ pub enum FrameCountSource {
     PacketPresentationTimes,
     /// Some packets carry no presentation time (AVI, MPEG-PS): frame k has the k-th decoding time.
     PacketDecodingTimes,
-    /// Packets carry no times at all (raw streams): frame k has the time k / average frame rate.
+    /// Packets carry no times at all (raw streams): frame k has k times the mean duration of the packets or, where
+    /// they state none, k / the header's average frame rate.
     PacketCount,
     /// Files of a folder of images: frame k has the time k / image rate.
     ImageFiles,
@@ -67,7 +68,9 @@ impl FrameCountSource {
             Self::PacketDecodingTimes => {
                 "demuxed packets in decoding order (some carry no presentation time)"
             }
-            Self::PacketCount => "demuxed packets without any time (times from the average frame rate)",
+            Self::PacketCount => {
+                "demuxed packets without any time (times from their mean duration, or the header's frame rate)"
+            }
             Self::ImageFiles => "image files",
         }
     }

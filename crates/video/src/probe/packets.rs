@@ -107,7 +107,7 @@ impl Packets {
         } else if self.missing_dts == 0 {
             decoding_table(self.packets, time_base, average_fps)
         } else {
-            counted_table(&self.packets, average_fps)
+            counted_table(&self.packets, time_base, average_fps)
         }
     }
 }
@@ -149,7 +149,7 @@ fn decoding_table(packets: Vec<Packet>, time_base: TimeBase, average_fps: Option
     let mut ticks: Vec<i64> = packets.iter().map(|packet| packet.dts).collect();
     ticks.sort_unstable();
     if ticks.windows(2).any(|pair| pair[0] == pair[1]) {
-        return counted_table(&packets, average_fps);
+        return counted_table(&packets, time_base, average_fps);
     }
     let origin = MediaTime::from_ticks(ticks.first().copied().unwrap_or(0), time_base);
     let times: Vec<MediaTime> =
@@ -164,8 +164,9 @@ fn decoding_table(packets: Vec<Packet>, time_base: TimeBase, average_fps: Option
     }
 }
 
-fn counted_table(packets: &[Packet], average_fps: Option<f64>) -> FrameTable {
-    let fps = average_fps.unwrap_or(DEFAULT_FPS);
+fn counted_table(packets: &[Packet], time_base: TimeBase, average_fps: Option<f64>) -> FrameTable {
+    // The header of a raw stream is no witness: ffprobe 9 reports an average of 25 whatever the stream says.
+    let fps = fps_by_durations(packets, time_base).or(average_fps).unwrap_or(DEFAULT_FPS);
     let time = |count: usize| MediaTime::from_secs(count as f64 / fps);
     FrameTable {
         times: (0..packets.len()).map(time).collect(),
@@ -175,6 +176,14 @@ fn counted_table(packets: &[Packet], average_fps: Option<f64>) -> FrameTable {
         end: time(packets.len()),
         source: FrameCountSource::PacketCount,
     }
+}
+
+/// The inverse of the mean duration of the packets that state one.
+fn fps_by_durations(packets: &[Packet], time_base: TimeBase) -> Option<f64> {
+    let stated = || packets.iter().map(|packet| packet.duration).filter(|&duration| duration > 0);
+    let ticks: f64 = stated().map(|duration| duration as f64).sum();
+    let secs = ticks * f64::from(time_base.numerator) / f64::from(time_base.denominator);
+    (secs > 0.0).then(|| stated().count() as f64 / secs)
 }
 
 fn key_positions(packets: &[Packet]) -> Vec<usize> {
@@ -248,6 +257,15 @@ mod tests {
     }
 
     #[test]
+    fn counted_packets_last_as_long_as_they_say_rather_than_as_the_header_says() {
+        let lines = ["duration=200|flags=K_", "duration=300|flags=__", "duration=0|flags=__"];
+        let counted = table(&lines, 0.0);
+        assert_eq!((secs(&counted), counted.end.secs()), (vec![0.0, 0.25, 0.5], 0.75));
+        let silent = table(&["duration=N/A|flags=K_", "duration=-5|flags=__"], 0.0);
+        assert_eq!((secs(&silent), silent.end.secs()), (vec![0.0, 0.1], 0.2));
+    }
+
+    #[test]
     fn extreme_times_do_not_overflow() {
         let lines = [
             "pts=9223372036854775807|dts=0|duration=9223372036854775807|flags=K_",
@@ -256,5 +274,7 @@ mod tests {
         let table = table(&lines, -9e18);
         assert_eq!(table.times.len(), 2);
         assert!(table.times[0] <= table.times[1] && table.times[1] <= table.end);
+        let counted = self::table(&["duration=9223372036854775807|flags=K_"; 2], 0.0);
+        assert!(counted.times[0] < counted.times[1] && counted.times[1] <= counted.end);
     }
 }

@@ -4,7 +4,8 @@ use longsight_video::FrameCountSource::{PacketCount, PacketDecodingTimes, Packet
 use longsight_video::{Frame, FrameBudget, MediaTime, SampleSettings};
 
 use crate::synth::{
-    Clip, H264, Made, assert_exact, decode, ffmpeg, has_encoder, made, number_of, probe_file, uniform,
+    Clip, H264, Made, assert_exact, decode, ffmpeg, frame_rate_option, has_encoder, made, number_of,
+    probe_file, uniform,
 };
 
 const HEVC: [&str; 8] = [
@@ -101,9 +102,8 @@ fn packets_without_presentation_times_are_counted() {
 
 #[test]
 fn variable_frame_rate_keeps_true_times() {
-    let timing =
-        ["-vf", "settb=1/1000,setpts=100*N+5*N*N", "-vsync", "passthrough", "-enc_time_base", "1:1000"];
-    let args = [&timing[..], &H264].concat();
+    let times = ["-vf", "settb=1/1000,setpts=100*N+5*N*N", "-enc_time_base", "1:1000"];
+    let args = [&times[..], &[frame_rate_option(), "passthrough"], &H264].concat();
     for name in ["a.mp4", "a.mkv"] {
         let made = made(name, &Clip { args: &args, ..Clip::default() });
         let expected = |n: f64| (n + n * n / 20.0) / 10.0;

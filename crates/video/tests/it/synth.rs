@@ -77,6 +77,13 @@ pub(crate) fn ffmpeg(args: &[&str]) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 
+/// The option that sends frames on with the times they have: `-vsync` is gone in ffmpeg 9, `-fps_mode` new in 5.1.
+pub(crate) fn frame_rate_option() -> &'static str {
+    let output = Command::new("ffmpeg").args(["-v", "quiet", "-h", "long"]).output().unwrap();
+    let help = String::from_utf8_lossy(&output.stdout).into_owned();
+    if help.contains("-fps_mode") { "-fps_mode" } else { "-vsync" }
+}
+
 pub(crate) fn has_encoder(name: &str) -> bool {
     let output = Command::new("ffmpeg").args(["-hide_banner", "-v", "quiet", "-encoders"]).output().unwrap();
     String::from_utf8_lossy(&output.stdout).split_whitespace().any(|word| word == name)
