@@ -29,6 +29,12 @@ impl<'a> Values<'a> {
         self.len() == 0
     }
 
+    /// The values from `start` on; none where there are fewer.
+    pub fn skip(&self, start: usize) -> Values<'a> {
+        let start = start.min(self.len());
+        self.part(start, self.len() - start)
+    }
+
     /// The values `start .. start + len`.
     ///
     /// # Panics

@@ -1,48 +1,15 @@
 //! Activations; each takes its input by value, since on the CPU it is changed in place.
 
-use super::storage::{floats, floats_mut};
-use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor};
+use super::cpu::{in_place1, in_place2};
+use candle_core::{Result, Tensor};
 use longsight_kernels as kernels;
-
-struct InPlace(&'static str, fn(&mut [f32]));
-
-impl InplaceOp1 for InPlace {
-    fn name(&self) -> &'static str {
-        self.0
-    }
-
-    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        (self.1)(floats_mut(storage, layout)?);
-        Ok(())
-    }
-}
-
-struct SiluMul;
-
-impl InplaceOp2 for SiluMul {
-    fn name(&self) -> &'static str {
-        "silu-mul"
-    }
-
-    fn cpu_fwd(
-        &self,
-        gate: &mut CpuStorage,
-        gate_layout: &Layout,
-        up: &CpuStorage,
-        up_layout: &Layout,
-    ) -> Result<()> {
-        kernels::silu_mul(floats_mut(gate, gate_layout)?, floats(up, up_layout)?);
-        Ok(())
-    }
-}
 
 /// GELU, tanh form (`gelu_pytorch_tanh`); any shape.
 pub fn gelu_tanh(x: Tensor) -> Result<Tensor> {
     if !x.device().is_cpu() {
         return x.gelu();
     }
-    x.inplace_op1(&InPlace("gelu-tanh", kernels::gelu_tanh))?;
-    Ok(x)
+    in_place1("gelu-tanh", x, kernels::gelu_tanh)
 }
 
 /// GELU, exact form by the error function; any shape.
@@ -50,8 +17,7 @@ pub fn gelu_erf(x: Tensor) -> Result<Tensor> {
     if !x.device().is_cpu() {
         return x.gelu_erf();
     }
-    x.inplace_op1(&InPlace("gelu-erf", kernels::gelu_erf))?;
-    Ok(x)
+    in_place1("gelu-erf", x, kernels::gelu_erf)
 }
 
 /// silu(gate) * up; both of one shape.
@@ -59,6 +25,5 @@ pub fn silu_mul(gate: Tensor, up: &Tensor) -> Result<Tensor> {
     if !gate.device().is_cpu() {
         return gate.silu()?.mul(up);
     }
-    gate.inplace_op2(up, &SiluMul)?;
-    Ok(gate)
+    in_place2("silu-mul", gate, up, kernels::silu_mul)
 }

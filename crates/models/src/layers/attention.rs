@@ -1,7 +1,7 @@
 //! Scaled dot-product attention, causal or not, grouped-query aware: the language model's and the tower's.
 
-use super::storage::{floats, values};
-use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail};
+use super::cpu::{Operand, run3};
+use candle_core::{D, DType, Result, Shape, Tensor, bail};
 use longsight_kernels as kernels;
 
 /// Operands of one attention call over `batch` separate sequences.
@@ -19,67 +19,51 @@ pub struct AttentionInput<'a> {
 /// softmax(q k^T / sqrt(head_dim) + mask) v: `[batch, tokens, heads * head_dim]`. Scores are never held whole.
 pub fn attention(input: &AttentionInput<'_>) -> Result<Tensor> {
     if input.queries.device().is_cpu() {
-        let op = AttentionOp { causal_offset: input.causal_offset };
-        return input.queries.contiguous()?.apply_op3_no_bwd(input.keys, input.values, &op);
+        let queries = input.queries.contiguous()?;
+        return run3("attention", &queries, input.keys, input.values, |q, k, v| {
+            by_kernel(&q, &k, &v, input.causal_offset)
+        });
     }
     tiled(input)
 }
 
-struct AttentionOp {
+/// Sequence `batch` of keys or values `[batch, kv_heads, keys, head_dim]`.
+fn key_values<'a>(operand: &Operand<'a>, batch: usize) -> Result<kernels::KeyValues<'a>> {
+    let [batch_stride, head_stride, token_stride, 1] = *operand.stride() else {
+        bail!("attention: the last dimension of keys and values must be contiguous")
+    };
+    let values = operand.strided_values()?.skip(batch * batch_stride);
+    Ok(kernels::KeyValues { values, head_stride, token_stride })
+}
+
+fn by_kernel(
+    q: &Operand<'_>,
+    k: &Operand<'_>,
+    v: &Operand<'_>,
     causal_offset: Option<usize>,
-}
-
-/// Sequence `batch` of keys or values.
-fn key_values<'a>(storage: &'a CpuStorage, layout: &Layout, batch: usize) -> Result<kernels::KeyValues<'a>> {
-    let stride = layout.stride();
-    if stride[3] != 1 {
-        bail!("attention: the last dimension of keys and values must be contiguous");
+) -> Result<(Vec<f32>, Shape)> {
+    let (&[batch, tokens, heads, head_dim], &[_, kv_heads, key_tokens, _]) = (q.dims(), k.dims()) else {
+        bail!("attention of {:?} over {:?}", q.dims(), k.dims())
+    };
+    let queries = q.floats()?;
+    let mut out = vec![0f32; queries.len()];
+    let sequence = tokens * heads * head_dim;
+    for (b, (queries, out)) in queries.chunks_exact(sequence).zip(out.chunks_exact_mut(sequence)).enumerate()
+    {
+        let call = kernels::Attention {
+            queries,
+            keys: key_values(k, b)?,
+            values: key_values(v, b)?,
+            heads,
+            kv_heads,
+            head_dim,
+            key_tokens,
+            causal_offset,
+            scale: 1.0 / (head_dim as f32).sqrt(),
+        };
+        kernels::attention(&call, out);
     }
-    let one = Layout::new(
-        Shape::from(&layout.dims()[1..]),
-        stride[1..].to_vec(),
-        layout.start_offset() + batch * stride[0],
-    );
-    Ok(kernels::KeyValues { values: values(storage, &one)?, head_stride: stride[1], token_stride: stride[2] })
-}
-
-impl CustomOp3 for AttentionOp {
-    fn name(&self) -> &'static str {
-        "attention"
-    }
-
-    fn cpu_fwd(
-        &self,
-        q: &CpuStorage,
-        ql: &Layout,
-        k: &CpuStorage,
-        kl: &Layout,
-        v: &CpuStorage,
-        vl: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (batch, tokens, heads, head_dim) = ql.shape().dims4()?;
-        let (_, kv_heads, key_tokens, _) = kl.shape().dims4()?;
-        let queries = floats(q, ql)?;
-        let mut out = vec![0f32; queries.len()];
-        let sequence = tokens * heads * head_dim;
-        for (b, (queries, out)) in
-            queries.chunks_exact(sequence).zip(out.chunks_exact_mut(sequence)).enumerate()
-        {
-            let call = kernels::Attention {
-                queries,
-                keys: key_values(k, kl, b)?,
-                values: key_values(v, vl, b)?,
-                heads,
-                kv_heads,
-                head_dim,
-                key_tokens,
-                causal_offset: self.causal_offset,
-                scale: 1.0 / (head_dim as f32).sqrt(),
-            };
-            kernels::attention(&call, out);
-        }
-        Ok((CpuStorage::F32(out), Shape::from((batch, tokens, heads * head_dim))))
-    }
+    Ok((out, Shape::from((batch, tokens, heads * head_dim))))
 }
 
 /// Keys a tile of the portable version.

@@ -1,8 +1,8 @@
 //! The dense layer.
 
-use super::storage::{contiguous_values, floats};
+use super::cpu::{Operand, run2, run3};
 use crate::weights::Weights;
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor, bail};
 use longsight_kernels as kernels;
 
 /// `y = x W^T + b`. The weight keeps the dtype that it was loaded in; on the CPU x and y are f32.
@@ -29,8 +29,10 @@ impl Linear {
         if x.device().is_cpu() {
             let x = x.contiguous()?;
             return match &self.bias {
-                Some(bias) => x.apply_op3_no_bwd(&self.weight, bias, &LinearOp),
-                None => x.apply_op2_no_bwd(&self.weight, &LinearOp),
+                Some(bias) => {
+                    run3("linear-bias", &x, &self.weight, bias, |x, w, b| multiply(&x, &w, Some(&b)))
+                }
+                None => run2("linear", &x, &self.weight, |x, w| multiply(&x, &w, None)),
             };
         }
         let y = x.to_dtype(self.weight.dtype())?.broadcast_matmul(&self.weight.t()?)?;
@@ -41,59 +43,18 @@ impl Linear {
     }
 }
 
-struct LinearOp;
-
-impl LinearOp {
-    fn run(
-        x: (&CpuStorage, &Layout),
-        w: (&CpuStorage, &Layout),
-        b: Option<(&CpuStorage, &Layout)>,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (outputs, inputs) = w.1.shape().dims2()?;
-        let bias = b.map(|(storage, layout)| contiguous_values(storage, layout)).transpose()?;
-        let layer = kernels::Linear { weight: contiguous_values(w.0, w.1)?, bias, inputs, outputs };
-        let x_values = floats(x.0, x.1)?;
-        let mut dims = x.1.dims().to_vec();
-        match dims.last_mut() {
-            Some(last) if *last == inputs => *last = outputs,
-            _ => candle_core::bail!("linear layer {outputs} x {inputs} given {:?}", x.1.dims()),
-        }
-        let mut y = vec![0f32; x_values.len() / inputs * outputs];
-        kernels::linear(&layer, x_values, &mut y);
-        Ok((CpuStorage::F32(y), Shape::from(dims)))
+/// The product, and the shape of its result.
+fn multiply(x: &Operand<'_>, weight: &Operand<'_>, bias: Option<&Operand<'_>>) -> Result<(Vec<f32>, Shape)> {
+    let [outputs, inputs] = *weight.dims() else { bail!("linear layer with weight {:?}", weight.dims()) };
+    let bias = bias.map(Operand::values).transpose()?;
+    let layer = kernels::Linear { weight: weight.values()?, bias, inputs, outputs };
+    let mut dims = x.dims().to_vec();
+    match dims.last_mut() {
+        Some(last) if *last == inputs && inputs > 0 => *last = outputs,
+        _ => bail!("linear layer {outputs} x {inputs} given {:?}", x.dims()),
     }
-}
-
-impl CustomOp2 for LinearOp {
-    fn name(&self) -> &'static str {
-        "linear"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        xl: &Layout,
-        w: &CpuStorage,
-        wl: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        Self::run((x, xl), (w, wl), None)
-    }
-}
-
-impl CustomOp3 for LinearOp {
-    fn name(&self) -> &'static str {
-        "linear-bias"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        xl: &Layout,
-        w: &CpuStorage,
-        wl: &Layout,
-        b: &CpuStorage,
-        bl: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        Self::run((x, xl), (w, wl), Some((b, bl)))
-    }
+    let values = x.floats()?;
+    let mut y = vec![0f32; values.len() / inputs * outputs];
+    kernels::linear(&layer, values, &mut y);
+    Ok((y, Shape::from(dims)))
 }

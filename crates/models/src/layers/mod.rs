@@ -3,10 +3,10 @@
 
 mod activation;
 mod attention;
+mod cpu;
 mod linear;
 mod norm;
 mod rotary;
-mod storage;
 
 pub use activation::{gelu_erf, gelu_tanh, silu_mul};
 pub use attention::{AttentionInput, attention};

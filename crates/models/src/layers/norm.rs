@@ -1,8 +1,8 @@
 //! Normalisations; their weights are kept in f32 whatever the checkpoint's dtype.
 
-use super::storage::floats;
+use super::cpu::{Operand, run2, run3};
 use crate::weights::Weights;
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
+use candle_core::{D, DType, Result, Shape, Tensor};
 use longsight_kernels as kernels;
 
 /// Root-mean-square norm over the last dimension.
@@ -20,7 +20,10 @@ impl RmsNorm {
     /// `x` `[.., width]` -> the same shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if x.device().is_cpu() {
-            return x.contiguous()?.apply_op2_no_bwd(&self.weight, &RmsOp(self.eps));
+            return run2("rms-norm", &x.contiguous()?, &self.weight, |x, weight| {
+                let weight = weight.floats()?;
+                like(&x, |x, out| kernels::rms_norm(x, weight, self.eps, out))
+            });
         }
         let wide = x.to_dtype(DType::F32)?;
         let square = wide.sqr()?.mean_keepdim(D::Minus1)?;
@@ -46,7 +49,10 @@ impl LayerNorm {
     /// `x` `[.., width]` -> the same shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if x.device().is_cpu() {
-            return x.contiguous()?.apply_op3_no_bwd(&self.weight, &self.bias, &LayerOp(self.eps));
+            return run3("layer-norm", &x.contiguous()?, &self.weight, &self.bias, |x, weight, bias| {
+                let (weight, bias) = (weight.floats()?, bias.floats()?);
+                like(&x, |x, out| kernels::layer_norm(x, weight, bias, self.eps, out))
+            });
         }
         let wide = x.to_dtype(DType::F32)?;
         let centred = wide.broadcast_sub(&wide.mean_keepdim(D::Minus1)?)?;
@@ -56,46 +62,10 @@ impl LayerNorm {
     }
 }
 
-struct RmsOp(f32);
-
-impl CustomOp2 for RmsOp {
-    fn name(&self) -> &'static str {
-        "rms-norm"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        xl: &Layout,
-        w: &CpuStorage,
-        wl: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = floats(x, xl)?;
-        let mut out = vec![0f32; x.len()];
-        kernels::rms_norm(x, floats(w, wl)?, self.0, &mut out);
-        Ok((CpuStorage::F32(out), xl.shape().clone()))
-    }
-}
-
-struct LayerOp(f32);
-
-impl CustomOp3 for LayerOp {
-    fn name(&self) -> &'static str {
-        "layer-norm"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        xl: &Layout,
-        w: &CpuStorage,
-        wl: &Layout,
-        b: &CpuStorage,
-        bl: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = floats(x, xl)?;
-        let mut out = vec![0f32; x.len()];
-        kernels::layer_norm(x, floats(w, wl)?, floats(b, bl)?, self.0, &mut out);
-        Ok((CpuStorage::F32(out), xl.shape().clone()))
-    }
+/// A result of the shape of `x`, filled by `kernel`.
+fn like(x: &Operand<'_>, kernel: impl FnOnce(&[f32], &mut [f32])) -> Result<(Vec<f32>, Shape)> {
+    let values = x.floats()?;
+    let mut out = vec![0f32; values.len()];
+    kernel(values, &mut out);
+    Ok((out, Shape::from(x.dims())))
 }

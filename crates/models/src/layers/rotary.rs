@@ -1,8 +1,8 @@
 //! Rotary positions: tables come from a `RopePlan`, in f32 whatever the model's dtype. bf16 angles are wrong past a
 //! few hundred positions.
 
-use super::storage::{floats, floats_mut};
-use candle_core::{CpuStorage, DType, Device, InplaceOp3, Layout, Result, Tensor, bail};
+use super::cpu::in_place3;
+use candle_core::{DType, Device, Result, Tensor, bail};
 use longsight_kernels as kernels;
 use longsight_method::RopePlan;
 
@@ -31,8 +31,9 @@ pub fn rotate(x: Tensor, table: &Rotary) -> Result<Tensor> {
         bail!("rotary table {:?} given {:?}", table.cos.dims(), x.dims());
     }
     if x.device().is_cpu() {
-        x.inplace_op3(&table.cos, &table.sin, &RotateOp { heads, head_dim })?;
-        return Ok(x);
+        return in_place3("rotate-half", x, &table.cos, &table.sin, |x, cos, sin| {
+            kernels::rotate_half(x, cos, sin, heads, head_dim);
+        });
     }
     let half = head_dim / 2;
     let (cos, sin) = (table.cos.unsqueeze(1)?, table.sin.unsqueeze(1)?);
@@ -41,34 +42,4 @@ pub fn rotate(x: Tensor, table: &Rotary) -> Result<Tensor> {
     let first = (a.broadcast_mul(&cos)? - b.broadcast_mul(&sin)?)?;
     let second = (b.broadcast_mul(&cos)? + a.broadcast_mul(&sin)?)?;
     Tensor::cat(&[first, second], 2)?.to_dtype(x.dtype())
-}
-
-struct RotateOp {
-    heads: usize,
-    head_dim: usize,
-}
-
-impl InplaceOp3 for RotateOp {
-    fn name(&self) -> &'static str {
-        "rotate-half"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &mut CpuStorage,
-        xl: &Layout,
-        cos: &CpuStorage,
-        cl: &Layout,
-        sin: &CpuStorage,
-        sl: &Layout,
-    ) -> Result<()> {
-        kernels::rotate_half(
-            floats_mut(x, xl)?,
-            floats(cos, cl)?,
-            floats(sin, sl)?,
-            self.heads,
-            self.head_dim,
-        );
-        Ok(())
-    }
 }
