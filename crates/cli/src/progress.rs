@@ -77,6 +77,7 @@ impl Observer for RunProgress {
             self.clear();
             self.streamed = true;
             let mut out = std::io::stdout();
+            let piece = if out.is_terminal() { harmless(piece) } else { piece.to_owned() };
             self.failed_output = out.write_all(piece.as_bytes()).and_then(|()| out.flush()).err();
         }
     }
@@ -84,6 +85,11 @@ impl Observer for RunProgress {
     fn stop(&mut self) -> bool {
         self.failed_output.is_some()
     }
+}
+
+/// Without the control characters by which an answer could move a terminal's cursor or change its title.
+fn harmless(piece: &str) -> String {
+    piece.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 /// A bar a file.

@@ -21,11 +21,9 @@ pub struct Resolved {
 /// Resolves the shared flags and sets the number of threads.
 pub fn resolve(args: &RunArgs) -> Result<Resolved> {
     set_threads(args.engine.threads)?;
-    Ok(Resolved {
-        run: run_settings(args),
-        dtype: args.model.dtype.map(dtype),
-        device: device(args.model.device)?,
-    })
+    let run = run_settings(args);
+    run.check()?;
+    Ok(Resolved { run, dtype: args.model.dtype.map(dtype), device: device(args.model.device)? })
 }
 
 /// What the user typed as the video.

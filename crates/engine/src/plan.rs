@@ -92,10 +92,7 @@ impl RunPlan {
         let memory = budget::estimate(model, settings, &video, kv_capacity_tokens);
         warnings.extend(video.warnings.iter().cloned());
         warnings.extend(config.warnings.iter().cloned());
-        warnings.extend(window_warning(
-            config.text.max_positions,
-            kv_capacity_tokens - settings.engine.spare_tokens,
-        ));
+        warnings.extend(window_warning(config.text.max_positions, positions.total_tokens()));
         Ok(Self {
             video,
             sample,
@@ -165,9 +162,10 @@ pub(crate) fn shapes(model: &ModelInfo, settings: &RunSettings) -> (ModelShape, 
     (model.config.model_shape(model.weights_bytes, model.vocabulary), engine)
 }
 
-fn window_warning(language_window: usize, tokens: usize) -> Option<String> {
+/// A prompt longer than the language window is answered all the same, and warned about.
+pub(crate) fn window_warning(language_window: usize, tokens: usize) -> Option<String> {
     (tokens > language_window).then(|| {
-        format!("prompt and answer take up to {tokens} tokens, more than the {language_window} of the language window")
+        format!("the prompt takes {tokens} tokens, more than the {language_window} of the language window")
     })
 }
 

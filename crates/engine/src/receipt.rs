@@ -2,6 +2,7 @@
 
 use crate::budget::MemoryEstimate;
 use crate::generate::{Generation, StopReason};
+use crate::plan::window_warning;
 use crate::session::Session;
 use crate::settings::{EngineSettings, GenerationSettings};
 use longsight_method::{ContextMethod, FrameRole, NewlineMode, PoolMode, PoolSpec};
@@ -216,6 +217,11 @@ impl Receipt {
             ));
         }
         let prefix = plan.positions.visual_prefix_tokens();
+        let window = model.config().text.max_positions;
+        if plan.positions.total_tokens() <= window {
+            // The conversation may have outgrown what the plan knew of.
+            warnings.extend(window_warning(window, prefix + after_tokens));
+        }
         let reused = if first_question { 0 } else { prefix + reused_text };
         Self {
             longsight_version: env!("CARGO_PKG_VERSION"),

@@ -105,7 +105,7 @@ impl<'a> Session<'a> {
     /// otherwise only the video is kept, so that the answer is bit-equal to that of a session of its own.
     pub fn continue_conversation(&mut self, turns: Vec<Turn>, observer: &mut dyn Observer) -> Result<Answer> {
         let alternate = turns.iter().enumerate().all(|(i, turn)| (turn.role == Role::User) == (i % 2 == 0));
-        if !alternate || turns.len() % 2 == 0 {
+        if !alternate || turns.len().is_multiple_of(2) {
             return Err(EngineError::Setting(
                 "a conversation begins and ends with the user, turn about".into(),
             ));

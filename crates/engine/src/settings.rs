@@ -144,9 +144,21 @@ impl Default for EngineSettings {
     }
 }
 
+/// Above any that is of use; keeps sums of counts from overflowing.
+const MAX_COUNT: usize = 1 << 24;
+
 impl RunSettings {
-    /// Refuses numbers that cannot be meant.
-    pub(crate) fn check(&self) -> crate::Result<()> {
+    /// Takes the frames and the pooling of a setting that fits a memory limit.
+    pub fn apply(&mut self, fitting: &crate::Fitting) {
+        self.pool = fitting.pool;
+        self.video.sample = crate::plan::with_frames(&self.video.sample, fitting.frames);
+    }
+
+    /// Refuses numbers that cannot be meant. Planning checks too; a caller checks early, before a download.
+    ///
+    /// # Errors
+    /// The first number that is out of range, by its flag.
+    pub fn check(&self) -> crate::Result<()> {
         let g = &self.generation;
         let bad = |what: &str| Err(crate::EngineError::Setting(what.to_owned()));
         if g.max_new_tokens == 0 {
@@ -161,8 +173,17 @@ impl RunSettings {
         if !(g.repetition_penalty.is_finite() && g.repetition_penalty > 0.0) {
             return bad("--repetition-penalty must be a number above 0");
         }
-        if self.engine.chunk_tokens == 0 || self.engine.encode_batch_frames == 0 {
+        let e = &self.engine;
+        if e.chunk_tokens == 0 || e.encode_batch_frames == 0 {
             return bad("--chunk-tokens and --encode-batch must be at least 1");
+        }
+        if [g.max_new_tokens, e.chunk_tokens, e.encode_batch_frames, e.spare_tokens]
+            .iter()
+            .any(|n| *n > MAX_COUNT)
+        {
+            return bad(
+                "--max-new-tokens, --chunk-tokens, --encode-batch and --chat-tokens must be at most 16777216",
+            );
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use std::path::Path;
 pub fn run(args: &AskArgs) -> Result<()> {
     let run = &args.run;
     let history = args.history.as_deref().map(read_history).transpose()?.unwrap_or_default();
-    let Prepared { mut resolved, video, probe_secs, description } = prepare(&args.video, run)?;
+    let Prepared { mut resolved, video, probe_secs, description, model_commit } = prepare(&args.video, run)?;
     let said: String = history.iter().map(|turn| turn.content.as_str()).collect();
     resolved.run.engine.spare_tokens = history_tokens(&description, &said, history.len())?;
     let plan = RunPlan::for_video(&description.info, video, &args.question, &resolved.run)?;
@@ -30,7 +30,7 @@ pub fn run(args: &AskArgs) -> Result<()> {
     progress.finish(answer.is_ok())?;
     let answer = answer?;
     if run.json {
-        return write_answer_json(&args.question, &run.model.model, &answer);
+        return write_answer_json(&args.question, &run.model.model, model_commit.as_deref(), &answer);
     }
     if !run.engine.quiet {
         note(&summary::after(&answer.receipt, session.plan()));

@@ -9,7 +9,7 @@ use std::io::{BufRead, IsTerminal, Write};
 /// `longsight chat`: each line of standard input is a question.
 pub fn run(args: &ChatArgs) -> Result<()> {
     let run = &args.run;
-    let Prepared { mut resolved, video, probe_secs, description } = prepare(&args.video, run)?;
+    let Prepared { mut resolved, video, probe_secs, description, model_commit } = prepare(&args.video, run)?;
     resolved.run.engine.spare_tokens = args.chat_tokens;
     let plan = RunPlan::for_video(&description.info, video, "", &resolved.run)?;
     let plan = RunPlan { probe_secs, ..plan };
@@ -27,7 +27,9 @@ pub fn run(args: &ChatArgs) -> Result<()> {
         let answer = session.ask(&question, &mut progress);
         progress.finish(answer.is_ok())?;
         match answer {
-            Ok(answer) if run.json => write_answer_json(&question, &run.model.model, &answer)?,
+            Ok(answer) if run.json => {
+                write_answer_json(&question, &run.model.model, model_commit.as_deref(), &answer)?
+            }
             Ok(answer) if !run.engine.quiet => note(&summary::turn(&answer.receipt, session.plan())),
             Ok(_) => (),
             // At a terminal one question that fails is no reason to lose the conversation.

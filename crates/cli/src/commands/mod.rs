@@ -9,6 +9,7 @@ use crate::settings::Resolved;
 use crate::{model, settings};
 use anyhow::{Context, Result};
 use longsight_engine::Answer;
+use longsight_hub::ModelSource;
 use longsight_models::Description;
 use longsight_video::{VideoInfo, probe};
 use serde::Serialize;
@@ -30,6 +31,8 @@ struct Prepared {
     video: VideoInfo,
     probe_secs: f64,
     description: Description,
+    /// Commit of a checkpoint from the hub.
+    model_commit: Option<String>,
 }
 
 /// Reads the video's packets, then all of the model but its weights: a bad video is refused before a download.
@@ -41,7 +44,11 @@ fn prepare(video: &str, run: &RunArgs) -> Result<Prepared> {
     let probe_secs = started.elapsed().as_secs_f64();
     let folder = model::folder(&run.model.model, run.engine.quiet)?;
     let description = model::describe(&folder, &resolved)?;
-    Ok(Prepared { resolved, video, probe_secs, description })
+    let model_commit = match folder.source {
+        ModelSource::Hub { commit, .. } => Some(commit),
+        ModelSource::Local => None,
+    };
+    Ok(Prepared { resolved, video, probe_secs, description, model_commit })
 }
 
 /// An answer for programs.
@@ -52,6 +59,8 @@ struct AnswerJson<'a> {
     #[serde(flatten)]
     generation: &'a longsight_engine::Generation,
     model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_commit: Option<&'a str>,
     receipt: &'a longsight_engine::Receipt,
 }
 
@@ -68,9 +77,9 @@ fn write_out(bytes: &[u8]) -> Result<()> {
     out.write_all(bytes).and_then(|()| out.flush()).context("standard output")
 }
 
-fn write_answer_json(question: &str, model: &str, answer: &Answer) -> Result<()> {
+fn write_answer_json(question: &str, model: &str, model_commit: Option<&str>, answer: &Answer) -> Result<()> {
     let Answer { text, generation, receipt } = answer;
-    write_json(&AnswerJson { question, answer: text, generation, model, receipt })
+    write_json(&AnswerJson { question, answer: text, generation, model, model_commit, receipt })
 }
 
 /// Writes a line to standard error; a closed one is no reason to fail.

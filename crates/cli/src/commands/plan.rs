@@ -5,7 +5,7 @@ use anyhow::Result;
 use longsight_engine::{Fitting, MemoryEstimate, RunPlan, RunSettings, TimeEstimate, fit_to_memory};
 use longsight_method::{ContextMethod, FrameRole, PoolSpec};
 use longsight_models::ModelInfo;
-use longsight_video::{FrameBudget, MediaTime, SamplePlan, VideoInfo};
+use longsight_video::{MediaTime, SamplePlan, VideoInfo};
 use serde::Serialize;
 
 /// `longsight plan`.
@@ -16,7 +16,7 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     let mut plan = RunPlan::for_video(info, video, &args.question, &resolved.run)?;
     let fitting = solve(info, &plan, &resolved.run)?;
     if let Some(fitting) = &fitting {
-        apply(&mut resolved.run, fitting);
+        resolved.run.apply(fitting);
         plan = RunPlan::for_video(info, plan.video, &args.question, &resolved.run)?;
     }
     let time = TimeEstimate::new(info, &plan, &resolved.run);
@@ -34,14 +34,6 @@ fn solve(info: &ModelInfo, plan: &RunPlan, settings: &RunSettings) -> Result<Opt
         plan.check_memory(info, settings)?;
     }
     Ok(fitting)
-}
-
-fn apply(settings: &mut RunSettings, fitting: &Fitting) {
-    settings.pool = fitting.pool;
-    settings.video.sample.budget = match settings.video.sample.budget {
-        FrameBudget::Uniform { .. } => FrameBudget::Uniform { frames: fitting.frames },
-        FrameBudget::Fps { fps, .. } => FrameBudget::Fps { fps, max_frames: fitting.frames },
-    };
 }
 
 /// A plan for programs.

@@ -46,8 +46,10 @@ fn another_question_on_the_same_video_is_bit_equal_to_a_session_of_its_own() {
         let question = |text: &str| vec![Turn { role: Role::User, content: text.into() }];
         let mut shared = start();
         shared.ask("What happens first?", &mut Silent).unwrap();
-        let second = shared.continue_conversation(question("What happens last, and why?"), &mut Silent).unwrap();
-        let alone = start().continue_conversation(question("What happens last, and why?"), &mut Silent).unwrap();
+        let second =
+            shared.continue_conversation(question("What happens last, and why?"), &mut Silent).unwrap();
+        let alone =
+            start().continue_conversation(question("What happens last, and why?"), &mut Silent).unwrap();
         assert_eq!(second.generation, alone.generation, "{}", golden.meta.case);
     }
 }
