@@ -1,12 +1,15 @@
 //! Frames to visual tokens: a few frames at a time, decoded, resized, encoded, projected, pooled, then dropped.
+//!
+//! A thread decodes and resizes ahead, by at most one batch: what waits is small (resized frames) and bounded.
 
 use crate::plan::RunPlan;
 use crate::receipt::Timings;
 use crate::settings::RunSettings;
 use crate::{EngineError, Result};
-use longsight_models::processor::RgbFrame;
+use longsight_models::processor::{Preprocessor, RgbFrame};
 use longsight_models::{Llava, Tensor};
 use longsight_video::{FrameReader, open_frames};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
 /// A frame that had to be replaced by a neighbour.
@@ -18,11 +21,18 @@ pub struct Replaced {
     pub by_index: usize,
 }
 
+/// A frame in the tower's size.
+struct ResizedFrame {
+    rgb: Vec<u8>,
+    replaced: Option<Replaced>,
+    resize_secs: f64,
+}
+
 /// Yields batches of visual tokens in order.
 pub struct FrameEncoder<'a> {
     model: &'a Llava,
     plan: &'a RunPlan,
-    reader: FrameReader,
+    frames: Receiver<Result<ResizedFrame>>,
     batch_frames: usize,
     next: usize,
     /// Frames that could not be decoded, so far.
@@ -34,7 +44,13 @@ impl<'a> FrameEncoder<'a> {
     pub fn open(model: &'a Llava, plan: &'a RunPlan, settings: &RunSettings) -> Result<Self> {
         let reader = open_frames(&plan.video, &plan.sample, &settings.video.decode)?;
         let batch_frames = settings.engine.encode_batch_frames;
-        Ok(Self { model, plan, reader, batch_frames, next: 0, replaced: Vec::new() })
+        let (sender, frames) = sync_channel(batch_frames.min(plan.sample.frames.len()));
+        let preprocessor = model.preprocessor().clone();
+        std::thread::Builder::new()
+            .name("resize".into())
+            .spawn(move || resize_all(reader, &preprocessor, &sender))
+            .map_err(|e| EngineError::Setting(format!("cannot start a thread ({e}); lower --threads")))?;
+        Ok(Self { model, plan, frames, batch_frames, next: 0, replaced: Vec::new() })
     }
 
     /// Frames encoded so far.
@@ -49,10 +65,7 @@ impl<'a> FrameEncoder<'a> {
         if count == 0 {
             return Ok(None);
         }
-        let mut resized = Vec::with_capacity(count);
-        for _ in 0..count {
-            resized.push(self.read(timings)?);
-        }
+        let resized = (0..count).map(|_| self.take(timings)).collect::<Result<Vec<_>>>()?;
         let started = Instant::now();
         let pixels =
             self.model.preprocessor().normalise(resized.iter().map(Vec::as_slice), self.model.device())?;
@@ -66,21 +79,32 @@ impl<'a> FrameEncoder<'a> {
     }
 
     /// The next frame, resized.
-    fn read(&mut self, timings: &mut Timings) -> Result<Vec<u8>> {
+    fn take(&mut self, timings: &mut Timings) -> Result<Vec<u8>> {
         let started = Instant::now();
-        let frame = self.reader.next().transpose()?.ok_or_else(|| {
+        let frame = self.frames.recv().map_err(|_| {
             EngineError::Setting(
                 "the decoder ended before the last frame of the plan; please report this".into(),
             )
-        })?;
+        })??;
         timings.video_decode_secs += started.elapsed().as_secs_f64();
-        if let Some(by_index) = frame.replaced_from {
-            self.replaced.push(Replaced { ordinal: frame.ordinal, by_index });
+        timings.preprocess_secs += frame.resize_secs;
+        self.replaced.extend(frame.replaced);
+        Ok(frame.rgb)
+    }
+}
+
+/// Resizes every frame of `reader` until the encoder is gone or a frame fails.
+fn resize_all(reader: FrameReader, preprocessor: &Preprocessor, sender: &SyncSender<Result<ResizedFrame>>) {
+    for frame in reader {
+        let resized = frame.map_err(EngineError::from).and_then(|frame| {
+            let started = Instant::now();
+            let (width, height) = (frame.width as usize, frame.height as usize);
+            let rgb = preprocessor.resize(RgbFrame { width, height, rgb: &frame.rgb })?;
+            let replaced = frame.replaced_from.map(|by_index| Replaced { ordinal: frame.ordinal, by_index });
+            Ok(ResizedFrame { rgb, replaced, resize_secs: started.elapsed().as_secs_f64() })
+        });
+        if sender.send(resized).is_err() {
+            return;
         }
-        let started = Instant::now();
-        let (width, height) = (frame.width as usize, frame.height as usize);
-        let resized = self.model.preprocessor().resize(RgbFrame { width, height, rgb: &frame.rgb })?;
-        timings.preprocess_secs += started.elapsed().as_secs_f64();
-        Ok(resized)
     }
 }

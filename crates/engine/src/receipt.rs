@@ -17,7 +17,7 @@ pub struct Timings {
     pub probe_secs: f64,
     /// Waiting for decoded frames.
     pub video_decode_secs: f64,
-    /// Resizing and normalising.
+    /// Resizing (beside the encoding of earlier frames) and normalising.
     pub preprocess_secs: f64,
     /// Tower, projector, pooling.
     pub vision_secs: f64,

@@ -134,12 +134,12 @@ impl Golden {
         checkpoint_dir(&self.meta.case)
     }
 
-    /// An f32 tensor, for example `tower` [T, N, C].
+    /// An f32 tensor, for example `tower` `[T, N, C]`.
     pub fn f32s(&self, name: &str) -> Values<f32> {
         self.values(name, Dtype::F32, |bytes: [u8; 4]| f32::from_le_bytes(bytes))
     }
 
-    /// An i64 tensor, for example `prompt_before_ids` [n].
+    /// An i64 tensor, for example `prompt_before_ids` `[n]`.
     pub fn i64s(&self, name: &str) -> Values<i64> {
         self.values(name, Dtype::I64, |bytes: [u8; 8]| i64::from_le_bytes(bytes))
     }
@@ -149,7 +149,7 @@ impl Golden {
         self.i64s(name).data.into_iter().map(|id| u32::try_from(id).unwrap()).collect()
     }
 
-    /// A u8 tensor, for example `frames` [T, height, width, 3].
+    /// A u8 tensor, for example `frames` `[T, height, width, 3]`.
     pub fn u8s(&self, name: &str) -> Values<u8> {
         self.values(name, Dtype::U8, |bytes: [u8; 1]| bytes[0])
     }

@@ -39,7 +39,7 @@ impl Default for DecodeSettings {
             tools: Tools::default(),
             timeout: Duration::from_secs(120),
             threads: 0,
-            max_buffered_bytes: 64 << 20,
+            max_buffered_bytes: 8 << 20,
         }
     }
 }
