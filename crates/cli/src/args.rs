@@ -90,7 +90,7 @@ pub struct RunArgs {
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Model")]
 pub struct ModelArgs {
-    /// Checkpoint: a folder, or ORG/NAME[@REVISION] on the Hugging Face hub
+    /// Checkpoint: a folder, or ORG/NAME or ORG/NAME@REVISION on the Hugging Face hub
     #[arg(long, env = "LONGSIGHT_MODEL", value_name = "FOLDER|ORG/NAME")]
     pub model: String,
     /// Dtype of the weights [default: the checkpoint's own]
