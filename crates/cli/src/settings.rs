@@ -6,7 +6,7 @@ use longsight_engine::{
     ContextSettings, EngineSettings, GenerationSettings, RunSettings, SubtitleSource, VideoSettings,
 };
 use longsight_models::{DType, Device};
-use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoSource};
+use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoInfo, VideoSource};
 
 /// Everything but the video and the question.
 pub struct Resolved {
@@ -29,6 +29,15 @@ pub fn resolve(args: &RunArgs) -> Result<Resolved> {
 /// What the user typed as the video.
 pub fn source(video: &str, args: &RunArgs) -> Result<VideoSource> {
     Ok(VideoSource::parse(video, args.video.allow_url)?)
+}
+
+/// A folder of images is sampled already: every image is taken once, unless the user asks for other frames.
+pub fn take_every_image(settings: &mut RunSettings, video: &VideoInfo, args: &RunArgs) {
+    let asked = args.video.frames.is_some() || args.video.fps.is_some() || args.video.max_frames.is_some();
+    if matches!(video.source, VideoSource::Images(_)) && !asked {
+        let (fps, max_frames) = (args.video.image_fps, video.total_frames);
+        settings.video.sample.budget = FrameBudget::Fps { fps, max_frames };
+    }
 }
 
 fn run_settings(args: &RunArgs) -> RunSettings {

@@ -1,5 +1,7 @@
 //! Bytes and seconds for people.
 
+const MEBIBYTE: f64 = 1024.0 * 1024.0;
+
 /// Parses `6GiB`, `1.5GB`, `800MiB` or plain bytes.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let trimmed = text.trim();
@@ -19,6 +21,9 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     };
     let value: f64 = number.parse().map_err(|_| "write 6GiB, 800MiB or 2GB".to_owned())?;
     let bytes = value * factor;
+    if unit.trim().is_empty() && bytes < MEBIBYTE {
+        return Err(format!("{text} bytes? write a unit: {text}GiB"));
+    }
     if bytes < 1.0 || bytes > 2f64.powi(60) {
         Err("must be above 0 and below 1 EiB".into())
     } else {
@@ -51,8 +56,8 @@ mod tests {
         assert_eq!(parse_bytes("6GiB"), Ok(6 << 30));
         assert_eq!(parse_bytes("1.5 GB"), Ok(1_500_000_000));
         assert_eq!(parse_bytes("800MiB"), Ok(800 << 20));
-        assert_eq!(parse_bytes("4096"), Ok(4096));
-        for bad in ["", "GiB", "6XB", "-1GiB", "1e9", "0", "1.2.3GiB", "99999999999GiB"] {
+        assert_eq!(parse_bytes("8388608"), Ok(8 << 20));
+        for bad in ["", "6", "GiB", "6XB", "-1GiB", "1e9", "0", "1.2.3GiB", "99999999999GiB"] {
             assert!(parse_bytes(bad).is_err(), "{bad}");
         }
     }

@@ -90,6 +90,8 @@ impl RunPlan {
             settings.engine.chunk_tokens,
         );
         let memory = budget::estimate(model, settings, &video, kv_capacity_tokens);
+        warnings.extend(special_token_warning(model, &format!("{preamble}{question}")));
+        warnings.extend(repeat_warning(&sample));
         warnings.extend(video.warnings.iter().cloned());
         warnings.extend(config.warnings.iter().cloned());
         warnings.extend(window_warning(config.text.max_positions, positions.total_tokens()));
@@ -142,13 +144,47 @@ impl RunPlan {
     }
 }
 
-/// The conversation as text, with `preamble` before the first question.
+/// The conversation as text, with `preamble` before the first question. Spellings of special tokens in what people or
+/// subtitles say are broken by a zero-width space: they must not end a turn or forge one.
 fn render(model: &ModelInfo, preamble: &str, turns: &[Turn], template: TemplateKind) -> Result<PromptText> {
+    let special = model.tokenizer.added_tokens();
     let mut turns = turns.to_vec();
     if let Some(first) = turns.first_mut() {
         first.content.insert_str(0, preamble);
     }
+    for turn in &mut turns {
+        for token in special.iter().filter(|token| !token.is_empty()) {
+            if turn.content.contains(token.as_str()) {
+                turn.content = turn.content.replace(token.as_str(), &broken(token));
+            }
+        }
+    }
     Ok(model.template.render(template, &turns)?)
+}
+
+/// A token's spelling with a zero-width space behind its first character.
+fn broken(token: &str) -> String {
+    let mut characters = token.chars();
+    characters.next().map(|first| format!("{first}\u{200b}{}", characters.as_str())).unwrap_or_default()
+}
+
+fn special_token_warning(model: &ModelInfo, text: &str) -> Option<String> {
+    let found =
+        model.tokenizer.added_tokens().into_iter().find(|t| !t.is_empty() && text.contains(t.as_str()))?;
+    Some(format!(
+        "the question or the subtitles contain the special token {found}; it is taken as plain text"
+    ))
+}
+
+/// Frames that are there more than once, as the clip has fewer than were asked for.
+fn repeat_warning(sample: &SamplePlan) -> Option<String> {
+    let repeats = sample.frames.windows(2).filter(|pair| pair[0].index == pair[1].index).count();
+    (repeats > 0).then(|| {
+        format!(
+            "{repeats} of {} frames repeat the one before: the clip has fewer than that",
+            sample.frames.len()
+        )
+    })
 }
 
 /// Sizes that the budget's formulas take.
@@ -192,8 +228,13 @@ fn preamble(
     }
     let times: Vec<_> = sample.frames.iter().map(|f| f.time).collect();
     let near = cues_near_frames(&subtitles.cues, &times);
+    if near.len() < subtitles.cues.len() {
+        let (used, all) = (near.len(), subtitles.cues.len());
+        warnings.push(format!(
+            "{used} of {all} subtitles lie near a sampled frame; only these are in the prompt"
+        ));
+    }
     if near.is_empty() {
-        warnings.push("no subtitle lies near a sampled frame".into());
         return Ok((text, 0, warnings));
     }
     text.push_str(&subtitle_prompt(&near));

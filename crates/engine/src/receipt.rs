@@ -7,7 +7,7 @@ use crate::session::Session;
 use crate::settings::{EngineSettings, GenerationSettings};
 use longsight_method::{ContextMethod, FrameRole, NewlineMode, PoolMode, PoolSpec};
 use longsight_models::processor::TemplateKind;
-use longsight_video::{DecodeStrategy, MediaTime, SCALER_FLAGS};
+use longsight_video::{DecodeStrategy, FrameBudget, MediaTime, SCALER_FLAGS, SampleSettings};
 use serde::Serialize;
 
 /// Seconds by stage.
@@ -100,6 +100,8 @@ pub struct VideoReceipt {
     pub total_frames: usize,
     /// Where N and the times come from.
     pub frame_count_source: String,
+    /// What was asked for: frames and range.
+    pub requested: String,
     /// First and last index of the clip.
     pub clip: (usize, usize),
     /// How frames were reached: seek, sequential or images.
@@ -277,7 +279,7 @@ fn model_receipt(session: &Session<'_>) -> ModelReceipt {
 }
 
 fn video_receipt(session: &Session<'_>) -> VideoReceipt {
-    let (_, plan, ..) = session.parts();
+    let (_, plan, settings, ..) = session.parts();
     let (video, sample) = (&plan.video, &plan.sample);
     VideoReceipt {
         source: video.source.name(),
@@ -287,12 +289,27 @@ fn video_receipt(session: &Session<'_>) -> VideoReceipt {
         codec: video.codec.clone(),
         total_frames: video.total_frames,
         frame_count_source: video.frame_count_source.to_string(),
+        requested: requested(&settings.video.sample),
         clip: sample.clip,
         decode_strategy: sample.strategy,
         decode_strategy_reason: sample.strategy_reason.clone(),
         scaler_flags: SCALER_FLAGS,
         subtitle_cues: plan.subtitle_cues,
     }
+}
+
+/// Frames and range as flags.
+fn requested(settings: &SampleSettings) -> String {
+    let mut text = match settings.budget {
+        FrameBudget::Uniform { frames } => format!("--frames {frames}"),
+        FrameBudget::Fps { fps, max_frames } => format!("--fps {fps} --max-frames {max_frames}"),
+    };
+    for (flag, time) in [("--from", settings.from), ("--to", settings.to)] {
+        if let Some(time) = time {
+            text.push_str(&format!(" {flag} {time}"));
+        }
+    }
+    text
 }
 
 fn frame_receipts(session: &Session<'_>) -> Vec<FrameReceipt> {

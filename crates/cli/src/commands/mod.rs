@@ -37,11 +37,12 @@ struct Prepared {
 
 /// Reads the video's packets, then all of the model but its weights: a bad video is refused before a download.
 fn prepare(video: &str, run: &RunArgs) -> Result<Prepared> {
-    let resolved = settings::resolve(run)?;
+    let mut resolved = settings::resolve(run)?;
     let source = settings::source(video, run)?;
     let started = Instant::now();
     let video = probe(&source, &resolved.run.video.probe)?;
     let probe_secs = started.elapsed().as_secs_f64();
+    settings::take_every_image(&mut resolved.run, &video, run);
     let folder = model::folder(&run.model.model, run.engine.quiet)?;
     let description = model::describe(&folder, &resolved)?;
     let model_commit = match folder.source {

@@ -51,5 +51,5 @@ fn cues_far_from_every_frame_are_left_out() {
     let (_folder, path) = file("late.srt", "1\n00:10:00,000 --> 00:10:05,000\nMuch later.\n");
     let answer = run(ask(clip(), "d32-gqa-tied").arg("--subtitles").arg(&path));
     assert_eq!(answer["receipt"]["video"]["subtitle_cues"], 0);
-    assert!(answer["receipt"]["warnings"].to_string().contains("no subtitle lies near"));
+    assert!(answer["receipt"]["warnings"].to_string().contains("subtitles lie near a sampled frame"));
 }

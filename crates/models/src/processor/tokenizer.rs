@@ -71,6 +71,11 @@ impl TextTokenizer {
         self.vocabulary
     }
 
+    /// Spellings of the added tokens, `<|im_end|>` and the like: text that is not the template's must not hold them.
+    pub fn added_tokens(&self) -> Vec<String> {
+        self.inner.get_added_tokens_decoder().into_values().map(|token| token.content).collect()
+    }
+
     /// Ids that end an answer.
     pub fn stop_ids(&self) -> &[u32] {
         &self.stop_ids
