@@ -20,6 +20,7 @@ use std::process::ExitCode;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    longsight_kernels::return_large_blocks();
     let args = match args::Args::try_parse() {
         Ok(args) => args,
         Err(error) => return refuse_arguments(&error),

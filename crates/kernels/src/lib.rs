@@ -11,6 +11,7 @@
 mod activation;
 mod attention;
 mod linear;
+mod memory;
 mod norm;
 mod rotary;
 mod simd;
@@ -19,6 +20,7 @@ mod values;
 pub use activation::{gelu_erf, gelu_tanh, silu_mul};
 pub use attention::{Attention, KeyValues, attention};
 pub use linear::{Linear, linear};
+pub use memory::return_large_blocks;
 pub use norm::{layer_norm, rms_norm};
 pub use rotary::rotate_half;
 pub use values::Values;
