@@ -33,13 +33,15 @@ impl MemoryEstimate {
     }
 }
 
-/// The program itself, its threads and what the allocator holds back: measured on Linux.
+// The constants below are fitted together to measured peaks (docs/benchmarks.md); none was measured by itself.
+
+/// The program itself, its threads and what the allocator holds back.
 const PROGRAM_BYTES: u64 = 24 << 20;
-/// A token of the tokenizer, with its merges: measured on Linux with Qwen2's.
+/// A token of the tokenizer, with its merges.
 const TOKENIZER_TOKEN_BYTES: u64 = 500;
-/// ffmpeg without frames: measured for H.264 with two threads.
+/// ffmpeg without frames.
 const DECODER_BYTES: u64 = 40 << 20;
-/// Frames that ffmpeg and the reader hold at once, as RGB: measured at 1080p.
+/// Frames that ffmpeg and the reader hold at once, as RGB.
 const DECODER_FRAMES: u64 = 8;
 /// Weight rows that a thread widens at a time; see `longsight-kernels`.
 const PANEL_ROWS: u64 = 256;

@@ -22,9 +22,11 @@ pub struct TimeEstimate {
     pub flops_per_sec: f64,
 }
 
-/// Large products reach about this part of the probe's speed in a whole layer.
+// Rough guesses, good for telling minutes from hours: none was fitted to a machine.
+
+/// Part of the probe's speed that a whole layer reaches.
 const LAYER_EFFICIENCY: f64 = 0.8;
-/// Attention's smaller products and its softmax reach about this part.
+/// Part of the probe's speed that attention, with its smaller products and its softmax, reaches.
 const ATTENTION_EFFICIENCY: f64 = 0.45;
 /// Decoded pixels a second of one thread, about, for H.264.
 const DECODED_PIXELS_PER_SEC: f64 = 1.2e8;

@@ -1,9 +1,9 @@
-use super::{Prepared, note, prepare, write_answer_json};
+use super::{Loaded, note, prepare, write_answer_json};
 use crate::args::AskArgs;
 use crate::progress::RunProgress;
-use crate::{model, summary};
+use crate::summary;
 use anyhow::{Context, Result, ensure};
-use longsight_engine::{RunPlan, Session, TimeEstimate};
+use longsight_engine::Session;
 use longsight_models::processor::{Role, Turn};
 use std::path::Path;
 
@@ -11,17 +11,10 @@ use std::path::Path;
 pub fn run(args: &AskArgs) -> Result<()> {
     let run = &args.run;
     let history = args.history.as_deref().map(read_history).transpose()?.unwrap_or_default();
-    let Prepared { mut resolved, video, probe_secs, description, model_commit } = prepare(&args.video, run)?;
+    let mut prepared = prepare(&args.video, run)?;
     let said: String = history.iter().map(|turn| turn.content.as_str()).collect();
-    resolved.run.engine.spare_tokens = history_tokens(&description, &said, history.len())?;
-    let plan = RunPlan::for_video(&description.info, video, &args.question, &resolved.run)?;
-    let plan = RunPlan { probe_secs, ..plan };
-    plan.check_memory(&description.info, &resolved.run)?;
-    if !run.engine.quiet {
-        let time = TimeEstimate::new(&description.info, &plan, &resolved.run);
-        note(&summary::before(&plan, &time));
-    }
-    let model = model::load(description, &resolved)?;
+    prepared.resolved.run.engine.spare_tokens = history_tokens(&prepared.description, &said, history.len())?;
+    let Loaded { resolved, plan, model, model_commit } = prepared.load(&args.question, run.engine.quiet)?;
     let mut progress = RunProgress::new(run.engine.quiet, !run.json);
     let mut session = Session::start(&model, plan, &resolved.run, &mut progress)?;
     let mut turns = history;

@@ -1,24 +1,17 @@
-use super::{Prepared, note, prepare, write_answer_json};
+use super::{Loaded, note, prepare, write_answer_json};
 use crate::args::ChatArgs;
 use crate::progress::RunProgress;
-use crate::{model, summary};
+use crate::summary;
 use anyhow::{Context, Result};
-use longsight_engine::{RunPlan, Session, TimeEstimate};
+use longsight_engine::Session;
 use std::io::{BufRead, IsTerminal, Write};
 
 /// `longsight chat`: each line of standard input is a question.
 pub fn run(args: &ChatArgs) -> Result<()> {
     let run = &args.run;
-    let Prepared { mut resolved, video, probe_secs, description, model_commit } = prepare(&args.video, run)?;
-    resolved.run.engine.spare_tokens = args.chat_tokens;
-    let plan = RunPlan::for_video(&description.info, video, "", &resolved.run)?;
-    let plan = RunPlan { probe_secs, ..plan };
-    plan.check_memory(&description.info, &resolved.run)?;
-    if !run.engine.quiet {
-        let time = TimeEstimate::new(&description.info, &plan, &resolved.run);
-        note(&summary::before(&plan, &time));
-    }
-    let model = model::load(description, &resolved)?;
+    let mut prepared = prepare(&args.video, run)?;
+    prepared.resolved.run.engine.spare_tokens = args.chat_tokens;
+    let Loaded { resolved, plan, model, model_commit } = prepared.load("", run.engine.quiet)?;
     let mut progress = RunProgress::new(run.engine.quiet, false);
     let mut session = Session::start(&model, plan, &resolved.run, &mut progress)?;
     progress.finish(false)?;

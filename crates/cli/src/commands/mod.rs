@@ -6,11 +6,11 @@ mod plan;
 
 use crate::args::{Args, Command, RunArgs};
 use crate::settings::Resolved;
-use crate::{model, settings};
+use crate::{model, settings, summary};
 use anyhow::{Context, Result};
-use longsight_engine::Answer;
+use longsight_engine::{Answer, RunPlan, TimeEstimate};
 use longsight_hub::ModelSource;
-use longsight_models::Description;
+use longsight_models::{Description, Llava};
 use longsight_video::{VideoInfo, probe};
 use serde::Serialize;
 use std::io::Write;
@@ -50,6 +50,30 @@ fn prepare(video: &str, run: &RunArgs) -> Result<Prepared> {
         ModelSource::Local => None,
     };
     Ok(Prepared { resolved, video, probe_secs, description, model_commit })
+}
+
+/// What `ask` and `chat` run with.
+struct Loaded {
+    resolved: Resolved,
+    plan: RunPlan,
+    model: Llava,
+    model_commit: Option<String>,
+}
+
+impl Prepared {
+    /// Plans the run, refuses what does not fit the memory allowed, says what is coming, and loads the weights.
+    fn load(self, question: &str, quiet: bool) -> Result<Loaded> {
+        let Self { resolved, video, probe_secs, description, model_commit } = self;
+        let plan = RunPlan::for_video(&description.info, video, question, &resolved.run)?;
+        let plan = RunPlan { probe_secs, ..plan };
+        plan.check_memory(&description.info, &resolved.run)?;
+        if !quiet {
+            let time = TimeEstimate::new(&description.info, &plan, &resolved.run);
+            note(&summary::before(&plan, &time));
+        }
+        let model = model::load(description, &resolved)?;
+        Ok(Loaded { resolved, plan, model, model_commit })
+    }
 }
 
 /// An answer for programs.
