@@ -9,9 +9,11 @@ allowed() {
   case $1 in
     method | video | kernels | hub | testkit) ;;
     models) echo method kernels ;;
+    world) echo video ;;
     engine) echo method video kernels models ;;
-    eval | server) echo engine ;;
-    cli) echo method video kernels hub models engine eval server ;;
+    eval) echo method video models engine world ;;
+    server) echo engine ;;
+    cli) echo method video kernels hub models engine eval world server ;;
     *) return 1 ;;
   esac
 }

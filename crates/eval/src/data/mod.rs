@@ -1,0 +1,1 @@
+//! Annotation files, as the benchmarks publish them, to samples.

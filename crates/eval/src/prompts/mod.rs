@@ -1,0 +1,1 @@
+//! Questions to prompts, byte for byte as each version of the public harnesses writes them.

@@ -1,0 +1,1 @@
+//! Tables, pictures and files that show a run's results.

@@ -1,0 +1,2 @@
+//! Tests of the crate from outside.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
