@@ -72,6 +72,7 @@ fn run_settings(args: &RunArgs) -> RunSettings {
         },
         pool: method.pool,
         template: args.model.template,
+        prompt: Default::default(),
         subtitles,
         generation: GenerationSettings {
             max_new_tokens: generation.max_new_tokens,

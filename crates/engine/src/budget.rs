@@ -139,6 +139,7 @@ pub fn fit_to_memory(
     let flag = match with_frames(&settings.video.sample, frames).budget {
         FrameBudget::Uniform { frames } => format!("--frames {frames}"),
         FrameBudget::Fps { max_frames, .. } => format!("--max-frames {max_frames}"),
+        FrameBudget::Indices(indices) => format!("--frames {}", indices.len()),
     };
     let pool_flag = if pool == settings.pool { String::new() } else { format!(" --pool {pool}") };
     Some(Fitting {

@@ -1,14 +1,18 @@
 //! Frames to visual tokens: a few frames at a time, decoded, resized, encoded, projected, pooled, then dropped.
 //!
 //! A thread decodes and resizes ahead, by at most one batch: what waits is small (resized frames) and bounded.
+//! [`EncodedFrames`] instead keeps the tokens of a whole video, for runs that differ only in pooling or positions.
 
+use crate::observer::{Observer, Stage};
 use crate::plan::RunPlan;
 use crate::receipt::Timings;
 use crate::settings::RunSettings;
 use crate::{EngineError, Result};
-use longsight_models::processor::{Preprocessor, RgbFrame};
+use longsight_method::{PoolPlan, PoolSpec};
+use longsight_models::processor::{FrameFit, Preprocessor, RgbFrame};
 use longsight_models::{Llava, Tensor};
 use longsight_video::{FrameReader, open_frames};
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
@@ -28,42 +32,50 @@ struct ResizedFrame {
     resize_secs: f64,
 }
 
-/// Yields batches of visual tokens in order.
+/// A source of a run's visual tokens.
+pub(crate) trait FrameTokens {
+    /// Visual tokens `[tokens, hidden]` of each of the next frames, newlines inside their spans; empty after the last.
+    fn next_batch(&mut self, timings: &mut Timings) -> Result<Vec<Tensor>>;
+    /// Frames that could not be decoded, so far.
+    fn replaced(&self) -> &[Replaced];
+}
+
+/// Decodes and encodes a few frames at a time, in order.
 pub struct FrameEncoder<'a> {
     model: &'a Llava,
-    plan: &'a RunPlan,
+    pool: PoolPlan,
     frames: Receiver<Result<ResizedFrame>>,
     batch_frames: usize,
     next: usize,
-    /// Frames that could not be decoded, so far.
-    pub replaced: Vec<Replaced>,
+    replaced: Vec<Replaced>,
 }
 
 impl<'a> FrameEncoder<'a> {
     /// Starts the decoder.
-    pub fn open(model: &'a Llava, plan: &'a RunPlan, settings: &RunSettings) -> Result<Self> {
+    pub fn open(model: &'a Llava, plan: &RunPlan, settings: &RunSettings) -> Result<Self> {
         let reader = open_frames(&plan.video, &plan.sample, &settings.video.decode)?;
         let batch_frames = settings.engine.encode_batch_frames;
         let (sender, frames) = sync_channel(batch_frames.min(plan.sample.frames.len()));
         let preprocessor = model.preprocessor().clone();
+        let fit = if settings.prompt.interleaved.is_some() { FrameFit::Pad } else { FrameFit::Stretch };
         std::thread::Builder::new()
             .name("resize".into())
-            .spawn(move || resize_all(reader, &preprocessor, &sender))
+            .spawn(move || resize_all(reader, &preprocessor, fit, &sender))
             .map_err(|e| EngineError::Setting(format!("cannot start a thread ({e}); lower --threads")))?;
-        Ok(Self { model, plan, frames, batch_frames, next: 0, replaced: Vec::new() })
+        Ok(Self { model, pool: plan.pool.clone(), frames, batch_frames, next: 0, replaced: Vec::new() })
     }
 
-    /// Frames encoded so far.
-    pub fn done(&self) -> usize {
-        self.next
-    }
-
-    /// Visual tokens `[tokens, hidden]` of the next frames; None after the last.
-    pub fn next_batch(&mut self, timings: &mut Timings) -> Result<Option<Tensor>> {
+    /// Features `[patches, hidden]` of the next frames after what `pool` makes of each, given its ordinal. Empty after the
+    /// last frame.
+    fn next_pooled<T>(
+        &mut self,
+        timings: &mut Timings,
+        pool: impl Fn(usize, &Tensor) -> Result<T>,
+    ) -> Result<Vec<T>> {
         let first = self.next;
-        let count = self.batch_frames.min(self.plan.sample.frames.len() - first);
+        let count = self.batch_frames.min(self.pool.frames.len() - first);
         if count == 0 {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let resized = (0..count).map(|_| self.take(timings)).collect::<Result<Vec<_>>>()?;
         let started = Instant::now();
@@ -72,10 +84,13 @@ impl<'a> FrameEncoder<'a> {
         drop(resized);
         timings.preprocess_secs += started.elapsed().as_secs_f64();
         let started = Instant::now();
-        let tokens = self.model.visual_tokens(&pixels, &self.plan.pool, first)?;
+        let features = self.model.features(&pixels)?;
+        let pooled = (0..count)
+            .map(|i| pool(first + i, &features.get(i).map_err(longsight_models::ModelError::from)?))
+            .collect::<Result<_>>()?;
         timings.vision_secs += started.elapsed().as_secs_f64();
         self.next += count;
-        Ok(Some(tokens))
+        Ok(pooled)
     }
 
     /// The next frame, resized.
@@ -93,13 +108,132 @@ impl<'a> FrameEncoder<'a> {
     }
 }
 
+impl FrameTokens for FrameEncoder<'_> {
+    fn next_batch(&mut self, timings: &mut Timings) -> Result<Vec<Tensor>> {
+        let (model, plan) = (self.model, self.pool.clone());
+        self.next_pooled(timings, |ordinal, features| Ok(model.pool(features, &plan, ordinal)?))
+    }
+
+    fn replaced(&self) -> &[Replaced] {
+        &self.replaced
+    }
+}
+
+/// The visual tokens of a video's frames under several strides: runs that differ only in pooling, context method or
+/// question share the tower's work, and are bit-equal to runs of their own.
+#[derive(Clone)]
+pub struct EncodedFrames {
+    /// By frame, then by stride; newlines inside their spans.
+    frames: Vec<BTreeMap<usize, Tensor>>,
+    replaced: Vec<Replaced>,
+    timings: Timings,
+}
+
+impl EncodedFrames {
+    /// Decodes and encodes the frames of `plan`, and pools each with every one of `strides`.
+    pub fn encode(
+        model: &Llava,
+        plan: &RunPlan,
+        strides: &[usize],
+        settings: &RunSettings,
+        observer: &mut dyn Observer,
+    ) -> Result<Self> {
+        let mut encoder = FrameEncoder::open(model, plan, settings)?;
+        let mut timings = Timings { probe_secs: plan.probe_secs, ..Timings::default() };
+        let total = plan.sample.frames.len();
+        let variants = strides
+            .iter()
+            .map(|stride| {
+                let spec = PoolSpec::Uniform { stride: *stride };
+                let uniform =
+                    PoolPlan::new(plan.pool.grid_side, total, spec, plan.pool.mode, plan.pool.newline);
+                Ok((*stride, uniform.map_err(longsight_models::ModelError::from)?))
+            })
+            .collect::<Result<BTreeMap<_, _>>>()?;
+        let mut frames = Vec::with_capacity(total);
+        loop {
+            let batch = encoder.next_pooled(&mut timings, |ordinal, features| {
+                let pooled = variants.iter().map(|(s, plan)| Ok((*s, model.pool(features, plan, ordinal)?)));
+                pooled.collect::<Result<BTreeMap<_, _>>>()
+            })?;
+            if batch.is_empty() {
+                return Ok(Self { frames, replaced: encoder.replaced, timings });
+            }
+            frames.extend(batch);
+            observer.progress(Stage::Frames, frames.len(), total);
+            if observer.stop() {
+                return Err(EngineError::Stopped);
+            }
+        }
+    }
+
+    /// The same frames with the first of `other` inserted before frame `at`.
+    pub fn with_inserted(&self, at: usize, other: &Self) -> Self {
+        let mut all = self.clone();
+        let at = at.min(all.frames.len());
+        all.frames.splice(at..at, other.frames.first().cloned());
+        for replaced in all.replaced.iter_mut().filter(|replaced| replaced.ordinal >= at) {
+            replaced.ordinal += 1;
+        }
+        all
+    }
+
+    /// Bytes of the tokens held.
+    pub fn bytes(&self) -> usize {
+        let bytes = |t: &Tensor| t.elem_count() * t.dtype().size_in_bytes();
+        self.frames.iter().flat_map(BTreeMap::values).map(bytes).sum()
+    }
+}
+
+/// Yields frames that are already encoded, pooled as a plan says.
+pub(crate) struct HeldFrames<'a> {
+    encoded: &'a EncodedFrames,
+    strides: Vec<usize>,
+    next: usize,
+}
+
+impl<'a> HeldFrames<'a> {
+    pub(crate) fn new(encoded: &'a EncodedFrames, plan: &RunPlan) -> Result<Self> {
+        let strides: Vec<usize> = plan.pool.frames.iter().map(|frame| frame.stride).collect();
+        let held = encoded.frames.iter().zip(&strides).all(|(frame, stride)| frame.contains_key(stride));
+        if !held || encoded.frames.len() != strides.len() {
+            return Err(EngineError::Setting(format!(
+                "the {} frames encoded before do not serve a plan of {} frames with its strides",
+                encoded.frames.len(),
+                strides.len()
+            )));
+        }
+        Ok(Self { encoded, strides, next: 0 })
+    }
+}
+
+impl FrameTokens for HeldFrames<'_> {
+    fn next_batch(&mut self, timings: &mut Timings) -> Result<Vec<Tensor>> {
+        if self.next == 0 {
+            *timings = self.encoded.timings.clone();
+        }
+        let tokens = self.strides.get(self.next).and_then(|s| self.encoded.frames[self.next].get(s)).cloned();
+        self.next += 1;
+        Ok(tokens.into_iter().collect())
+    }
+
+    fn replaced(&self) -> &[Replaced] {
+        &self.encoded.replaced
+    }
+}
+
 /// Resizes every frame of `reader` until the encoder is gone or a frame fails.
-fn resize_all(reader: FrameReader, preprocessor: &Preprocessor, sender: &SyncSender<Result<ResizedFrame>>) {
+fn resize_all(
+    reader: FrameReader,
+    preprocessor: &Preprocessor,
+    fit: FrameFit,
+    sender: &SyncSender<Result<ResizedFrame>>,
+) {
     for frame in reader {
         let resized = frame.map_err(EngineError::from).and_then(|frame| {
             let started = Instant::now();
             let (width, height) = (frame.width as usize, frame.height as usize);
-            let rgb = preprocessor.resize(RgbFrame { width, height, rgb: &frame.rgb })?;
+            let rgb = preprocessor.fit(RgbFrame { width, height, rgb: &frame.rgb }, fit)?;
             let replaced = frame.replaced_from.map(|by_index| Replaced { ordinal: frame.ordinal, by_index });
             Ok(ResizedFrame { rgb, replaced, resize_secs: started.elapsed().as_secs_f64() })
         });

@@ -82,10 +82,21 @@ pub fn generate(
     Ok(Generation { token_ids, stop_reason, first_token_logprobs })
 }
 
-fn logprobs(logits: &[f32], count: LogprobCount, tokenizer: &TextTokenizer) -> Vec<TokenLogprob> {
+/// The most probable token, and the log-probability of `token`.
+pub(crate) fn token_logprob(logits: &[f32], token: u32) -> (u32, f64) {
+    let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]).then(b.cmp(a))).unwrap_or(0);
+    let logit = logits.get(token as usize).map_or(f64::NEG_INFINITY, |l| f64::from(*l));
+    (best as u32, logit - log_sum_exp(logits))
+}
+
+fn log_sum_exp(logits: &[f32]) -> f64 {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|l| f64::from(l - max).exp()).sum();
-    let log_sum = f64::from(max) + sum.ln();
+    f64::from(max) + sum.ln()
+}
+
+fn logprobs(logits: &[f32], count: LogprobCount, tokenizer: &TextTokenizer) -> Vec<TokenLogprob> {
+    let log_sum = log_sum_exp(logits);
     let mut order: Vec<usize> = (0..logits.len()).collect();
     order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
     if let LogprobCount::Top(n) = count {

@@ -20,6 +20,7 @@ mod session;
 mod settings;
 
 pub use budget::{Fitting, MemoryEstimate, fit_to_memory};
+pub use encode::EncodedFrames;
 pub use error::EngineError;
 pub use estimate::TimeEstimate;
 pub use generate::{Generation, StopReason, TokenLogprob};
@@ -28,10 +29,10 @@ pub use observer::{Observer, Silent, Stage};
 pub use pipeline::{Answer, answer};
 pub use plan::RunPlan;
 pub use receipt::Receipt;
-pub use session::Session;
+pub use session::{AnswerScore, Session};
 pub use settings::{
-    ContextSettings, EngineSettings, GenerationSettings, LogprobCount, RunSettings, SubtitleSource,
-    VideoSettings,
+    ContextSettings, EngineSettings, GenerationSettings, LogprobCount, PromptSettings, RunSettings,
+    SubtitleSource, VideoSettings,
 };
 
 /// Result with this crate's error.

@@ -1,15 +1,15 @@
 //! What a run will do, known before any frame is decoded: frames, tokens, positions, bytes.
 
 use crate::budget::{self, MemoryEstimate};
-use crate::settings::{RunSettings, SubtitleSource};
+use crate::settings::{PromptSettings, RunSettings, SubtitleSource};
 use crate::{EngineError, Result};
 use longsight_method::{EngineShape, ModelShape, PoolPlan, PositionPlan, RopePlan, chunk_plan};
 use longsight_models::ModelInfo;
 use longsight_models::families::llava::Family;
-use longsight_models::processor::{PromptText, Role, TemplateKind, Turn};
+use longsight_models::processor::{Conversation, PromptText, Role, Turn};
 use longsight_video::{
     FrameBudget, SamplePlan, SampleSettings, VideoInfo, VideoSource, cues_near_frames, embedded_subtitles,
-    probe, read_subtitles, sample, subtitle_prompt,
+    linspace_indices, probe, read_subtitles, sample, subtitle_prompt,
 };
 use std::ops::Range;
 use std::time::Instant;
@@ -31,6 +31,9 @@ pub struct RunPlan {
     pub chunks: Vec<Range<usize>>,
     /// Ids before the visual tokens.
     pub before_ids: Vec<u32>,
+    /// Ids directly before each frame, where text and frames are interleaved (the first frame's are in `before_ids`);
+    /// else empty.
+    pub between_ids: Vec<Vec<u32>>,
     /// Ids from the visual tokens to where the answer begins.
     pub after_ids: Vec<u32>,
     /// What the user's first turn says before the question: time instruction, subtitles.
@@ -71,17 +74,40 @@ impl RunPlan {
     ) -> Result<Self> {
         settings.check()?;
         let sample = sample(&video, &settings.video.sample)?;
+        Self::for_sample(model, video, sample, question, settings)
+    }
+
+    /// Plans a run on frames already chosen; `settings.video.sample` is not looked at.
+    pub fn for_sample(
+        model: &ModelInfo,
+        video: VideoInfo,
+        sample: SamplePlan,
+        question: &str,
+        settings: &RunSettings,
+    ) -> Result<Self> {
+        settings.check()?;
         let config = &model.config;
-        let pool = config.pool_plan(sample.frames.len(), settings.pool)?;
+        let frames = sample.frames.len();
+        let pool = match &settings.prompt.interleaved {
+            None => config.pool_plan(frames, settings.pool)?,
+            Some(texts) if texts.len() == frames => config.still_pool_plan(frames, settings.pool)?,
+            Some(texts) => {
+                return Err(EngineError::Setting(format!(
+                    "{} texts for {frames} frames: interleaving takes one a frame",
+                    texts.len()
+                )));
+            }
+        };
         let context = &settings.context;
         let shape = config.rope_shape(context.visual_window_tokens, context.language_window_tokens);
         let rope = RopePlan::new(&context.rope(config.ramp), &shape, pool.window_tokens())?;
         let (preamble, subtitle_cues, mut warnings) = preamble(model, &video, &sample, settings)?;
         let turns = [Turn { role: Role::User, content: question.to_owned() }];
-        let prompt = render(model, &preamble, &turns, settings.template)?;
-        let before_ids = model.tokenizer.encode(&prompt.before)?;
+        let prompt = render(model, &preamble, &turns, settings)?;
+        let (before_ids, between_ids) = before_and_between(model, &prompt.before, &settings.prompt)?;
         let after_ids = model.tokenizer.encode(&prompt.after)?;
-        let positions = PositionPlan::new(before_ids.len(), &pool, after_ids.len());
+        let between: Vec<usize> = between_ids.iter().map(Vec::len).collect();
+        let positions = PositionPlan::interleaved(before_ids.len(), &between, &pool, after_ids.len());
         let kv_capacity_tokens =
             positions.total_tokens() + settings.generation.max_new_tokens + settings.engine.spare_tokens;
         let chunks = chunk_plan(
@@ -103,6 +129,7 @@ impl RunPlan {
             positions,
             chunks,
             before_ids,
+            between_ids,
             after_ids,
             preamble,
             subtitle_cues,
@@ -133,33 +160,66 @@ impl RunPlan {
         &self,
         model: &ModelInfo,
         turns: &[Turn],
-        template: TemplateKind,
+        settings: &RunSettings,
     ) -> Result<Vec<u32>> {
-        Ok(model.tokenizer.encode(&render(model, &self.preamble, turns, template)?.after)?)
+        Ok(model.tokenizer.encode(&render(model, &self.preamble, turns, settings)?.after)?)
     }
 
     /// Prompt tokens that are not visual, without the answer.
     pub fn text_tokens(&self) -> usize {
-        self.before_ids.len() + self.after_ids.len()
+        let between: usize = self.between_ids.iter().map(Vec::len).sum();
+        self.before_ids.len() + between + self.after_ids.len()
     }
 }
 
 /// The conversation as text, with `preamble` before the first question. Spellings of special tokens in what people or
 /// subtitles say are broken by a zero-width space: they must not end a turn or forge one.
-fn render(model: &ModelInfo, preamble: &str, turns: &[Turn], template: TemplateKind) -> Result<PromptText> {
-    let special = model.tokenizer.added_tokens();
+fn render(model: &ModelInfo, preamble: &str, turns: &[Turn], settings: &RunSettings) -> Result<PromptText> {
     let mut turns = turns.to_vec();
     if let Some(first) = turns.first_mut() {
         first.content.insert_str(0, preamble);
     }
     for turn in &mut turns {
-        for token in special.iter().filter(|token| !token.is_empty()) {
-            if turn.content.contains(token.as_str()) {
-                turn.content = turn.content.replace(token.as_str(), &broken(token));
-            }
+        turn.content = without_special_tokens(model, &turn.content);
+    }
+    let prompt = &settings.prompt;
+    let conversation = Conversation {
+        turns: &turns,
+        system: prompt.system.as_deref(),
+        answer_prefix: &prompt.answer_prefix,
+        frames_inline: prompt.interleaved.is_some(),
+    };
+    Ok(model.template.render(settings.template, &conversation)?)
+}
+
+/// Ids before the first frame, and before each frame where texts are interleaved. What stands before the first frame is
+/// tokenised as one piece, as LLaVA splits a prompt at its images.
+fn before_and_between(
+    model: &ModelInfo,
+    before: &str,
+    prompt: &PromptSettings,
+) -> Result<(Vec<u32>, Vec<Vec<u32>>)> {
+    let Some((first, others)) = prompt.interleaved.as_deref().and_then(<[String]>::split_first) else {
+        return Ok((model.tokenizer.encode(before)?, Vec::new()));
+    };
+    let encode = |text: &str| model.tokenizer.encode(text);
+    let before_ids = encode(&format!("{before}{}", without_special_tokens(model, first)))?;
+    let mut between_ids = vec![Vec::new()];
+    for text in others {
+        between_ids.push(encode(&without_special_tokens(model, text))?);
+    }
+    Ok((before_ids, between_ids))
+}
+
+/// `text` with the spellings of special tokens broken.
+fn without_special_tokens(model: &ModelInfo, text: &str) -> String {
+    let mut text = text.to_owned();
+    for token in model.tokenizer.added_tokens().iter().filter(|token| !token.is_empty()) {
+        if text.contains(token.as_str()) {
+            text = text.replace(token.as_str(), &broken(token));
         }
     }
-    Ok(model.template.render(template, &turns)?)
+    text
 }
 
 /// A token's spelling with a zero-width space behind its first character.
@@ -214,7 +274,7 @@ fn preamble(
 ) -> Result<(String, usize, Vec<String>)> {
     let mut text = String::new();
     let mut warnings = Vec::new();
-    if model.config.family == Family::Video {
+    if model.config.family == Family::Video && settings.prompt.interleaved.is_none() {
         text.push_str(&time_instruction(video, sample));
     }
     let Some(source) = &settings.subtitles else { return Ok((text, 0, warnings)) };
@@ -255,9 +315,12 @@ fn time_instruction(video: &VideoInfo, sample: &SamplePlan) -> String {
 
 /// The same settings with at most `frames` frames: the number itself where it was fixed, else its upper limit.
 pub(crate) fn with_frames(sample: &SampleSettings, frames: usize) -> SampleSettings {
-    let budget = match sample.budget {
+    let budget = match &sample.budget {
         FrameBudget::Uniform { .. } => FrameBudget::Uniform { frames },
-        FrameBudget::Fps { fps, .. } => FrameBudget::Fps { fps, max_frames: frames },
+        FrameBudget::Fps { fps, .. } => FrameBudget::Fps { fps: *fps, max_frames: frames },
+        FrameBudget::Indices(all) => {
+            FrameBudget::Indices(linspace_indices(all.len(), frames).into_iter().map(|i| all[i]).collect())
+        }
     };
     SampleSettings { budget, ..sample.clone() }
 }

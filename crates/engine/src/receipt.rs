@@ -4,7 +4,7 @@ use crate::budget::MemoryEstimate;
 use crate::generate::{Generation, StopReason};
 use crate::plan::window_warning;
 use crate::session::Session;
-use crate::settings::{EngineSettings, GenerationSettings};
+use crate::settings::{EngineSettings, GenerationSettings, PromptSettings};
 use longsight_method::{ContextMethod, FrameRole, NewlineMode, PoolMode, PoolSpec};
 use longsight_models::processor::TemplateKind;
 use longsight_video::{DecodeStrategy, FrameBudget, MediaTime, SCALER_FLAGS, SampleSettings};
@@ -46,6 +46,8 @@ pub struct Receipt {
     pub pool: PoolReceipt,
     /// Which chat template.
     pub template: TemplateKind,
+    /// What stood around the question.
+    pub prompt: PromptSettings,
     /// Choice of tokens.
     pub generation: GenerationSettings,
     /// Why the answer ended.
@@ -209,7 +211,7 @@ impl Receipt {
         timings: Timings,
     ) -> Self {
         let (model, plan, settings, cache, replaced, peak) = session.parts();
-        let first_question = session.turns().is_empty();
+        let first_question = session.questions() == 0;
         let mut warnings = plan.warnings.clone();
         if !replaced.is_empty() {
             warnings.push(format!(
@@ -241,6 +243,7 @@ impl Receipt {
             context: context_receipt(session),
             pool: PoolReceipt { spec: plan.pool.spec, mode: plan.pool.mode, newline: plan.pool.newline },
             template: settings.template,
+            prompt: settings.prompt.clone(),
             generation: settings.generation.clone(),
             stop_reason: generation.stop_reason,
             engine: settings.engine.clone(),
@@ -300,9 +303,10 @@ fn video_receipt(session: &Session<'_>) -> VideoReceipt {
 
 /// Frames and range as flags.
 fn requested(settings: &SampleSettings) -> String {
-    let mut text = match settings.budget {
+    let mut text = match &settings.budget {
         FrameBudget::Uniform { frames } => format!("--frames {frames}"),
         FrameBudget::Fps { fps, max_frames } => format!("--fps {fps} --max-frames {max_frames}"),
+        FrameBudget::Indices(indices) => format!("{} frames by index", indices.len()),
     };
     for (flag, time) in [("--from", settings.from), ("--to", settings.to)] {
         if let Some(time) = time {

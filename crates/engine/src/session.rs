@@ -1,7 +1,7 @@
 //! A video in the KV cache, and the conversation about it.
 
-use crate::encode::{FrameEncoder, Replaced};
-use crate::generate::generate;
+use crate::encode::{EncodedFrames, FrameEncoder, FrameTokens, HeldFrames, Replaced};
+use crate::generate::{generate, token_logprob};
 use crate::memory::PeakMemory;
 use crate::observer::{Observer, Stage};
 use crate::pipeline::Answer;
@@ -10,6 +10,7 @@ use crate::prefill::Prefill;
 use crate::receipt::{Receipt, Timings};
 use crate::settings::RunSettings;
 use crate::{EngineError, Result};
+use longsight_models::layers::Rotary;
 use longsight_models::processor::{Role, Turn};
 use longsight_models::{KvCache, Llava, Tensor};
 use std::time::Instant;
@@ -23,10 +24,31 @@ pub struct Session<'a> {
     prefix_tokens: usize,
     /// Ids behind the visual prefix that the cache holds.
     held_ids: Vec<u32>,
+    /// Of these, the leading ones that were prefilled in whole chunks: any prompt that begins with them computes the same.
+    whole_chunk_ids: usize,
     turns: Vec<Turn>,
+    questions: usize,
     timings: Timings,
     replaced: Vec<Replaced>,
     peak: PeakMemory,
+}
+
+/// How a given answer fares against the model's own choices.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnswerScore {
+    /// The answer's tokens.
+    pub token_ids: Vec<u32>,
+    /// The most probable token where each of them stands, all before it being the answer's.
+    pub predicted_ids: Vec<u32>,
+    /// Natural logarithms of their probabilities.
+    pub logprobs: Vec<f64>,
+}
+
+impl AnswerScore {
+    /// Whether the model would have given this answer.
+    pub fn is_predicted(&self) -> bool {
+        self.token_ids == self.predicted_ids
+    }
 }
 
 impl<'a> Session<'a> {
@@ -35,6 +57,29 @@ impl<'a> Session<'a> {
         model: &'a Llava,
         plan: RunPlan,
         settings: &RunSettings,
+        observer: &mut dyn Observer,
+    ) -> Result<Self> {
+        let mut frames = FrameEncoder::open(model, &plan, settings)?;
+        Self::begin(model, plan, settings, &mut frames, observer)
+    }
+
+    /// Prefills a video whose frames are encoded already, under any pooling whose strides `encoded` holds.
+    pub fn start_encoded(
+        model: &'a Llava,
+        plan: RunPlan,
+        settings: &RunSettings,
+        encoded: &EncodedFrames,
+        observer: &mut dyn Observer,
+    ) -> Result<Self> {
+        let mut frames = HeldFrames::new(encoded, &plan)?;
+        Self::begin(model, plan, settings, &mut frames, observer)
+    }
+
+    fn begin(
+        model: &'a Llava,
+        plan: RunPlan,
+        settings: &RunSettings,
+        frames: &mut dyn FrameTokens,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
         let peak = PeakMemory::watch();
@@ -48,11 +93,13 @@ impl<'a> Session<'a> {
             settings: settings.clone(),
             cache,
             held_ids: Vec::new(),
+            whole_chunk_ids: 0,
             turns: Vec::new(),
+            questions: 0,
             replaced: Vec::new(),
             peak,
         };
-        session.prefill_video(observer)?;
+        session.prefill_video(frames, observer)?;
         Ok(session)
     }
 
@@ -66,30 +113,45 @@ impl<'a> Session<'a> {
         &self.turns
     }
 
-    fn prefill_video(&mut self, observer: &mut dyn Observer) -> Result<()> {
-        let mut encoder = FrameEncoder::open(self.model, &self.plan, &self.settings)?;
+    /// Questions answered.
+    pub fn questions(&self) -> usize {
+        self.questions
+    }
+
+    fn prefill_video(&mut self, frames: &mut dyn FrameTokens, observer: &mut dyn Observer) -> Result<()> {
         let total = self.plan.sample.frames.len();
         let text = self.model.text();
         let mut prefill =
             Prefill::new(self.model, &self.plan.rope, &mut self.cache, self.settings.engine.chunk_tokens);
         prefill.push(text.embed(&self.plan.before_ids)?)?;
         observer.progress(Stage::Frames, 0, total);
-        while let Some(tokens) = encoder.next_batch(&mut self.timings)? {
+        let mut done = 0;
+        loop {
+            let batch = frames.next_batch(&mut self.timings)?;
+            if batch.is_empty() {
+                break;
+            }
             let started = Instant::now();
-            prefill.push(tokens)?;
+            for tokens in batch {
+                if let Some(ids) = self.plan.between_ids.get(done).filter(|ids| !ids.is_empty()) {
+                    prefill.push(text.embed(ids)?)?;
+                }
+                prefill.push(tokens)?;
+                done += 1;
+            }
             self.timings.prefill_secs += started.elapsed().as_secs_f64();
-            observer.progress(Stage::Frames, encoder.done(), total);
+            observer.progress(Stage::Frames, done, total);
             if observer.stop() {
                 return Err(EngineError::Stopped);
             }
         }
         let started = Instant::now();
-        if let Some(newline) = self.model.final_newline()? {
-            prefill.push(newline)?;
+        if self.plan.pool.trailing_newline_tokens() > 0 {
+            prefill.push(self.model.newline()?)?;
         }
         prefill.flush()?;
         self.timings.prefill_secs += started.elapsed().as_secs_f64();
-        self.replaced = encoder.replaced;
+        self.replaced = frames.replaced().to_vec();
         Ok(())
     }
 
@@ -102,7 +164,8 @@ impl<'a> Session<'a> {
 
     /// Answers the last turn of a conversation that may have been held elsewhere. `turns` begin and end with the user
     /// and alternate. Where they go on from this session's turns, what the cache holds of these is not computed again;
-    /// otherwise only the video is kept, so that the answer is bit-equal to that of a session of its own.
+    /// otherwise only the video is kept, and whole chunks of text that both begin with, so that the answer is bit-equal to
+    /// that of a session of its own.
     pub fn continue_conversation(&mut self, turns: Vec<Turn>, observer: &mut dyn Observer) -> Result<Answer> {
         let alternate = turns.iter().enumerate().all(|(i, turn)| (turn.role == Role::User) == (i % 2 == 0));
         if !alternate || turns.len().is_multiple_of(2) {
@@ -111,8 +174,7 @@ impl<'a> Session<'a> {
             ));
         }
         if !turns.starts_with(&self.turns) {
-            self.held_ids.clear();
-            self.turns.clear();
+            self.forget_turns();
         }
         let answer = self.answer_last_turn(&turns, observer)?;
         self.turns = turns;
@@ -120,15 +182,46 @@ impl<'a> Session<'a> {
         Ok(answer)
     }
 
+    /// How `answer` would fare as the answer to `question`, asked in a conversation of its own (teacher forcing: every
+    /// token is predicted from the true ones before it). The answer's tokens are those of its text alone.
+    pub fn score_answer(
+        &mut self,
+        question: &str,
+        answer: &str,
+        observer: &mut dyn Observer,
+    ) -> Result<AnswerScore> {
+        self.forget_turns();
+        let turns = [Turn { role: Role::User, content: question.to_owned() }];
+        let token_ids = self.model.tokenizer().encode(answer)?;
+        let mut logits = self.prefill_turns(&turns, token_ids.len(), observer)?.0;
+        let mut score = AnswerScore { predicted_ids: Vec::new(), logprobs: Vec::new(), token_ids };
+        for (i, token) in score.token_ids.iter().enumerate() {
+            if i > 0 {
+                let fed = score.token_ids[i - 1];
+                let rotary = Rotary::new(&self.plan.rope, self.cache.tokens(), 1, self.model.device())?;
+                let text = self.model.text();
+                let hidden = text.forward(&text.embed(&[fed])?, &rotary, &mut self.cache)?;
+                self.held_ids.push(fed);
+                logits = text.last_logits(&hidden)?;
+            }
+            let (predicted, logprob) = token_logprob(&logits, *token);
+            score.predicted_ids.push(predicted);
+            score.logprobs.push(logprob);
+        }
+        Ok(score)
+    }
+
+    /// Begins a new conversation: of the text in the cache only whole chunks may serve it.
+    fn forget_turns(&mut self) {
+        self.turns.clear();
+        self.held_ids.truncate(self.whole_chunk_ids);
+    }
+
     fn answer_last_turn(&mut self, turns: &[Turn], observer: &mut dyn Observer) -> Result<Answer> {
-        let ids = self.plan.question_ids(self.model.info(), turns, self.settings.template)?;
-        let reused = self.keep_common(&ids);
-        let needed = ids.len() - reused + self.settings.generation.max_new_tokens;
-        self.cache.ensure_room(needed)?;
         let mut timings = std::mem::take(&mut self.timings); // the video counts for the first question only
         let started = Instant::now();
-        let hidden = self.prefill_text(&ids, reused, observer)?;
-        let logits = self.model.text().last_logits(&hidden)?;
+        let (logits, prompt_ids, reused) =
+            self.prefill_turns(turns, self.settings.generation.max_new_tokens, observer)?;
         timings.prefill_secs += started.elapsed().as_secs_f64();
         let started = Instant::now();
         let how = &self.settings.generation;
@@ -137,15 +230,37 @@ impl<'a> Session<'a> {
         let fed = self.cache.tokens() - self.prefix_tokens - self.held_ids.len();
         self.held_ids.extend(&generation.token_ids[..fed]);
         let text = self.model.tokenizer().decode(&generation.token_ids)?.trim().to_owned();
-        let receipt = Receipt::new(self, ids.len(), reused, &generation, timings);
+        let receipt = Receipt::new(self, prompt_ids, reused, &generation, timings);
+        self.questions += 1;
         Ok(Answer { text, generation, receipt })
     }
 
+    /// Prefills the text of a conversation. Returns the logits of its answer's first token, the number of ids behind the
+    /// visual prefix, and how many of these the cache held already.
+    fn prefill_turns(
+        &mut self,
+        turns: &[Turn],
+        answer_tokens: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<(Vec<f32>, usize, usize)> {
+        let ids = self.plan.question_ids(self.model.info(), turns, &self.settings)?;
+        let reused = self.keep_common(&ids);
+        self.cache.ensure_room(ids.len() - reused + answer_tokens)?;
+        let hidden = self.prefill_text(&ids, reused, observer)?;
+        Ok((self.model.text().last_logits(&hidden)?, ids.len(), reused))
+    }
+
     /// Drops from the cache what does not begin `ids`, and returns how many of them it still holds. At least one id is
-    /// left to run, since its hidden state gives the next logits.
+    /// left to run, since its hidden state gives the next logits. A new conversation keeps whole chunks only.
     fn keep_common(&mut self, ids: &[u32]) -> usize {
+        let chunk = self.settings.engine.chunk_tokens;
         let common = self.held_ids.iter().zip(ids).take_while(|(a, b)| a == b).count();
-        let kept = common.min(ids.len().saturating_sub(1));
+        let mut kept = common.min(ids.len().saturating_sub(1));
+        if self.turns.is_empty() {
+            kept = kept.min(self.whole_chunk_ids);
+            kept -= kept % chunk;
+        }
+        self.whole_chunk_ids = self.whole_chunk_ids.min(kept - kept % chunk);
         self.held_ids.truncate(kept);
         self.cache.truncate(self.prefix_tokens + kept);
         kept
@@ -163,6 +278,9 @@ impl<'a> Session<'a> {
             prefill.push(text.embed(&ids[at..end])?)?;
             hidden = prefill.flush()?;
             self.held_ids.extend(&ids[at..end]);
+            if at == self.whole_chunk_ids && end - at == chunk {
+                self.whole_chunk_ids = end;
+            }
             at = end;
             observer.progress(Stage::Prompt, at - start, ids.len() - start);
             if observer.stop() {

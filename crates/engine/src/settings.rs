@@ -17,6 +17,8 @@ pub struct RunSettings {
     pub pool: PoolSpec,
     /// Which template renders the conversation.
     pub template: TemplateKind,
+    /// What stands around the question.
+    pub prompt: PromptSettings,
     /// Subtitles to put before the question.
     pub subtitles: Option<SubtitleSource>,
     /// How the answer is chosen.
@@ -45,6 +47,27 @@ pub enum SubtitleSource {
     File(PathBuf),
     /// The video's own text stream.
     Embedded,
+}
+
+/// What stands around the question, as a benchmark prescribes it. The default is a plain question.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PromptSettings {
+    /// The system turn; None for the template's own.
+    pub system: Option<String>,
+    /// What the answer is made to begin with.
+    pub answer_prefix: String,
+    /// What stands before each frame, one text a frame. The frames are then still images: padded to a square, each
+    /// with a newline of its own, the question directly behind the last.
+    #[serde(serialize_with = "serialize_count")]
+    pub interleaved: Option<Vec<String>>,
+}
+
+/// A receipt tells how many texts there were; they are the benchmark's.
+fn serialize_count<S: serde::Serializer>(
+    texts: &Option<Vec<String>>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    texts.as_ref().map(Vec::len).serialize(serializer)
 }
 
 /// The context method; None leaves a value to the model's family.

@@ -10,7 +10,7 @@ use crate::PoolPlan;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SegmentKind {
-    /// Text before or after the video.
+    /// Text before, after or between the frames.
     Text,
     /// One frame with its own newlines.
     Frame {
@@ -44,8 +44,8 @@ impl Segment {
 pub struct PositionPlan {
     /// In order, without gaps.
     pub segments: Vec<Segment>,
-    /// Index into `segments` of frame 0.
-    first_frame: usize,
+    /// Indices into `segments` of the frames.
+    frame_segments: Vec<usize>,
     visual_prefix_tokens: usize,
     total_tokens: usize,
 }
@@ -53,24 +53,39 @@ pub struct PositionPlan {
 impl PositionPlan {
     /// Text of `prefix_text_tokens`, the pooled video, text of `suffix_text_tokens`. No text, no segment.
     pub fn new(prefix_text_tokens: usize, pool: &PoolPlan, suffix_text_tokens: usize) -> PositionPlan {
+        Self::interleaved(prefix_text_tokens, &[], pool, suffix_text_tokens)
+    }
+
+    /// The same with text of `between_text_tokens[k]` directly before frame `k`, where there is such an entry.
+    pub fn interleaved(
+        prefix_text_tokens: usize,
+        between_text_tokens: &[usize],
+        pool: &PoolPlan,
+        suffix_text_tokens: usize,
+    ) -> PositionPlan {
         let text = |tokens| (SegmentKind::Text, tokens);
-        let frames = pool.frames.iter().enumerate();
-        let visual = frames.map(|(ordinal, frame)| (SegmentKind::Frame { ordinal }, frame.tokens()));
+        let visual = pool.frames.iter().enumerate().flat_map(|(ordinal, frame)| {
+            let between = between_text_tokens.get(ordinal).copied().unwrap_or(0);
+            [text(between), (SegmentKind::Frame { ordinal }, frame.tokens())]
+        });
         let runs = std::iter::once(text(prefix_text_tokens))
             .chain(visual)
             .chain([(SegmentKind::Newline, pool.trailing_newline_tokens()), text(suffix_text_tokens)]);
-        let mut segments = Vec::with_capacity(pool.frames.len() + 3);
-        let mut start = 0;
+        let mut plan = PositionPlan {
+            segments: Vec::with_capacity(pool.frames.len() + 3),
+            frame_segments: Vec::with_capacity(pool.frames.len()),
+            visual_prefix_tokens: 0,
+            total_tokens: 0,
+        };
         for (kind, tokens) in runs.filter(|(_, tokens)| *tokens > 0) {
-            segments.push(Segment { kind, start, tokens });
-            start += tokens;
+            if matches!(kind, SegmentKind::Frame { .. }) {
+                plan.frame_segments.push(plan.segments.len());
+            }
+            plan.segments.push(Segment { kind, start: plan.total_tokens, tokens });
+            plan.total_tokens += tokens;
         }
-        PositionPlan {
-            segments,
-            first_frame: usize::from(prefix_text_tokens > 0),
-            visual_prefix_tokens: prefix_text_tokens + pool.total_tokens(),
-            total_tokens: start,
-        }
+        plan.visual_prefix_tokens = plan.total_tokens - suffix_text_tokens;
+        plan
     }
 
     /// Positions of the whole prompt.
@@ -78,7 +93,8 @@ impl PositionPlan {
         self.total_tokens
     }
 
-    /// Positions before the question: the text before the video, and the video with its newlines.
+    /// Positions before the question: the text before the video, and the video with its newlines and the text between
+    /// its frames.
     pub fn visual_prefix_tokens(&self) -> usize {
         self.visual_prefix_tokens
     }
@@ -86,11 +102,8 @@ impl PositionPlan {
     /// The positions of frame `ordinal`, its own newlines included; empty, at the end of the visual prefix,
     /// where there is no such frame.
     pub fn frame_span(&self, ordinal: usize) -> Range<usize> {
-        let segment = self.segments.get(self.first_frame.saturating_add(ordinal));
-        match segment {
-            Some(segment) if segment.kind == (SegmentKind::Frame { ordinal }) => segment.span(),
-            _ => self.visual_prefix_tokens..self.visual_prefix_tokens,
-        }
+        let segment = self.frame_segments.get(ordinal).and_then(|index| self.segments.get(*index));
+        segment.map_or(self.visual_prefix_tokens..self.visual_prefix_tokens, Segment::span)
     }
 
     /// The segment that holds `position`; none past the end.

@@ -136,6 +136,9 @@ pub enum VideoError {
     /// 0 frames were asked for.
     #[error("0 frames were asked for; ask for at least 1")]
     NoFramesAsked,
+    /// Frame indices given in no order.
+    #[error("the frames asked for by index are not in rising order; sort them")]
+    IndicesFall,
     /// More frames were asked for than any model takes.
     #[error("{frames} frames were asked for; the limit is {limit}")]
     TooManyFramesAsked {

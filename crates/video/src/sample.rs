@@ -1,6 +1,7 @@
 //! Which frames to take, and how to reach them. Pure: nothing is read or decoded here.
 
 use serde::{Serialize, Serializer};
+use std::sync::Arc;
 
 use crate::error::{Result, VideoError};
 use crate::probe::{FrameCountSource, VideoInfo};
@@ -19,7 +20,7 @@ const SAME_INSTANT: MediaTime = MediaTime::from_nanos(1_000);
 const MAX_FRAMES: usize = 1 << 20;
 
 /// How many frames to take.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum FrameBudget {
     /// Exactly this many, evenly spaced by index ([`linspace_indices`]); repeated if the clip has fewer.
     Uniform {
@@ -35,6 +36,9 @@ pub enum FrameBudget {
         /// Limit on the number of frames.
         max_frames: usize,
     },
+    /// These frames, by their index in the whole video, as a benchmark prescribes them. They may not fall; what lies
+    /// outside the clip is moved to its nearest end.
+    Indices(Arc<[usize]>),
 }
 
 impl Default for FrameBudget {
@@ -99,9 +103,10 @@ fn serialize_len<S: Serializer>(runs: &[DecodeRun], serializer: S) -> std::resul
 /// 0 frames asked for, a frame rate that is not positive, a clip that is reversed, past the end or without frames.
 pub fn sample(info: &VideoInfo, settings: &SampleSettings) -> Result<SamplePlan> {
     let clip = clip_range(info, settings)?;
-    let indices = match settings.budget {
-        FrameBudget::Uniform { frames } => uniform(clip, frames)?,
-        FrameBudget::Fps { fps, max_frames } => at_rate(info, settings, clip, fps, max_frames)?,
+    let indices = match &settings.budget {
+        FrameBudget::Uniform { frames } => uniform(clip, *frames)?,
+        FrameBudget::Fps { fps, max_frames } => at_rate(info, settings, clip, *fps, *max_frames)?,
+        FrameBudget::Indices(indices) => given(clip, indices)?,
     };
     let frames: Vec<PlannedFrame> = indices
         .into_iter()
@@ -147,6 +152,14 @@ fn check_count(frames: usize) -> Result<()> {
 fn uniform((first, last): (usize, usize), frames: usize) -> Result<Vec<usize>> {
     check_count(frames)?;
     Ok(linspace_indices(last - first + 1, frames).into_iter().map(|index| first + index).collect())
+}
+
+fn given((first, last): (usize, usize), indices: &[usize]) -> Result<Vec<usize>> {
+    check_count(indices.len())?;
+    if !indices.is_sorted() {
+        return Err(VideoError::IndicesFall);
+    }
+    Ok(indices.iter().map(|index| *index.clamp(&first, &last)).collect())
 }
 
 /// The frames on screen at from + k/fps, up to the end of the clip.

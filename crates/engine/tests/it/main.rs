@@ -5,4 +5,5 @@ mod budget;
 mod conversation;
 mod invariance;
 mod parity;
+mod sharing;
 mod support;

@@ -38,6 +38,14 @@ fn a_frame_of_llava_video_holds_its_row_newlines() {
 }
 
 #[test]
+fn text_between_frames_belongs_to_the_prefix() {
+    let plan = PositionPlan::interleaved(10, &[0, 7, 0], &onevision(3, "uniform,8"), 5);
+    assert_eq!([0, 1, 2].map(|k| plan.frame_span(k)), [10..26, 33..49, 49..65]);
+    assert_eq!(plan.locate(26).map(|segment| segment.kind), Some(SegmentKind::Text));
+    assert_eq!((plan.visual_prefix_tokens(), plan.total_tokens()), (66, 71));
+}
+
+#[test]
 fn a_frame_that_is_not_there_has_no_positions() {
     let plan = PositionPlan::new(0, &onevision(2, "4,2,8"), 0);
     for ordinal in [2, 3, usize::MAX] {

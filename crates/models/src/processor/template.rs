@@ -66,6 +66,25 @@ impl std::fmt::Display for TemplateKind {
     }
 }
 
+/// What is said, and how it is framed.
+#[derive(Debug, Clone, Copy)]
+pub struct Conversation<'a> {
+    /// Begins with a user's turn (where the video stands) and ends with one.
+    pub turns: &'a [Turn],
+    /// The system turn; None for the template's own.
+    pub system: Option<&'a str>,
+    /// What the answer is made to begin with.
+    pub answer_prefix: &'a str,
+    /// The first turn's words follow the visual tokens directly, without the template's line feed.
+    pub frames_inline: bool,
+}
+
+impl<'a> From<&'a [Turn]> for Conversation<'a> {
+    fn from(turns: &'a [Turn]) -> Self {
+        Self { turns, system: None, answer_prefix: "", frames_inline: false }
+    }
+}
+
 /// A prompt's text before and after the visual tokens; each piece is tokenised by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromptText {
@@ -123,13 +142,21 @@ impl ChatTemplate {
         Ok(Self { own: None })
     }
 
-    /// Renders `turns`, which begin with a user's turn (where the video stands) and end with one, up to where the
-    /// assistant's answer begins.
-    pub fn render(&self, kind: TemplateKind, turns: &[Turn]) -> Result<PromptText> {
-        let text = match kind {
-            TemplateKind::Qwen15 => qwen_1_5(turns),
-            TemplateKind::Checkpoint => self.checkpoint(turns)?,
+    /// Renders a conversation up to where the assistant's answer begins.
+    ///
+    /// # Errors
+    /// A template that cannot be rendered, has no place for a video, or whose form around inline frames is not known.
+    pub fn render(&self, kind: TemplateKind, conversation: &Conversation<'_>) -> Result<PromptText> {
+        let mut text = match kind {
+            TemplateKind::Qwen15 => qwen_1_5(conversation),
+            TemplateKind::Checkpoint if conversation.frames_inline => {
+                return Err(ModelError::Tokenizer(
+                    "frames and text can be interleaved under --template qwen_1_5 only".into(),
+                ));
+            }
+            TemplateKind::Checkpoint => self.checkpoint(conversation)?,
         };
+        text.push_str(conversation.answer_prefix);
         let Some((before, after)) = text.split_once(PLACEHOLDER) else {
             return Err(ModelError::Tokenizer(
                 "the checkpoint's chat template has no place for a video; use --template qwen_1_5".into(),
@@ -138,7 +165,7 @@ impl ChatTemplate {
         Ok(PromptText { before: before.to_owned(), after: after.to_owned() })
     }
 
-    fn checkpoint(&self, turns: &[Turn]) -> Result<String> {
+    fn checkpoint(&self, conversation: &Conversation<'_>) -> Result<String> {
         let source = self.own.as_deref().unwrap_or(CONVERTER_TEMPLATE);
         // Marks for training masks, which Jinja itself does not know.
         let source = ["{% generation %}", "{% endgeneration %}", "{%- generation %}", "{%- endgeneration %}"]
@@ -153,7 +180,12 @@ impl ChatTemplate {
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(bad)?;
         environment.set_syntax(syntax);
         environment.set_fuel(Some(1_000_000)); // a hostile template must end
-        let messages: Vec<_> = turns.iter().enumerate().map(|(i, turn)| message(turn, i == 0)).collect();
+        let system = conversation.system.map(|text| {
+            let content = vec![context! { type => "text", text => text.replace(VIDEO, MASKED_VIDEO) }];
+            context! { role => "system", content }
+        });
+        let turns = conversation.turns.iter().enumerate().map(|(i, turn)| message(turn, i == 0));
+        let messages: Vec<_> = system.into_iter().chain(turns).collect();
         let template = environment.template_from_str(&source).map_err(bad)?;
         let mut text = Limited(Vec::new());
         template
@@ -194,11 +226,16 @@ fn message(turn: &Turn, with_video: bool) -> minijinja::Value {
     context! { role => turn.role.name(), content }
 }
 
-fn qwen_1_5(turns: &[Turn]) -> String {
-    let mut text = format!("<|im_start|>system\n{SYSTEM}<|im_end|>\n");
-    for (i, turn) in turns.iter().enumerate() {
+fn qwen_1_5(conversation: &Conversation<'_>) -> String {
+    let system = conversation.system.unwrap_or(SYSTEM);
+    let mut text = format!("<|im_start|>system\n{system}<|im_end|>\n");
+    for (i, turn) in conversation.turns.iter().enumerate() {
         let role = turn.role.name();
-        let video = if i == 0 { format!("{PLACEHOLDER}\n") } else { String::new() };
+        let video = match i {
+            0 if conversation.frames_inline => PLACEHOLDER.to_owned(),
+            0 => format!("{PLACEHOLDER}\n"),
+            _ => String::new(),
+        };
         text.push_str(&format!("<|im_start|>{role}\n{video}{}<|im_end|>\n", turn.content));
     }
     text.push_str("<|im_start|>assistant\n");
@@ -220,7 +257,7 @@ mod tests {
 
     #[test]
     fn qwen_1_5_is_the_trained_form() {
-        let text = ChatTemplate { own: None }.render(TemplateKind::Qwen15, &turns()).unwrap();
+        let text = ChatTemplate { own: None }.render(TemplateKind::Qwen15, &turns()[..].into()).unwrap();
         assert_eq!(
             text.before,
             "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
@@ -232,8 +269,28 @@ mod tests {
     }
 
     #[test]
+    fn system_turn_answer_prefix_and_inline_frames_take_their_places() {
+        let turns = &turns()[..1];
+        let conversation = Conversation {
+            turns,
+            system: Some("Look."),
+            answer_prefix: "Best Option: (",
+            frames_inline: true,
+        };
+        let template = ChatTemplate { own: None };
+        let text = template.render(TemplateKind::Qwen15, &conversation).unwrap();
+        assert_eq!(text.before, "<|im_start|>system\nLook.<|im_end|>\n<|im_start|>user\n");
+        assert_eq!(text.after, "What?<|im_end|>\n<|im_start|>assistant\nBest Option: (");
+        assert!(template.render(TemplateKind::Checkpoint, &conversation).is_err());
+        let conversation = Conversation { frames_inline: false, ..conversation };
+        let text = template.render(TemplateKind::Checkpoint, &conversation).unwrap();
+        assert_eq!(text.before, "<|im_start|>system\nLook.<|im_end|>\n<|im_start|>user\n");
+        assert_eq!(text.after, "\nWhat?<|im_end|>\n<|im_start|>assistant\nBest Option: (");
+    }
+
+    #[test]
     fn converter_form_where_the_checkpoint_has_no_template() {
-        let text = ChatTemplate { own: None }.render(TemplateKind::Checkpoint, &turns()[..1]).unwrap();
+        let text = ChatTemplate { own: None }.render(TemplateKind::Checkpoint, &turns()[..1].into()).unwrap();
         assert_eq!(text.before, "<|im_start|>user\n");
         assert_eq!(text.after, "\nWhat?<|im_end|>\n<|im_start|>assistant\n");
     }
@@ -241,9 +298,9 @@ mod tests {
     #[test]
     fn template_without_a_video_is_refused_and_an_endless_one_ends() {
         let own = |t: &str| ChatTemplate { own: Some(t.into()) };
-        assert!(own("{{ messages[0].role }}").render(TemplateKind::Checkpoint, &turns()).is_err());
+        assert!(own("{{ messages[0].role }}").render(TemplateKind::Checkpoint, &turns()[..].into()).is_err());
         let endless = "{% for a in range(10000) %}{% for b in range(10000) %}x{% endfor %}{% endfor %}";
-        assert!(own(endless).render(TemplateKind::Checkpoint, &turns()).is_err());
-        assert!(own("{% if %}").render(TemplateKind::Checkpoint, &turns()).is_err());
+        assert!(own(endless).render(TemplateKind::Checkpoint, &turns()[..].into()).is_err());
+        assert!(own("{% if %}").render(TemplateKind::Checkpoint, &turns()[..].into()).is_err());
     }
 }

@@ -102,7 +102,9 @@ fn embeddings(golden: &Golden, model: &Llava) -> Tensor {
     let visual = model.visual_tokens(&tensor(golden, "pixels"), &plan, 0).unwrap();
     let ids = |name: &str| model.text().embed(&golden.ids(name)).unwrap();
     let mut parts = vec![ids("prompt_before_ids"), visual];
-    parts.extend(model.final_newline().unwrap());
+    if plan.trailing_newline_tokens() > 0 {
+        parts.push(model.newline().unwrap());
+    }
     parts.push(ids("prompt_after_ids"));
     Tensor::cat(&parts, 0).unwrap()
 }

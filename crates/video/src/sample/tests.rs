@@ -66,12 +66,16 @@ fn linspace_at_its_edges() {
 fn uniform_over_the_whole_and_over_a_clip() {
     let info = video(10, 10, 10, SMALL);
     let four = FrameBudget::Uniform { frames: 4 };
-    assert_eq!(indices(&info, &settings(four)), [0, 33, 66, 99]);
-    assert_eq!(indices(&info, &clip(four, 2.0, 5.0)), [20, 30, 40, 50]);
-    assert_eq!(indices(&info, &clip(four, 2.05, 2.25)), [21, 21, 21, 22]);
-    assert_eq!(indices(&info, &clip(four, 9.9, 100.0)), [99, 99, 99, 99]);
-    let times: Vec<f64> =
-        sample(&info, &clip(four, 2.0, 5.0)).unwrap().frames.iter().map(|frame| frame.time.secs()).collect();
+    assert_eq!(indices(&info, &settings(four.clone())), [0, 33, 66, 99]);
+    assert_eq!(indices(&info, &clip(four.clone(), 2.0, 5.0)), [20, 30, 40, 50]);
+    assert_eq!(indices(&info, &clip(four.clone(), 2.05, 2.25)), [21, 21, 21, 22]);
+    assert_eq!(indices(&info, &clip(four.clone(), 9.9, 100.0)), [99, 99, 99, 99]);
+    let times: Vec<f64> = sample(&info, &clip(four.clone(), 2.0, 5.0))
+        .unwrap()
+        .frames
+        .iter()
+        .map(|frame| frame.time.secs())
+        .collect();
     assert_eq!(times, [2.0, 3.0, 4.0, 5.0], "the whole video's clock");
 }
 

@@ -141,6 +141,13 @@ impl LlavaConfig {
         Ok(PoolPlan::new(self.vision.grid_side(), frames, spec, self.pool_mode, self.newline)?)
     }
 
+    /// The pool plan of `frames` still images, each of which ends with a newline of its own (LLaVA-NeXT, a single patch
+    /// under `spatial_unpad`).
+    pub fn still_pool_plan(&self, frames: usize, spec: PoolSpec) -> Result<PoolPlan> {
+        let newline = if self.newline == NewlineMode::None { NewlineMode::None } else { NewlineMode::Frame };
+        Ok(PoolPlan::new(self.vision.grid_side(), frames, spec, self.pool_mode, newline)?)
+    }
+
     /// Sizes for the budget; `weights_bytes` as they will lie in memory, `vocab` as the file has it.
     pub fn model_shape(&self, weights_bytes: u64, vocab: usize) -> ModelShape {
         let (t, v) = (&self.text, &self.vision);

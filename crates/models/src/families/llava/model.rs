@@ -181,19 +181,29 @@ impl Llava {
         &self.device
     }
 
+    /// Projected features `[frames, patches, hidden]` of `pixels` `[frames, 3, side, side]`, normalised.
+    pub fn features(&self, pixels: &Tensor) -> Result<Tensor> {
+        self.projector.forward(&self.tower.forward(pixels)?)
+    }
+
+    /// Visual tokens `[tokens, hidden]` of frame `ordinal` of `plan`, with the newlines inside its span, from its features
+    /// `[patches, hidden]`.
+    pub fn pool(&self, features: &Tensor, plan: &PoolPlan, ordinal: usize) -> Result<Tensor> {
+        pool_frame(plan, ordinal, features, &self.newline)
+    }
+
     /// Visual tokens `[tokens, hidden]` of frames `first..`, pooled as `plan` says, with the newlines inside their spans.
     /// `pixels` `[frames, 3, side, side]`, normalised.
     pub fn visual_tokens(&self, pixels: &Tensor, plan: &PoolPlan, first: usize) -> Result<Tensor> {
-        let projected = self.projector.forward(&self.tower.forward(pixels)?)?;
+        let features = self.features(pixels)?;
         let frames = (0..pixels.dim(0)?)
-            .map(|i| pool_frame(plan, first + i, &projected.get(i)?, &self.newline))
+            .map(|i| self.pool(&features.get(i)?, plan, first + i))
             .collect::<Result<Vec<_>>>()?;
         Ok(Tensor::cat(&frames, 0)?)
     }
 
-    /// The newline embedding `[1, hidden]` that ends the visual tokens, where the family has one there.
-    pub fn final_newline(&self) -> Result<Option<Tensor>> {
-        let one = self.info.config.newline == NewlineMode::OneToken;
-        Ok(one.then(|| self.newline.unsqueeze(0)).transpose()?)
+    /// The newline embedding `[1, hidden]`.
+    pub fn newline(&self) -> Result<Tensor> {
+        Ok(self.newline.unsqueeze(0)?)
     }
 }

@@ -57,7 +57,7 @@ fn render(template: &str) -> Result<PromptText, ModelError> {
     let folder = Folder::empty();
     folder.write("chat_template.jinja", template);
     let turns = [Turn { role: Role::User, content: "What is <video>?".into() }];
-    ChatTemplate::read(folder.path())?.render(TemplateKind::Checkpoint, &turns)
+    ChatTemplate::read(folder.path())?.render(TemplateKind::Checkpoint, &turns[..].into())
 }
 
 #[test]
@@ -115,6 +115,6 @@ fn the_default_of_several_named_chat_templates() {
     folder.remove("chat_template.json");
     folder.edit("tokenizer_config.json", |config| config["chat_template"] = named);
     let turns = [Turn { role: Role::User, content: String::new() }];
-    let text = folder.load().unwrap().template().render(TemplateKind::Checkpoint, &turns).unwrap();
+    let text = folder.load().unwrap().template().render(TemplateKind::Checkpoint, &turns[..].into()).unwrap();
     assert_eq!((text.before.as_str(), text.after.as_str()), ("", "yes"));
 }

@@ -1,0 +1,184 @@
+//! Work that is shared between questions and settings changes no answer.
+
+use crate::support::{image_folder, load, settings};
+use longsight_engine::{EncodedFrames, RunPlan, RunSettings, Session, Silent};
+use longsight_method::{ContextMethod, PoolSpec};
+use longsight_models::Llava;
+use longsight_testkit::Golden;
+use longsight_video::{FrameBudget, VideoSource};
+
+/// A case with its video as a folder of images.
+struct Case {
+    model: Llava,
+    source: VideoSource,
+    settings: RunSettings,
+    _folder: tempfile::TempDir,
+}
+
+impl Case {
+    fn new(name: &str) -> Self {
+        let golden = Golden::load(name);
+        let folder = tempfile::tempdir().unwrap();
+        let source = image_folder(&golden, folder.path());
+        let mut settings = settings(&golden);
+        settings.engine.spare_tokens = 300;
+        Self { model: load(&golden), source, settings, _folder: folder }
+    }
+
+    fn plan(&self, settings: &RunSettings) -> RunPlan {
+        RunPlan::new(self.model.info(), &self.source, "", settings).unwrap()
+    }
+
+    fn start(&self) -> Session<'_> {
+        Session::start(&self.model, self.plan(&self.settings), &self.settings, &mut Silent).unwrap()
+    }
+}
+
+#[test]
+fn questions_that_begin_alike_share_whole_chunks_and_stay_bit_equal() {
+    let mut case = Case::new("d32-gqa-tied");
+    case.settings.engine.chunk_tokens = 8;
+    let common = "These are the subtitles: one two three four five six seven eight nine ten eleven twelve.";
+    let mut shared = case.start();
+    for (i, end) in ["What is first?", "What is last, and why is it so?", "Who?"].iter().enumerate() {
+        let question = format!("{common} {end}");
+        // A new conversation each time: as a harness asks.
+        let turns = vec![longsight_models::processor::Turn {
+            role: longsight_models::processor::Role::User,
+            content: question.clone(),
+        }];
+        let answer = shared.continue_conversation(turns.clone(), &mut Silent).unwrap();
+        let alone = case.start().continue_conversation(turns, &mut Silent).unwrap();
+        assert_eq!(answer.generation, alone.generation, "question {i}");
+        let prefix = shared.plan().positions.visual_prefix_tokens();
+        let text_reused = answer.receipt.tokens.reused.saturating_sub(prefix);
+        assert_eq!(text_reused >= 16, i > 0, "question {i} reused {text_reused} tokens of text");
+        assert_eq!(text_reused % 8, 0);
+    }
+}
+
+#[test]
+fn frames_encoded_once_serve_every_pooling_and_context_bit_for_bit() {
+    for golden in Golden::all() {
+        let name = &golden.meta.case;
+        let case = Case::new(name);
+        let encoded = EncodedFrames::encode(
+            &case.model,
+            &case.plan(&case.settings),
+            &[2, 3],
+            &case.settings,
+            &mut Silent,
+        )
+        .unwrap();
+        for pool in ["2,2,3", "uniform,3"] {
+            for method in [ContextMethod::None, ContextMethod::Vcwe] {
+                let mut settings = case.settings.clone();
+                settings.pool = pool.parse::<PoolSpec>().unwrap();
+                settings.context.method = method;
+                let mut shared = Session::start_encoded(
+                    &case.model,
+                    case.plan(&settings),
+                    &settings,
+                    &encoded,
+                    &mut Silent,
+                )
+                .unwrap();
+                let mut alone =
+                    Session::start(&case.model, case.plan(&settings), &settings, &mut Silent).unwrap();
+                let (a, b) =
+                    (shared.ask("What?", &mut Silent).unwrap(), alone.ask("What?", &mut Silent).unwrap());
+                assert_eq!(a.generation, b.generation, "{name} {pool} {method}");
+                assert_eq!(a.receipt.tokens.visual, b.receipt.tokens.visual);
+            }
+        }
+        let mut other = case.settings.clone();
+        other.pool = "uniform,4".parse().unwrap();
+        let refused = Session::start_encoded(&case.model, case.plan(&other), &other, &encoded, &mut Silent);
+        assert!(refused.err().unwrap().to_string().contains("do not serve"));
+    }
+}
+
+#[test]
+fn an_inserted_frame_stands_where_a_video_with_it_has_it() {
+    let case = Case::new("d32-gqa-tied");
+    let encode = |indices: &[usize]| {
+        let mut settings = case.settings.clone();
+        settings.engine.encode_batch_frames = 1; // so that a frame's batch mates cannot matter
+        settings.video.sample.budget = FrameBudget::Indices(indices.into());
+        let strides = [2, 8];
+        let plan = case.plan(&settings);
+        (EncodedFrames::encode(&case.model, &plan, &strides, &settings, &mut Silent).unwrap(), plan, settings)
+    };
+    let (without, ..) = encode(&[0, 2, 3]);
+    let (needle, ..) = encode(&[1]);
+    let (whole, plan, settings) = encode(&[0, 1, 2, 3]);
+    let ask = |encoded: &EncodedFrames| {
+        let mut session =
+            Session::start_encoded(&case.model, plan.clone(), &settings, encoded, &mut Silent).unwrap();
+        session.ask("What?", &mut Silent).unwrap().generation
+    };
+    assert_eq!(ask(&without.with_inserted(1, &needle)), ask(&whole));
+    assert_ne!(ask(&without.with_inserted(2, &needle)), ask(&whole));
+}
+
+#[test]
+fn teacher_forcing_agrees_with_what_the_model_says_itself() {
+    let case = Case::new("d32-gqa-tied");
+    let mut settings = case.settings.clone();
+    settings.generation.max_new_tokens = 6;
+    let mut session = Session::start(&case.model, case.plan(&settings), &settings, &mut Silent).unwrap();
+    let said = session.ask("What is it?", &mut Silent).unwrap();
+    let first = said.generation.token_ids[0];
+    let wrong = session.score_answer("What is it?", "blue", &mut Silent).unwrap();
+    assert_eq!(wrong.predicted_ids[0], first);
+    assert!(!wrong.is_predicted());
+    assert!(wrong.logprobs.iter().all(|p| *p < 0.0));
+    // The log-probability of the first token is the one that generation reports.
+    let reported = said.generation.first_token_logprobs.unwrap();
+    let of = |id: u32| reported.iter().find(|entry| entry.id == id).unwrap().logprob;
+    assert!((wrong.logprobs[0] - of(wrong.token_ids[0])).abs() < 1e-9);
+    // Scoring leaves nothing behind: the next question is answered as by a fresh session.
+    let again = session.ask("What is it?", &mut Silent).unwrap();
+    assert_eq!(again.generation.token_ids, said.generation.token_ids);
+}
+
+#[test]
+fn interleaved_text_takes_positions_between_the_frames() {
+    let mut case = Case::new("d32-gqa-tied");
+    let frames = case.plan(&case.settings).sample.frames.len();
+    let mut texts = vec![String::new(); frames];
+    texts[0] = "it begins\n".into();
+    texts[2] = "\nthen this is said\n".into();
+    case.settings.prompt.interleaved = Some(texts.clone());
+    case.settings.pool = "uniform,1".parse().unwrap();
+    let plan = case.plan(&case.settings);
+    let gap = plan.positions.frame_span(2).start - plan.positions.frame_span(1).end;
+    assert_eq!(gap, plan.between_ids[2].len());
+    assert!(gap >= 4);
+    // Every still image ends with a newline of its own, and none follows the last.
+    let side = plan.pool.frames[0].side;
+    assert_eq!(plan.positions.frame_span(1).len(), side * side + 1);
+    assert_eq!(plan.positions.visual_prefix_tokens(), plan.positions.frame_span(frames - 1).end);
+    let with_text = case.start().ask("What?", &mut Silent).unwrap();
+    let asked = RunPlan::new(case.model.info(), &case.source, "What?", &case.settings).unwrap();
+    assert_eq!(with_text.receipt.tokens.prompt, asked.positions.total_tokens());
+    texts[2] = "\n".into();
+    case.settings.prompt.interleaved = Some(texts);
+    let without = case.start().ask("What?", &mut Silent).unwrap();
+    assert_ne!(with_text.generation.first_token_logprobs, without.generation.first_token_logprobs);
+    case.settings.prompt.interleaved = Some(vec![String::new()]);
+    let refused = RunPlan::new(case.model.info(), &case.source, "", &case.settings);
+    assert!(refused.unwrap_err().to_string().contains("one a frame"));
+}
+
+#[test]
+fn indices_are_taken_as_given_and_kept_inside_the_video() {
+    let mut case = Case::new("d32-gqa-tied");
+    case.settings.video.sample.budget = FrameBudget::Indices([0, 0, 2, 999].into());
+    let last = case.plan(&case.settings).video.total_frames - 1;
+    let plan = case.plan(&case.settings);
+    assert_eq!(plan.sample.frames.iter().map(|f| f.index).collect::<Vec<_>>(), [0, 0, 2, last]);
+    case.settings.video.sample.budget = FrameBudget::Indices([2, 1].into());
+    let refused = RunPlan::new(case.model.info(), &case.source, "", &case.settings);
+    assert!(refused.unwrap_err().to_string().contains("rising order"));
+}
