@@ -1,1 +1,56 @@
 //! Letters out of responses, as each version of the public harnesses reads them.
+
+mod letter;
+mod mcq;
+mod mmmu;
+pub(crate) mod python;
+
+pub use mcq::mcq;
+
+use crate::task::Extractor;
+
+/// What `extractor` reads off a response: a letter, or `""` where it finds none.
+///
+/// Only the two `Paren` extractors can return something longer or other than a letter ([`is_letter`] tells): they take
+/// what stands before a parenthesis, and everything where there is none. `options` are the sample's, as published;
+/// only [`Extractor::Mmmu`] looks at them. Where lmms-eval would draw a random option for LongVideoBench, this is `""`.
+pub fn extract(extractor: Extractor, response: &str, options: &[String]) -> String {
+    match extractor {
+        Extractor::Mcq => found(mcq(response, "ABCD")),
+        Extractor::LetterLegacy => found(letter::first(response, &letter::LEGACY)),
+        Extractor::LetterOfficial => found(letter::first(response, &letter::OFFICIAL)),
+        Extractor::LetterLvb => found(letter::first(response, &letter::LVB)),
+        Extractor::Paren => before_parenthesis(python::trim(response)),
+        Extractor::ParenUntrimmed => before_parenthesis(response),
+        Extractor::Mmmu => found(mmmu::choose(response, options)),
+    }
+}
+
+/// Whether a prediction is one letter A to Z: whether anything was found that could have been right.
+pub fn is_letter(prediction: &str) -> bool {
+    matches!(prediction.as_bytes(), [b'A'..=b'Z'])
+}
+
+/// LongVideoBench's options with their letters: those before the first `N/A`.
+pub(crate) fn choices(options: &[String]) -> impl Iterator<Item = (char, &str)> {
+    ('A'..='Z').zip(options.iter().map(String::as_str).take_while(|option| *option != "N/A"))
+}
+
+fn found(letter: Option<char>) -> String {
+    letter.map(String::from).unwrap_or_default()
+}
+
+/// E3: the character before the first `)`; all of it without one.
+fn before_parenthesis(text: &str) -> String {
+    match text.split_once(')') {
+        Some((before, _)) => found(before.chars().next_back()),
+        None => text.to_owned(),
+    }
+}
+
+/// What E1 and E4 look through: trimmed, repeats of each edge character removed from both ends in turn, a space at
+/// each end.
+fn padded(response: &str, edges: &str) -> String {
+    let text = edges.chars().fold(python::trim(response), |text, edge| text.trim_matches(edge));
+    format!(" {text} ")
+}
