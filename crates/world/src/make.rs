@@ -1,0 +1,219 @@
+//! Many videos into a folder.
+
+use crate::encode::{Abilities, Codec, encode};
+use crate::files;
+use crate::footage::Footage;
+use crate::layout::{self, Job};
+use crate::settings::WorldSettings;
+use crate::truth::Truth;
+use crate::{Result, WorldError};
+use longsight_video::Tools;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+/// What is going on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// A video was begun.
+    Started {
+        /// Its place, from 0.
+        video: usize,
+        /// How many there are.
+        of: usize,
+        /// Its file, from the folder's top.
+        name: String,
+        /// Its frames.
+        frames: u64,
+    },
+    /// A video grows.
+    Frames {
+        /// Its place, from 0.
+        video: usize,
+        /// Frames written.
+        done: u64,
+    },
+    /// A video is there.
+    Done {
+        /// Its place, from 0.
+        video: usize,
+        /// It was there before, from an earlier run with the same settings.
+        kept: bool,
+    },
+}
+
+/// What was made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// Videos made now.
+    pub videos_made: usize,
+    /// Videos that were there from an earlier run.
+    pub videos_kept: usize,
+    /// Frames of all videos.
+    pub frames: u64,
+    /// Length of all videos in seconds.
+    pub duration_secs: f64,
+    /// Questions, or needles.
+    pub questions: usize,
+}
+
+/// `manifest.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Manifest {
+    /// Which program wrote it.
+    generator: String,
+    /// "world" or "needles".
+    made: String,
+    settings: WorldSettings,
+}
+
+/// Writes a world into the folder `out`: videos, `truth/NAME.json`, `manifest.json` and the layout's annotation files.
+///
+/// A run that was stopped goes on where it was when it is started again with the same settings.
+///
+/// # Errors
+/// Settings that cannot be meant; a folder that holds something else; a codec or a source that ffmpeg lacks; failing
+/// writes.
+pub fn make(
+    settings: &WorldSettings,
+    tools: &Tools,
+    out: &Path,
+    observer: &mut dyn FnMut(Progress),
+) -> Result<Summary> {
+    let settings = resolve(settings, tools)?;
+    let jobs = layout::plan(&settings)?;
+    open_folder(out, "world", &settings)?;
+    let mut summary = make_videos(&jobs, &settings, tools, out, observer)?;
+    summary.questions = layout::write_annotations(&settings, &jobs, out)?;
+    Ok(summary)
+}
+
+/// Checks the settings and fills in what is left to the installed ffmpeg.
+pub(crate) fn resolve(settings: &WorldSettings, tools: &Tools) -> Result<WorldSettings> {
+    settings.check()?;
+    let abilities = Abilities::of(tools)?;
+    let mut resolved = settings.clone();
+    resolved.codecs =
+        available(&settings.codecs, Codec::ALL, "codec", |codec| abilities.has(codec.encoder()))?;
+    resolved.footage = available(&settings.footage, Footage::ALL, "footage", |footage| {
+        !footage.is_generated() || abilities.has(footage.name())
+    })?;
+    Ok(resolved)
+}
+
+/// What was named, or else what there is. Naming something that is not there is an error.
+fn available<T: Copy + std::fmt::Display>(
+    named: &[T],
+    all: &[T],
+    what: &str,
+    has: impl Fn(T) -> bool,
+) -> Result<Vec<T>> {
+    if let Some(missing) = named.iter().find(|&&item| !has(item)) {
+        return Err(WorldError::setting(format!(
+            "{what} {missing}: the installed ffmpeg cannot make it; leave it out, or install a fuller ffmpeg"
+        )));
+    }
+    let found: Vec<T> =
+        if named.is_empty() { all } else { named }.iter().copied().filter(|&item| has(item)).collect();
+    if found.is_empty() {
+        return Err(WorldError::setting(format!(
+            "{what}: the installed ffmpeg can make none; install a fuller one"
+        )));
+    }
+    Ok(found)
+}
+
+/// Makes the folder, or goes on with one that an earlier run with the same settings left.
+pub(crate) fn open_folder(out: &Path, made: &str, settings: &WorldSettings) -> Result<()> {
+    let generator = format!("longsight-world {}", env!("CARGO_PKG_VERSION"));
+    let manifest = Manifest { generator, made: made.into(), settings: settings.clone() };
+    let path = out.join("manifest.json");
+    files::create_folder(out)?;
+    if path.is_file() {
+        let text = std::fs::read_to_string(&path).map_err(|error| WorldError::file(&path, error))?;
+        return match serde_json::from_str::<Manifest>(&text) {
+            Ok(there) if there == manifest.as_read() => Ok(()),
+            _ => Err(WorldError::file(out, "was made with other settings; choose another folder")),
+        };
+    }
+    let mut entries = std::fs::read_dir(out).map_err(|error| WorldError::file(out, error))?;
+    if entries.next().is_some() {
+        return Err(WorldError::file(out, "the folder is not empty; choose another one"));
+    }
+    files::write_json(&path, &manifest)
+}
+
+impl Manifest {
+    /// What reading it back gives: without what the file does not hold.
+    fn as_read(&self) -> Self {
+        let mut copy = self.clone();
+        copy.settings.parallel_videos = 0;
+        copy
+    }
+}
+
+/// Makes the videos that are not there yet, some at a time.
+pub(crate) fn make_videos(
+    jobs: &[Job],
+    settings: &WorldSettings,
+    tools: &Tools,
+    out: &Path,
+    observer: &mut dyn FnMut(Progress),
+) -> Result<Summary> {
+    for folder in jobs.iter().filter_map(|job| out.join(&job.video).parent().map(Path::to_owned)) {
+        files::create_folder(&folder)?;
+    }
+    files::create_folder(&out.join("truth"))?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = if settings.parallel_videos > 0 { settings.parallel_videos } else { cores.div_ceil(2) };
+    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (sender, events) = channel();
+    std::thread::scope(|scope| {
+        let mut threads = Vec::new();
+        for _ in 0..workers.min(jobs.len()) {
+            let (sender, next, stop) = (sender.clone(), &next, &stop);
+            threads.push(scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed)
+                    && let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed))
+                {
+                    make_video(job, jobs.len(), tools, out, &sender)
+                        .inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
+                }
+                Ok(())
+            }));
+        }
+        drop(sender);
+        let mut summary = Summary::default();
+        for event in events {
+            if let Progress::Done { video, kept } = event {
+                *(if kept { &mut summary.videos_kept } else { &mut summary.videos_made }) += 1;
+                summary.frames += jobs[video].script.frames;
+                summary.duration_secs += jobs[video].script.duration_secs;
+            }
+            observer(event);
+        }
+        for thread in threads {
+            thread.join().unwrap_or_else(|_| Err(WorldError::setting("a thread that made videos died")))?;
+        }
+        Ok(summary)
+    })
+}
+
+/// A closed channel means that nobody listens any more: no reason to stop.
+fn make_video(job: &Job, of: usize, tools: &Tools, out: &Path, events: &Sender<Progress>) -> Result<()> {
+    let (video, script) = (job.index, &job.script);
+    let truth = Truth { video: job.video.clone(), codec: job.codec, script: script.clone() };
+    files::write_json(&out.join("truth").join(format!("{}.json", job.name)), &truth)?;
+    let path = out.join(&job.video);
+    let kept = path.is_file();
+    if !kept {
+        let _ = events.send(Progress::Started { video, of, name: job.video.clone(), frames: script.frames });
+        let mut report = |done| {
+            let _ = events.send(Progress::Frames { video, done });
+        };
+        encode(script, job.codec, tools, &path, &mut report)?;
+    }
+    let _ = events.send(Progress::Done { video, kept });
+    Ok(())
+}
