@@ -4,3 +4,5 @@
 mod extract;
 
 mod data;
+
+mod report;

@@ -1,0 +1,190 @@
+//! The report as a page.
+
+mod page;
+mod run;
+
+pub(super) use page::{charts, page};
+
+use super::chart::{LineChart, Point, Quantity, Series, line_chart};
+use super::format::{self, escape};
+use super::grid::Grid;
+use super::measure::Measurements;
+use super::{view, work};
+use crate::score::{Results, Unit};
+use serde::{Deserialize, Serialize};
+
+/// What a report shows.
+#[derive(Debug, Clone, Default)]
+pub struct ReportInput {
+    /// One run, or several to compare, in the order to show them in.
+    pub runs: Vec<RunSummary>,
+    /// The paired test of two runs.
+    pub comparison: Option<Comparison>,
+}
+
+/// One run.
+#[derive(Debug, Clone)]
+pub struct RunSummary {
+    /// The run's name, such as its folder's.
+    pub name: String,
+    /// Its numbers.
+    pub results: Results,
+    /// What it took.
+    pub measurements: Measurements,
+    /// Its manifest; shown key by key.
+    pub manifest: serde_json::Value,
+}
+
+/// A paired comparison of two runs on the same questions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The first run's name.
+    pub a: String,
+    /// The second run's name.
+    pub b: String,
+    /// Unit of `difference` and `ci95`.
+    pub unit: Unit,
+    /// Questions that both runs hold.
+    pub questions: usize,
+    /// Right in the first run alone.
+    pub only_a: usize,
+    /// Right in the second run alone.
+    pub only_b: usize,
+    /// Second less first.
+    pub difference: f64,
+    /// Bounds of the difference's 95% confidence interval.
+    pub ci95: Option<(f64, f64)>,
+    /// Of the null hypothesis that both are as good.
+    pub p_value: Option<f64>,
+    /// The test's name.
+    pub test: String,
+}
+
+/// One self-contained page: no script, nothing loaded from elsewhere, light and dark, for phones, screens and paper.
+pub fn html(input: &ReportInput) -> String {
+    let title = title(input);
+    let mut body = String::new();
+    if let [run] = &input.runs[..] {
+        body += &format!("<header>\n<h1>{}</h1>\n{}</header>\n", escape(&title), run::headline(run));
+        body += &run::breakdowns(run);
+        body += &plots(input);
+        body += &run::details(run);
+    } else {
+        body += &format!("<header>\n<h1>{}</h1>\n</header>\n{}", escape(&title), runs_grid(input).html());
+        body += &input.comparison.as_ref().map(comparison).unwrap_or_default();
+        body += &plots(input);
+        for run in &input.runs {
+            let name = escape(&run.name);
+            let (headline, breakdowns, details) =
+                (run::headline(run), run::breakdowns(run), run::details(run));
+            body += &format!("<section>\n<h2>{name}</h2>\n{headline}{breakdowns}{details}</section>\n");
+        }
+    }
+    page(&title, &format!("<main>\n{body}</main>\n"))
+}
+
+fn title(input: &ReportInput) -> String {
+    match &input.runs[..] {
+        [] => "No runs".into(),
+        [run] => view::task_title(run.results.task).into(),
+        [first, ..] => format!("{}: {} runs", view::task_title(first.results.task), input.runs.len()),
+    }
+}
+
+fn runs_grid(input: &ReportInput) -> Grid {
+    let header =
+        ["run", "profile", "result", "95% CI", "frames", "visual tokens", "first token s", "peak memory"];
+    let row = |run: &RunSummary| {
+        let (results, all) = (&run.results, &run.measurements.all);
+        let measured = |text: String| if all.questions > 0 { text } else { format::NONE.into() };
+        vec![
+            run.name.clone(),
+            results.profile.to_string(),
+            format::headline(results.value, results.unit),
+            format::interval(results.ci95, results.unit),
+            measured(format::thousands(all.frames.mean)),
+            measured(format::thousands(all.visual_tokens.mean)),
+            all.first_token_secs.map_or(format::NONE.into(), |quantiles| format::secs(quantiles.median)),
+            all.peak_bytes.map_or(format::NONE.into(), |bytes| format::bytes(bytes as f64)),
+        ]
+    };
+    Grid {
+        title: "Runs".into(),
+        header: header.map(str::to_owned).to_vec(),
+        rows: input.runs.iter().map(row).collect(),
+        left: 2,
+    }
+}
+
+fn comparison(comparison: &Comparison) -> String {
+    let points = |value: f64| format!("{:+.1}", format::to_percent(value, comparison.unit));
+    let interval = comparison
+        .ci95
+        .map_or(String::new(), |(low, high)| format!(", 95% CI {} to {}", points(low), points(high)));
+    let p_value = comparison.p_value.filter(|p| p.is_finite()).map_or(String::new(), |p| match p {
+        p if p < 0.001 => ", p &lt; 0.001".to_owned(),
+        p => format!(", p = {p:.3}"),
+    });
+    let rows = [
+        ("right in the first alone", comparison.only_a),
+        ("right in the second alone", comparison.only_b),
+        ("questions in both runs", comparison.questions),
+    ];
+    let grid = Grid {
+        title: format!("{} on the same questions", comparison.test),
+        header: vec![String::new(), "questions".into()],
+        rows: rows.map(|(label, count)| vec![label.to_owned(), format::thousands(count as f64)]).to_vec(),
+        left: 1,
+    };
+    format!(
+        "<h2>{} against {}</h2>\n<p class=\"headline\"><strong>{}</strong> points{interval}{p_value}</p>\n{}",
+        escape(&comparison.b),
+        escape(&comparison.a),
+        points(comparison.difference),
+        grid.html()
+    )
+}
+
+/// Accuracy against what it cost. A run alone shows its own questions by frames, if they differ in frames.
+fn plots(input: &ReportInput) -> String {
+    let alone = match &input.runs[..] {
+        [run] if run.measurements.by_frames.len() > 1 => Some(run),
+        _ => None,
+    };
+    let chart = |axis: Quantity| {
+        let series = match alone {
+            Some(run) => {
+                vec![Series { name: run.name.clone(), points: work::points(&run.measurements, axis) }]
+            }
+            None => input.runs.iter().map(|run| run_series(run, axis)).collect(),
+        };
+        line_chart(&LineChart { title: format!("Accuracy (%) against {}", axis.short()), x: axis, series })
+    };
+    let drawn: Vec<String> = work::AXES.into_iter().filter_map(chart).collect();
+    let caption = match alone {
+        Some(_) => {
+            "This run's questions, grouped by the frames in their prompts: groups hold different questions. \
+                    Bars: 95% Wilson intervals, as if all questions were independent."
+        }
+        None => "The whole run is one point. Bars: 95% confidence intervals, clustered by video.",
+    };
+    if drawn.is_empty() {
+        String::new()
+    } else {
+        format!("<h2>Accuracy and cost</h2>\n{}", charts(&drawn, caption))
+    }
+}
+
+fn run_series(run: &RunSummary, axis: Quantity) -> Series {
+    let results = &run.results;
+    let all = &run.measurements.all;
+    let percent = |value| format::to_percent(value, results.unit);
+    let point =
+        results.value.filter(|_| all.questions > 0).zip(work::position(all, axis)).map(|(value, x)| Point {
+            x,
+            y: percent(value),
+            y_range: results.ci95.map(|(low, high)| (percent(low), percent(high))),
+            note: format!("{}/{} right", results.all.correct, results.all.total),
+        });
+    Series { name: run.name.clone(), points: point.into_iter().collect() }
+}
