@@ -90,36 +90,32 @@ fn official(row: &Row, source: &Source<'_>) -> Result<Sample> {
     let video = row.text("video")?;
     let kind = task_name(row.text("question_type")?, source.task).to_owned();
     let options = row.texts("candidates")?;
-    let answer = if source.hidden { row.optional_text("answer")? } else { Some(row.text("answer")?) };
+    let answer = answer(row, source)?;
     let mut issues = Vec::new();
     let gold = answer.map(|answer| gold_of_text(answer, &options, &mut issues));
-    let id = match row.label("question_id")? {
-        Some(id) => id,
-        None => format!("{kind}_{}", row.number),
-    };
-    build(row, source, Parts { id, video, key: "video", kind, options, gold, issues })
+    build(row, source, Parts { video, key: "video", kind, options, gold, issues })
 }
 
 /// A row of lmms-eval's data sets: the answer is a letter, the candidates only serve to check it.
 fn lmms(row: &Row, source: &Source<'_>) -> Result<Sample> {
     let video = row.text("video_name")?;
     let kind = task_name(row.text("task_type")?, source.task).to_owned();
-    let answer = if source.hidden { row.optional_text("answer")? } else { Some(row.text("answer")?) };
+    let answer = answer(row, source)?;
     // The types of the columns that no prompt needs are not published: whatever they are, the row can be asked.
     let candidates = row.optional_texts("candidates").ok().flatten();
     let mut issues = Vec::new();
     let count = candidates.map_or(ALPHABET, |candidates| candidates.len());
     let gold = answer.map(|answer| checked_gold(answer, count, &mut issues));
-    let id = match row.label("question_id")? {
-        Some(id) => id,
-        None => format!("{kind}_{}", row.number),
-    };
-    build(row, source, Parts { id, video, key: "video_name", kind, options: Vec::new(), gold, issues })
+    build(row, source, Parts { video, key: "video_name", kind, options: Vec::new(), gold, issues })
+}
+
+/// The answer, None where it is hidden.
+fn answer<'a>(row: &'a Row, source: &Source<'_>) -> Result<Option<&'a str>> {
+    if source.hidden { row.optional_text("answer") } else { row.text("answer").map(Some) }
 }
 
 /// What the two forms differ in.
 struct Parts<'a> {
-    id: String,
     video: &'a str,
     key: &'a str,
     kind: String,
@@ -130,8 +126,9 @@ struct Parts<'a> {
 
 fn build(row: &Row, source: &Source<'_>, parts: Parts<'_>) -> Result<Sample> {
     let name = inside(row, parts.key, parts.video)?;
+    let id = row.label("question_id")?.unwrap_or_else(|| format!("{}_{}", parts.kind, row.number));
     Ok(Sample {
-        id: parts.id,
+        id,
         row: row.number,
         video_id: parts.video.into(),
         video: source.locate(video_places(&name, &parts.kind).into_iter()).0,

@@ -25,11 +25,14 @@ pub(super) fn record(row: &Row, join: &mut Join<'_>) -> Result<Record> {
         None => of_metric(row, join, place.unwrap_or(row.number))?,
     };
     own.row = place.unwrap_or(row.number);
-    let name = if own.question.is_empty() { &own.id } else { &own.question };
-    let asked = if join.task.benchmark() == Benchmark::Mlvu { name } else { &own.id };
+    // MLVU's questions are known by their text: the data sets differ in order, and the metric holds no id.
+    let asked = match join.task.benchmark() {
+        Benchmark::Mlvu => own.question.trim_end(),
+        _ => &own.id,
+    };
     let sample = match place.and_then(|place| join.at(place, asked)) {
         Some(sample) => Some(sample),
-        None => join.required(row, asked.trim_end())?,
+        None => join.required(row, asked)?,
     };
     let known = match sample {
         Some(sample) => sample,

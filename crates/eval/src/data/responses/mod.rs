@@ -83,7 +83,7 @@ impl Responses<'_> {
                     let (path, number) = (self.path.display(), self.number);
                     self.join
                         .remarks
-                        .push(format!("{path}: the last entry, {number} from 0, is cut off: left out"));
+                        .push(format!("{path}: row {number}, the last, is cut off and left out"));
                     return Ok(None);
                 }
                 Err(fault) => return Err(row_error(&self.path, self.number, fault.message())),
@@ -163,7 +163,7 @@ impl<'a> Join<'a> {
     /// The question of a given place, if its id or text is the expected one: several may share a text.
     fn at(&self, place: usize, id: &str) -> Option<&'a Sample> {
         let sample = self.samples?.get(place)?;
-        (sample.id == id || asked_text(sample) == id.trim_end()).then_some(sample)
+        (sample.id == id || asked_text(sample) == id).then_some(sample)
     }
 
     /// The sample of an id; None without samples, and where several share a text. Errors: it is not among the samples.

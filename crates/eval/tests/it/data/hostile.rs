@@ -41,6 +41,16 @@ fn a_parquet_file_cut_anywhere_is_refused_by_name() {
 }
 
 #[test]
+fn an_empty_list_in_parquet_is_kept_and_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    small_parquet(&folder.path().join("test-0.parquet"));
+    let samples = samples(TASK, folder.path());
+    assert_eq!((samples[1].options.len(), samples[1].gold.as_deref()), (0, Some("@")));
+    assert_eq!(samples[1].issues, ["there are no candidates"]);
+    assert_eq!((samples[2].options.len(), samples[2].gold.as_deref()), (1, Some("A")));
+}
+
+#[test]
 fn a_parquet_file_without_our_columns_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("test-0.parquet"), Compression::SNAPPY, &[("text", texts(&["x"]))]);

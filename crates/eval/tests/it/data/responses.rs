@@ -180,6 +180,21 @@ fn mlvu_logs_join_by_text_and_place() {
 }
 
 #[test]
+fn mlvu_questions_that_share_their_text_are_not_confused() {
+    let folder = Folder::new();
+    let rows = ["a.mp4", "b.mp4"].map(|video| mlvu::row("ego", video, &["x", "y"], "x"));
+    put_json(folder.0.path(), "json/3_ego.json", &json!(rows));
+    let samples = samples(Task::MlvuDev, folder.0.path());
+    let metric = json!({"question_id": "What does the keeper carry?\n(A) x\n(B) y", "task_type": "ego", "answer": "A"});
+    let path =
+        folder.file(line(&json!({"doc_id": 9, "filtered_resps": "A", "mlvu_percetion_score": metric})));
+    let mut found = responses(Task::MlvuDev, &path, Some(&samples)).unwrap();
+    let record = found.next().unwrap().unwrap();
+    assert_eq!((record.id.as_str(), record.row, record.gold.as_deref()), ("ego_9", 9, Some("A")));
+    assert!(found.remarks()[0].contains("share their text"), "{:?}", found.remarks());
+}
+
+#[test]
 fn longvideobench_logs_keep_both_buckets() {
     let folder = Folder::new();
     let metric = json!({"id": "ab_c_0", "duration_group": 600, "question_category": "S2E", "answer": "D", "parsed_pred": "A"});
