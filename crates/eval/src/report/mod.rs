@@ -2,6 +2,7 @@
 //! same data; [`write_atomically`] puts them into files.
 
 mod chart;
+mod comparison;
 mod file;
 mod format;
 mod grid;
@@ -16,9 +17,10 @@ mod view;
 mod work;
 
 pub use chart::{LineChart, Point, Quantity, Series, line_chart, line_chart_file};
+pub use comparison::{Comparison, comparison_text};
 pub use file::write_atomically;
 pub use heatmap::Heatmap;
-pub use html::{Comparison, ReportInput, RunSummary, html};
+pub use html::{ReportInput, RunSummary, html};
 pub use measure::{Group, Measurements, Meter, Range};
 pub use quantiles::{Histogram, Quantiles};
 pub use sweep::{SweepRow, SweepTables, sweep_tables};

@@ -6,12 +6,12 @@ mod run;
 pub(super) use page::{charts, page};
 
 use super::chart::{LineChart, Point, Quantity, Series, line_chart};
+use super::comparison::{self, Comparison};
 use super::format::{self, escape};
 use super::grid::Grid;
 use super::measure::Measurements;
 use super::{view, work};
-use crate::score::{Results, Unit};
-use serde::{Deserialize, Serialize};
+use crate::score::Results;
 
 /// What a report shows.
 #[derive(Debug, Clone, Default)]
@@ -35,31 +35,6 @@ pub struct RunSummary {
     pub manifest: serde_json::Value,
 }
 
-/// A paired comparison of two runs on the same questions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Comparison {
-    /// The first run's name.
-    pub a: String,
-    /// The second run's name.
-    pub b: String,
-    /// Unit of `difference` and `ci95`.
-    pub unit: Unit,
-    /// Questions that both runs hold.
-    pub questions: usize,
-    /// Right in the first run alone.
-    pub only_a: usize,
-    /// Right in the second run alone.
-    pub only_b: usize,
-    /// Second less first.
-    pub difference: f64,
-    /// Bounds of the difference's 95% confidence interval.
-    pub ci95: Option<(f64, f64)>,
-    /// Of the null hypothesis that both are as good.
-    pub p_value: Option<f64>,
-    /// The test's name.
-    pub test: String,
-}
-
 /// One self-contained page: no script, nothing loaded from elsewhere, light and dark, for phones, screens and paper.
 pub fn html(input: &ReportInput) -> String {
     let title = title(input);
@@ -71,7 +46,8 @@ pub fn html(input: &ReportInput) -> String {
         body += &run::details(run);
     } else {
         body += &format!("<header>\n<h1>{}</h1>\n</header>\n{}", escape(&title), runs_grid(input).html());
-        body += &input.comparison.as_ref().map(comparison).unwrap_or_default();
+        let names = input.runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>();
+        body += &input.comparison.as_ref().map(|one| comparison::html(one, &names)).unwrap_or_default();
         body += &plots(input);
         for run in &input.runs {
             let name = escape(&run.name);
@@ -87,18 +63,33 @@ fn title(input: &ReportInput) -> String {
     match &input.runs[..] {
         [] => "No runs".into(),
         [run] => view::task_title(run.results.task).into(),
-        [first, ..] => format!("{}: {} runs", view::task_title(first.results.task), input.runs.len()),
+        [first, others @ ..] => {
+            let task = first.results.task;
+            let same = others.iter().all(|run| run.results.task == task);
+            let what = if same { view::task_title(task) } else { "Several tasks" };
+            format!("{what}: {} runs", input.runs.len())
+        }
     }
 }
 
 fn runs_grid(input: &ReportInput) -> Grid {
-    let header =
-        ["run", "profile", "result", "95% CI", "frames", "visual tokens", "first token s", "peak memory"];
+    let header = [
+        "run",
+        "task",
+        "profile",
+        "result",
+        "95% CI",
+        "frames",
+        "visual tokens",
+        "first token s",
+        "peak memory",
+    ];
     let row = |run: &RunSummary| {
         let (results, all) = (&run.results, &run.measurements.all);
         let measured = |text: String| if all.questions > 0 { text } else { format::NONE.into() };
         vec![
             run.name.clone(),
+            view::task_title(results.task).to_owned(),
             results.profile.to_string(),
             format::headline(results.value, results.unit),
             format::interval(results.ci95, results.unit),
@@ -112,37 +103,8 @@ fn runs_grid(input: &ReportInput) -> Grid {
         title: "Runs".into(),
         header: header.map(str::to_owned).to_vec(),
         rows: input.runs.iter().map(row).collect(),
-        left: 2,
+        left: 3,
     }
-}
-
-fn comparison(comparison: &Comparison) -> String {
-    let points = |value: f64| format!("{:+.1}", format::to_percent(value, comparison.unit));
-    let interval = comparison
-        .ci95
-        .map_or(String::new(), |(low, high)| format!(", 95% CI {} to {}", points(low), points(high)));
-    let p_value = comparison.p_value.filter(|p| p.is_finite()).map_or(String::new(), |p| match p {
-        p if p < 0.001 => ", p &lt; 0.001".to_owned(),
-        p => format!(", p = {p:.3}"),
-    });
-    let rows = [
-        ("right in the first alone", comparison.only_a),
-        ("right in the second alone", comparison.only_b),
-        ("questions in both runs", comparison.questions),
-    ];
-    let grid = Grid {
-        title: format!("{} on the same questions", comparison.test),
-        header: vec![String::new(), "questions".into()],
-        rows: rows.map(|(label, count)| vec![label.to_owned(), format::thousands(count as f64)]).to_vec(),
-        left: 1,
-    };
-    format!(
-        "<h2>{} against {}</h2>\n<p class=\"headline\"><strong>{}</strong> points{interval}{p_value}</p>\n{}",
-        escape(&comparison.b),
-        escape(&comparison.a),
-        points(comparison.difference),
-        grid.html()
-    )
 }
 
 /// Accuracy against what it cost. A run alone shows its own questions by frames, if they differ in frames.
@@ -166,7 +128,7 @@ fn plots(input: &ReportInput) -> String {
             "This run's questions, grouped by the frames in their prompts: groups hold different questions. \
                     Bars: 95% Wilson intervals, as if all questions were independent."
         }
-        None => "The whole run is one point. Bars: 95% confidence intervals, clustered by video.",
+        None => "Each run is one point. Bars: 95% confidence intervals, clustered by video.",
     };
     if drawn.is_empty() {
         String::new()

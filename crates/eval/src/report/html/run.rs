@@ -5,7 +5,7 @@ use crate::report::format::{self, counted, escape, thousands};
 use crate::report::grid::Grid;
 use crate::report::svg::n;
 use crate::report::{view, work};
-use crate::score::{Breakdown, Listed, Results, Row};
+use crate::score::{Breakdown, Listed, Results, Row, Unit};
 use serde_json::Value;
 
 /// Longer lists end with a count.
@@ -16,7 +16,7 @@ pub(super) fn headline(run: &RunSummary) -> String {
     let results = &run.results;
     let interval = match format::interval(results.ci95, results.unit) {
         none if none == format::NONE => String::new(),
-        interval => format!(", 95% CI {interval}"),
+        interval => format!(", 95% CI <span class=\"n\">{interval}</span>"),
     };
     let tile =
         |(name, value): (&str, String)| format!("<div><dt>{name}</dt><dd>{}</dd></div>\n", escape(&value));
@@ -61,8 +61,10 @@ pub(super) fn breakdowns(run: &RunSummary) -> String {
 
 fn bars(results: &Results, breakdown: &Breakdown) -> String {
     let header = view::number_header(results);
-    let header: String =
-        header.iter().map(|cell| format!("<th scope=\"col\" class=\"n\">{cell}</th>")).collect();
+    let header = header.iter().enumerate().map(|(column, cell)| {
+        format!("<th scope=\"col\" class=\"{}\">{cell}</th>", cell_class(results, column))
+    });
+    let header: String = header.collect();
     let is_primary = view::primary(results).is_some_and(|primary| primary.name == breakdown.name);
     let rows = breakdown.rows.iter().map(|row| bar_row(results, view::row_label(breakdown, row), row, ""));
     let sum = view::headline_row(results).filter(|_| is_primary);
@@ -78,12 +80,21 @@ fn bars(results: &Results, breakdown: &Breakdown) -> String {
 
 fn bar_row(results: &Results, label: &str, row: &Row, class: &str) -> String {
     let cells = view::numbers(results, row);
-    let cells: String = cells.iter().map(|cell| format!("<td class=\"n\">{}</td>", escape(cell))).collect();
+    let cells = cells
+        .iter()
+        .enumerate()
+        .map(|(column, cell)| format!("<td class=\"{}\">{}</td>", cell_class(results, column), escape(cell)));
+    let cells: String = cells.collect();
     format!(
         "<tr{class}><th scope=\"row\"><div><span>{}</span>{}</div></th>{cells}</tr>\n",
         escape(label),
         bar(results, label, row)
     )
+}
+
+/// Fractions, which the percents repeat, leave the page where it is narrow.
+fn cell_class(results: &Results, column: usize) -> &'static str {
+    if results.unit == Unit::Fraction && column == 0 { "n fraction" } else { "n" }
 }
 
 /// A bar from 0 to 100 with the interval as a line across it; it stretches to the width that is there.

@@ -15,8 +15,6 @@ fn single() -> ReportInput {
 
 fn pair() -> ReportInput {
     let comparison = Comparison {
-        a: "none".into(),
-        b: "vcwe".into(),
         unit: Unit::Percent,
         questions: 900,
         only_a: 31,
@@ -49,7 +47,7 @@ fn a_run_s_page_has_its_numbers() {
     let page = html(&single());
     assert_well_formed(&page);
     assert!(page.contains("<h1>Video-MME</h1>"));
-    assert!(page.contains("<strong>63.4%</strong> overall, 95% CI 60.3–66.6"));
+    assert!(page.contains("<strong>63.4%</strong> overall, 95% CI <span class=\"n\">60.3–66.6</span>"));
     let row = pieces(&page, "<tr><th scope=\"row\"><div><span>Film &amp; Television</span>", "</tr>");
     assert!(row[0].contains("<rect class=\"value\" width=\"65.83\""), "{}", row[0]);
     assert!(row[0].ends_with(
