@@ -6,3 +6,4 @@ mod extract;
 mod data;
 
 mod report;
+mod prompts;
