@@ -1,36 +1,14 @@
 //! Two runs on the same questions, for the terminal and for the page.
 
-use super::format::{self, escape};
+use super::format::{self, counted, escape, thousands};
 use super::grid::Grid;
-use crate::score::Unit;
-use serde::{Deserialize, Serialize};
-
-/// A paired comparison of two runs on the same questions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Comparison {
-    /// Unit of `difference` and `ci95`.
-    pub unit: Unit,
-    /// Questions that both runs hold.
-    pub questions: usize,
-    /// Right in the first run alone.
-    pub only_a: usize,
-    /// Right in the second run alone.
-    pub only_b: usize,
-    /// Second less first.
-    pub difference: f64,
-    /// Bounds of the difference's 95% confidence interval.
-    pub ci95: Option<(f64, f64)>,
-    /// Of the null hypothesis that both are as good.
-    pub p_value: Option<f64>,
-    /// The test's name.
-    pub test: String,
-}
+use crate::score::{Comparison, Unit};
 
 /// For a terminal.
 pub fn comparison_text(comparison: &Comparison) -> String {
     format!(
-        "second less first: {} points{}\n\n{}",
-        points(comparison, comparison.difference),
+        "second run less first: {} points{}\n\n{}",
+        points(comparison.difference),
         doubt(comparison),
         grid(comparison).terminal()
     )
@@ -40,42 +18,57 @@ pub fn comparison_text(comparison: &Comparison) -> String {
 pub(super) fn html(comparison: &Comparison, names: &[&str]) -> String {
     let name = |index: usize, else_name: &str| escape(names.get(index).copied().unwrap_or(else_name));
     format!(
-        "<h2>{} against {}</h2>\n<p class=\"headline\"><strong>{}</strong> points{}</p>\n{}",
+        "<h2>{} against {}</h2>\n<p class=\"headline\"><strong>{}</strong> points{}</p>\n{}\
+         <p class=\"soft\">The permutation test exchanges the runs video by video; McNemar's takes all questions for \
+         independent, which those on one video are not.</p>\n",
         name(1, "second run"),
         name(0, "first run"),
-        points(comparison, comparison.difference),
+        points(comparison.difference),
         escape(&doubt(comparison)),
         grid(comparison).html()
     )
 }
 
 /// `+4.8`.
-fn points(comparison: &Comparison, value: f64) -> String {
-    format!("{:+.1}", format::to_percent(value, comparison.unit))
+fn points(fraction: f64) -> String {
+    format!("{:+.1}", format::to_percent(fraction, Unit::Fraction))
 }
 
-/// `, 95% CI +2.4 to +7.1, p < 0.001`, as far as it is known.
+/// `, 95% CI +2.4 to +7.1, p < 0.001`.
 fn doubt(comparison: &Comparison) -> String {
-    let interval = comparison.ci95.map_or(String::new(), |(low, high)| {
-        format!(", 95% CI {} to {}", points(comparison, low), points(comparison, high))
-    });
-    match comparison.p_value.filter(|p| p.is_finite()) {
-        None => interval,
-        Some(p) if p < 0.001 => format!("{interval}, p < 0.001"),
-        Some(p) => format!("{interval}, p = {p:.3}"),
+    let interval = comparison
+        .ci95
+        .map_or(String::new(), |(low, high)| format!(", 95% CI {} to {}", points(low), points(high)));
+    format!("{interval}, {}", probability(comparison.permutation_p))
+}
+
+fn probability(p: f64) -> String {
+    match p {
+        p if p < 0.001 => "p < 0.001".into(),
+        p if p.is_finite() => format!("p = {p:.3}"),
+        _ => "p unknown".into(),
     }
 }
 
 fn grid(comparison: &Comparison) -> Grid {
-    let rows = [
-        ("right in the first run alone", comparison.only_a),
-        ("right in the second run alone", comparison.only_b),
-        ("in both runs", comparison.questions),
-    ];
+    let number = |count: usize| thousands(count as f64);
+    let percent = |share: f64| format!("{}%", format::percent(share, Unit::Fraction));
+    let row = |label: &str, first: String, second: String| vec![label.to_owned(), first, second];
+    let (a, b) = (comparison.right_only_in_a, comparison.right_only_in_b);
     Grid {
-        title: format!("Paired test: {}", comparison.test),
-        header: vec![String::new(), "questions".into()],
-        rows: rows.map(|(label, count)| vec![label.to_owned(), format::thousands(count as f64)]).to_vec(),
+        title: format!(
+            "{} on {}",
+            counted(comparison.samples, "common question"),
+            counted(comparison.videos, "video")
+        ),
+        header: ["", "first run", "second run"].map(str::to_owned).to_vec(),
+        rows: vec![
+            row("right", percent(comparison.score_a), percent(comparison.score_b)),
+            row("right here alone", number(a), number(b)),
+            row("asked here alone", number(comparison.only_in_a), number(comparison.only_in_b)),
+            row("permutation test", String::new(), probability(comparison.permutation_p)),
+            row("McNemar's exact test", String::new(), probability(comparison.mcnemar_p)),
+        ],
         left: 1,
     }
 }

@@ -17,7 +17,7 @@ mod view;
 mod work;
 
 pub use chart::{LineChart, Point, Quantity, Series, line_chart, line_chart_file};
-pub use comparison::{Comparison, comparison_text};
+pub use comparison::comparison_text;
 pub use file::write_atomically;
 pub use heatmap::Heatmap;
 pub use html::{ReportInput, RunSummary, html};

@@ -81,7 +81,7 @@ fn context_grid(rows: &[&SweepRow]) -> Option<Grid> {
         false => "All settings".into(),
     };
     let mut header: Vec<String> =
-        ["method", "frames", "pooling", "s", "visual tokens", "peak memory"].map(str::to_owned).to_vec();
+        ["method", "frames", "pooling", "s", "tokens", "memory"].map(str::to_owned).to_vec();
     header.extend(score_header(&first.results));
     let row = |row: &&SweepRow| {
         let mut cells = vec![row.context.to_string(), row.frames.to_string(), pooling(row.pool)];
@@ -101,8 +101,7 @@ fn context_grid(rows: &[&SweepRow]) -> Option<Grid> {
 fn pool_grid(rows: &[&SweepRow]) -> Option<Grid> {
     let first = rows.first()?;
     let title = format!("Pooling: {} frames, context method {}", first.frames, first.context);
-    let mut header: Vec<String> =
-        ["(s_h, s_l)", "K", "s", "visual tokens", "peak memory"].map(str::to_owned).to_vec();
+    let mut header: Vec<String> = ["(s_h, s_l)", "K", "s", "tokens", "memory"].map(str::to_owned).to_vec();
     header.push(first.results.metric.clone());
     let row = |row: &&SweepRow| {
         let (strides, group) = strides(row.pool);

@@ -6,12 +6,12 @@ mod run;
 pub(super) use page::{charts, page};
 
 use super::chart::{LineChart, Point, Quantity, Series, line_chart};
-use super::comparison::{self, Comparison};
+use super::comparison;
 use super::format::{self, escape};
 use super::grid::Grid;
 use super::measure::Measurements;
 use super::{view, work};
-use crate::score::Results;
+use crate::score::{Comparison, Results};
 
 /// What a report shows.
 #[derive(Debug, Clone, Default)]

@@ -3,10 +3,10 @@
 use super::fixtures::{HOSTILE, empty, hostile, longvideobench, measurements, mlvu, run, videomme};
 use super::sweep::grid;
 use longsight_eval::report::{
-    Comparison, Heatmap, LineChart, Point, Quantity, ReportInput, Series, html, line_chart, line_chart_file,
-    sweep_tables, write_atomically,
+    Heatmap, LineChart, Point, Quantity, ReportInput, Series, comparison_text, html, line_chart,
+    line_chart_file, sweep_tables, write_atomically,
 };
-use longsight_eval::score::Unit;
+use longsight_eval::score::Comparison;
 use std::path::PathBuf;
 
 fn single() -> ReportInput {
@@ -15,14 +15,19 @@ fn single() -> ReportInput {
 
 fn pair() -> ReportInput {
     let comparison = Comparison {
-        unit: Unit::Percent,
-        questions: 900,
-        only_a: 31,
-        only_b: 74,
-        difference: 4.8,
-        ci95: Some((2.4, 7.1)),
-        p_value: Some(0.0004),
-        test: "McNemar's test".into(),
+        samples: 900,
+        videos: 300,
+        only_in_a: 0,
+        only_in_b: 12,
+        score_a: 0.6344,
+        score_b: 0.6822,
+        difference: 0.0478,
+        stderr: Some(0.0117),
+        ci95: Some((0.0249, 0.0707)),
+        right_only_in_a: 31,
+        right_only_in_b: 74,
+        permutation_p: 0.0004,
+        mcnemar_p: 0.000_031,
     };
     let mut better = videomme();
     (better.value, better.ci95) = (Some(68.2), Some((65.0, 71.4)));
@@ -102,10 +107,28 @@ fn plots_show_groups_of_a_run_alone_and_a_point_a_run_of_several() {
     assert!(single.contains("grouped by the frames") && single.contains("against time to first token"));
     let pair = html(&pair());
     assert_eq!(pair.matches("<g class=\"point\">").count(), 4 * 2);
-    assert!(pair.contains("<strong>+4.8</strong> points, 95% CI +2.4 to +7.1, p &lt; 0.001"));
+    assert!(pair.contains("<strong>+4.8</strong> points, 95% CI +2.5 to +7.1, p &lt; 0.001"));
     assert_well_formed(&pair);
     let one_group = ReportInput { runs: vec![run("mlvu", mlvu(), &[32])], comparison: None };
     assert_eq!(html(&one_group).matches("<g class=\"point\">").count(), 4);
+}
+
+#[test]
+fn a_comparison_is_the_same_in_the_terminal() {
+    let mut comparison = pair().comparison.unwrap();
+    let text = comparison_text(&comparison);
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(
+        text.starts_with("second run less first: +4.8 points, 95% CI +2.5 to +7.1, p < 0.001\n\n"),
+        "{text}"
+    );
+    assert!(text.contains("900 common questions on 300 videos  first run  second run\n"), "{text}");
+    assert_eq!(lines[3], ["right", "63.4%", "68.2%"]);
+    assert_eq!(lines[4], ["right", "here", "alone", "31", "74"]);
+    assert_eq!(lines[5], ["asked", "here", "alone", "0", "12"]);
+    comparison.difference = -0.0123;
+    (comparison.ci95, comparison.permutation_p) = (None, 0.25);
+    assert!(comparison_text(&comparison).starts_with("second run less first: -1.2 points, p = 0.250\n"));
 }
 
 #[test]

@@ -37,16 +37,15 @@ fn context_methods_are_table_4() {
         .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
         .collect();
     assert_eq!(lines[0], ["Context methods: 256 frames, pooling (2, 8), K 4"]);
-    assert_eq!(
-        lines[1],
-        ["method", "s", "visual tokens", "peak memory", "short", "medium", "long", "overall"]
-    );
+    assert_eq!(lines[1], ["method", "s", "tokens", "memory", "short", "medium", "long", "overall"]);
     assert_eq!(lines[2], ["none", "4.00", "15,616", "3.00 GiB", "74.0", "61.0", "55.3", "63.4"]);
     assert_eq!(lines[3][0], "vcwe");
     assert_eq!(lines.len(), 4);
-    assert!(tables.markdown.contains(
-        "| method | s | visual tokens | peak memory | short | medium | long | overall |\n|---|---:|"
-    ));
+    assert!(
+        tables
+            .markdown
+            .contains("| method | s | tokens | memory | short | medium | long | overall |\n|---|---:|")
+    );
     assert!(tables.markdown.contains("| vcwe | 4.00 | 15,616 | 3.00 GiB | 74.0 | 61.0 | 55.3 | 63.4 |"));
     assert!(tables.html.contains("<th scope=\"row\">vcwe</th><td class=\"n\">4.00</td>"));
 }
