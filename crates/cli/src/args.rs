@@ -1,5 +1,8 @@
 //! Arguments as typed.
 
+pub mod eval;
+pub mod world;
+
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use longsight_engine::LogprobCount;
 use longsight_method::{ContextMethod, PoolSpec, Scale};
@@ -28,6 +31,12 @@ pub enum Command {
     /// Holds a conversation about one video, questions from standard input
     #[command(args_override_self = true)]
     Chat(ChatArgs),
+    /// Runs and scores benchmarks: Video-MME, MLVU, LongVideoBench, needles
+    #[command(subcommand)]
+    Eval(eval::EvalCommand),
+    /// Makes synthetic videos with ground truth and questions, to test and to train with
+    #[command(subcommand)]
+    World(world::WorldCommand),
 }
 
 /// `longsight ask`.
@@ -175,9 +184,9 @@ pub struct MethodArgs {
     /// Upper end of the ramp, in rotations [default: 32, or the checkpoint's]
     #[arg(long, value_name = "B", allow_negative_numbers = true)]
     pub beta: Option<f64>,
-    /// Pooling: K,fine,coarse strides of progressive pooling, or uniform,S
-    #[arg(long, default_value_t = PoolSpec::default(), value_name = "K,SH,SL|uniform,S")]
-    pub pool: PoolSpec,
+    /// Pooling: K,fine,coarse strides of progressive pooling, or uniform,S [default: 4,2,8]
+    #[arg(long, value_name = "K,SH,SL|uniform,S")]
+    pub pool: Option<PoolSpec>,
 }
 
 /// On or off.
@@ -212,9 +221,9 @@ pub struct EngineArgs {
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Answer")]
 pub struct GenerationArgs {
-    /// Longest answer, in tokens
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = parse_count)]
-    pub max_new_tokens: usize,
+    /// Longest answer, in tokens [default: 256; in a benchmark what it prescribes]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub max_new_tokens: Option<usize>,
     /// 0: the most probable token each time; above: draw
     #[arg(long, value_name = "T", default_value_t = 0.0, allow_negative_numbers = true)]
     pub temperature: f64,

@@ -3,16 +3,23 @@
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use longsight_engine::{Observer, Stage};
+use longsight_eval::run::Running;
 use longsight_hub::DownloadProgress;
+use longsight_world::Progress;
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::Duration;
 
 fn bar(total: u64, template: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_style(style(template));
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// Bars of an answer's stages, and its text as it comes.
@@ -90,6 +97,83 @@ impl Observer for RunProgress {
 /// Without the control characters by which an answer could move a terminal's cursor or change its title.
 fn harmless(piece: &str) -> String {
     piece.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// The bar of a benchmark: questions done, running accuracy, failures, and how far the video at hand is.
+pub struct EvalBar(Option<ProgressBar>);
+
+impl EvalBar {
+    pub fn new(quiet: bool, total: usize) -> Self {
+        let shown = !quiet && std::io::stderr().is_terminal();
+        Self(shown.then(|| bar(total as u64, "{elapsed} {bar:30} {pos}/{len} questions, {eta} left{msg}")))
+    }
+
+    /// Shows how many of a video's frames are encoded.
+    pub fn frames(&self, video: &str, done: usize, total: usize) {
+        if let Some(bar) = &self.0 {
+            bar.set_prefix(format!("{}: frame {done}/{total}", harmless(video)));
+            bar.set_style(style("{elapsed} {bar:30} {pos}/{len} questions, {eta} left{msg} ({prefix})"));
+        }
+    }
+
+    /// Shows that one more question is answered or has failed.
+    pub fn sample(&self, running: &Running) {
+        let Some(bar) = &self.0 else { return };
+        let accuracy =
+            running.accuracy().map_or(String::new(), |right| format!(", {:.1}% right", 100.0 * right));
+        let failed = if running.failed == 0 { String::new() } else { format!(", {} FAILED", running.failed) };
+        bar.set_message(format!("{accuracy}{failed}"));
+        bar.set_position(running.done as u64);
+    }
+
+    pub fn finish(&self) {
+        self.0.iter().for_each(ProgressBar::finish_and_clear);
+    }
+}
+
+/// The bar of a world in the making, in frames of all videos begun.
+pub struct WorldBar {
+    bar: Option<ProgressBar>,
+    /// Frames of each video: all of them, and those done.
+    frames: BTreeMap<usize, (u64, u64)>,
+    done: usize,
+}
+
+impl WorldBar {
+    pub fn new(quiet: bool) -> Self {
+        let shown = !quiet && std::io::stderr().is_terminal();
+        let template = "{elapsed} {bar:30} {msg}, {eta} left";
+        Self { bar: shown.then(|| bar(0, template)), frames: BTreeMap::new(), done: 0 }
+    }
+
+    pub fn show(&mut self, progress: Progress) {
+        let Some(bar) = &self.bar else { return };
+        match progress {
+            Progress::Started { video, of, frames, .. } => {
+                self.frames.insert(video, (frames, 0));
+                // Videos to come are taken to be as long as those begun.
+                let begun: u64 = self.frames.values().map(|(all, _)| all).sum();
+                bar.set_length(begun * of as u64 / self.frames.len() as u64);
+                bar.set_message(format!("{}/{of} videos", self.done));
+            }
+            Progress::Frames { video, done } => {
+                if let Some(frames) = self.frames.get_mut(&video) {
+                    frames.1 = done;
+                }
+            }
+            Progress::Done { video, .. } => {
+                self.done += 1;
+                if let Some(frames) = self.frames.get_mut(&video) {
+                    frames.1 = frames.0;
+                }
+            }
+        }
+        bar.set_position(self.frames.values().map(|(_, done)| done).sum());
+    }
+
+    pub fn finish(&self) {
+        self.bar.iter().for_each(ProgressBar::finish_and_clear);
+    }
 }
 
 /// A bar a file.

@@ -9,6 +9,7 @@ use longsight_models::{DType, Device};
 use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoInfo, VideoSource};
 
 /// Everything but the video and the question.
+#[derive(Clone)]
 pub struct Resolved {
     /// The engine's settings.
     pub run: RunSettings,
@@ -42,6 +43,7 @@ pub fn take_every_image(settings: &mut RunSettings, video: &VideoInfo, args: &Ru
 
 fn run_settings(args: &RunArgs) -> RunSettings {
     let (video, method, generation) = (&args.video, &args.method, &args.generation);
+    let defaults = GenerationSettings::default();
     let budget = match (video.frames, FrameBudget::default()) {
         (Some(frames), _) => FrameBudget::Uniform { frames },
         (None, FrameBudget::Fps { fps, max_frames }) => FrameBudget::Fps {
@@ -70,12 +72,12 @@ fn run_settings(args: &RunArgs) -> RunSettings {
             beta: method.beta,
             ..Default::default()
         },
-        pool: method.pool,
+        pool: method.pool.unwrap_or_default(),
         template: args.model.template,
         prompt: Default::default(),
         subtitles,
         generation: GenerationSettings {
-            max_new_tokens: generation.max_new_tokens,
+            max_new_tokens: generation.max_new_tokens.unwrap_or(defaults.max_new_tokens),
             temperature: generation.temperature,
             top_p: generation.top_p,
             seed: generation.seed,

@@ -167,11 +167,19 @@ impl EncodedFrames {
         }
     }
 
-    /// The same frames with the first of `other` inserted before frame `at`.
-    pub fn with_inserted(&self, at: usize, other: &Self) -> Self {
+    /// The first `frames` of them.
+    pub fn first(&self, frames: usize) -> Self {
+        let mut some = self.clone();
+        some.frames.truncate(frames);
+        some.replaced.retain(|replaced| replaced.ordinal < frames);
+        some
+    }
+
+    /// The same frames with frame `ordinal` of `other` inserted before frame `at`.
+    pub fn with_inserted(&self, at: usize, other: &Self, ordinal: usize) -> Self {
         let mut all = self.clone();
         let at = at.min(all.frames.len());
-        all.frames.splice(at..at, other.frames.first().cloned());
+        all.frames.splice(at..at, other.frames.get(ordinal).cloned());
         for replaced in all.replaced.iter_mut().filter(|replaced| replaced.ordinal >= at) {
             replaced.ordinal += 1;
         }

@@ -162,6 +162,12 @@ impl<'a> Session<'a> {
         self.continue_conversation(turns, observer)
     }
 
+    /// Asks in a conversation of its own: the answer is bit-equal to that of a fresh session.
+    pub fn ask_anew(&mut self, question: &str, observer: &mut dyn Observer) -> Result<Answer> {
+        self.forget_turns();
+        self.ask(question, observer)
+    }
+
     /// Answers the last turn of a conversation that may have been held elsewhere. `turns` begin and end with the user
     /// and alternate. Where they go on from this session's turns, what the cache holds of these is not computed again;
     /// otherwise only the video is kept, and whole chunks of text that both begin with, so that the answer is bit-equal to

@@ -8,6 +8,8 @@ mod error;
 pub mod extract;
 pub mod prompts;
 pub mod report;
+pub mod needle;
+pub mod run;
 mod sample;
 pub mod score;
 pub mod task;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// One question, with all that asking and scoring need.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Sample {
     /// Unique within its task: the benchmark's own question id, or one made of file and row.
     pub id: String,
@@ -13,8 +13,10 @@ pub struct Sample {
     /// Clusters questions: Video-MME's `videoID`, MLVU's video file, LongVideoBench's `video_path`.
     pub video_id: String,
     /// Where the video is, or should be.
+    #[serde(skip)]
     pub video: PathBuf,
     /// The subtitle file, where the task uses subtitles and it exists.
+    #[serde(skip)]
     pub subtitles: Option<PathBuf>,
     /// As published (lmms-eval's MLVU rows hold the options inside).
     pub question: String,
@@ -33,6 +35,28 @@ pub struct Sample {
     pub issues: Vec<String>,
 }
 
+impl Sample {
+    /// A record of this sample, neither answered nor scored.
+    pub fn record(&self) -> Record {
+        Record {
+            id: self.id.clone(),
+            row: self.row,
+            video_id: self.video_id.clone(),
+            groups: self.groups.clone(),
+            question: self.question.clone(),
+            options: self.options.clone(),
+            gold: self.gold.clone(),
+            issues: self.issues.clone(),
+            response: None,
+            failure: None,
+            prediction: String::new(),
+            score: 0.0,
+            receipt_digest: None,
+            measured: None,
+        }
+    }
+}
+
 /// One line of a run's `responses.jsonl`: a sample that was asked, with everything that scoring it again needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -44,6 +68,9 @@ pub struct Record {
     pub video_id: String,
     /// See [`Sample::groups`].
     pub groups: Vec<(String, String)>,
+    /// See [`Sample::question`].
+    #[serde(default)]
+    pub question: String,
     /// See [`Sample::options`].
     pub options: Vec<String>,
     /// See [`Sample::gold`].

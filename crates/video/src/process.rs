@@ -29,6 +29,22 @@ impl Default for Tools {
     }
 }
 
+impl Tools {
+    /// ffmpeg's own name and version: the first line of `ffmpeg -version`.
+    ///
+    /// # Errors
+    /// ffmpeg is missing or cannot be run.
+    pub fn version(&self) -> Result<String> {
+        let output = Command::new(&self.ffmpeg).arg("-version").stdin(Stdio::null()).output();
+        let output = output.map_err(|source| match source.kind() {
+            ErrorKind::NotFound => VideoError::ToolMissing { tool: self.ffmpeg.display().to_string() },
+            _ => VideoError::Io { what: format!("starting {}", self.ffmpeg.display()), source },
+        })?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(text.lines().next().unwrap_or_default().split(" Copyright").next().unwrap_or_default().to_owned())
+    }
+}
+
 /// What to start, and whom to name in errors.
 pub(crate) struct ToolCommand {
     /// `ffmpeg` or `ffprobe`, for messages.

@@ -2,7 +2,9 @@
 
 mod ask;
 mod chat;
+mod eval;
 mod plan;
+mod world;
 
 use crate::args::{Args, Command, RunArgs};
 use crate::settings::Resolved;
@@ -22,6 +24,8 @@ pub fn run(args: Args) -> Result<()> {
         Command::Ask(args) => ask::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Chat(args) => chat::run(&args),
+        Command::Eval(command) => eval::run(&command),
+        Command::World(command) => world::run(&command),
     }
 }
 

@@ -117,8 +117,8 @@ fn an_inserted_frame_stands_where_a_video_with_it_has_it() {
             Session::start_encoded(&case.model, plan.clone(), &settings, encoded, &mut Silent).unwrap();
         session.ask("What?", &mut Silent).unwrap().generation
     };
-    assert_eq!(ask(&without.with_inserted(1, &needle)), ask(&whole));
-    assert_ne!(ask(&without.with_inserted(2, &needle)), ask(&whole));
+    assert_eq!(ask(&without.with_inserted(1, &needle, 0)), ask(&whole));
+    assert_ne!(ask(&without.with_inserted(2, &needle, 0)), ask(&whole));
 }
 
 #[test]

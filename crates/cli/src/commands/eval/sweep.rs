@@ -1,0 +1,172 @@
+use super::prepare::Bench;
+use super::watch::RunWatch;
+use crate::args::eval::SweepArgs;
+use crate::commands::{note, write_json, write_out};
+use anyhow::{Context, Result, ensure};
+use longsight_eval::report::{SweepRow, sweep_tables, write_atomically};
+use longsight_eval::run::{EvalSettings, RunFolder, Variant, finish, run as ask_all, summarise};
+use longsight_method::{ContextMethod, PoolSpec};
+use longsight_video::FrameBudget;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// One setting of the grid, with a folder of its own.
+struct Setting {
+    frames: usize,
+    context: ContextMethod,
+    pool: PoolSpec,
+    folder: PathBuf,
+}
+
+/// `longsight eval sweep`.
+pub fn run(args: &SweepArgs) -> Result<()> {
+    let run = &args.run;
+    let typed = [run.video.frames.is_some(), run.video.fps.is_some(), run.method.pool.is_some()];
+    ensure!(
+        !typed.contains(&true),
+        "a sweep takes its frames and poolings from --frame-counts and --pools, not --frames, --fps or --pool"
+    );
+    let bench = Bench::prepare(args.task, &args.source, None, run)?;
+    let grid = grid(args);
+    let mut counts = Vec::new();
+    for frames in &args.frame_counts {
+        let settings = with_frames(&bench.settings, *frames);
+        let here = grid.iter().filter(|setting| setting.frames == *frames);
+        let variants = here.map(|setting| variant(&bench, &settings, setting)).collect::<Result<Vec<_>>>()?;
+        counts.push((settings, variants));
+    }
+    let first = bench.samples.first().map(|sample| sample.id.clone()).unwrap_or_default();
+    let (samples, _, model) = bench.load()?;
+    if run.json {
+        write_json(&json!({ "event": "start", "samples": samples.len(), "settings": grid.len() }))?;
+    }
+    for (settings, mut variants) in counts {
+        let mut watch = RunWatch::new(run.json, run.engine.quiet, samples.len() * variants.len());
+        let outcome = ask_all(&model, &samples, &settings, &mut variants, &mut watch);
+        watch.finish()?;
+        outcome?;
+    }
+    drop(model); // so that the memory runs have the machine to themselves
+    let rows = grid.iter().map(|setting| row(args, setting, &first)).collect::<Result<Vec<_>>>()?;
+    write(args, &rows)
+}
+
+fn grid(args: &SweepArgs) -> Vec<Setting> {
+    let mut grid = Vec::new();
+    for frames in &args.frame_counts {
+        for pool in &args.pools {
+            for context in &args.contexts {
+                let name = format!("{frames}-frames_{context}_{}", pool.to_string().replace(',', "-"));
+                let folder = args.source.out.join(name);
+                grid.push(Setting { frames: *frames, context: *context, pool: *pool, folder });
+            }
+        }
+    }
+    grid
+}
+
+fn with_frames(settings: &EvalSettings, frames: usize) -> EvalSettings {
+    let mut settings = settings.clone();
+    settings.run.video.sample.budget = FrameBudget::Uniform { frames };
+    settings
+}
+
+fn variant(bench: &Bench, settings: &EvalSettings, setting: &Setting) -> Result<Variant> {
+    let mut own = settings.clone();
+    own.run.context.method = setting.context;
+    own.run.pool = setting.pool;
+    let folder = RunFolder::open(&setting.folder, &bench.manifest(&own))?;
+    Ok(Variant { context: own.run.context, pool: own.run.pool, folder })
+}
+
+/// A setting's line of the tables.
+fn row(args: &SweepArgs, setting: &Setting, sample: &str) -> Result<SweepRow> {
+    finish(&setting.folder)?;
+    let summary = summarise(&setting.folder)?;
+    let all = &summary.measurements.all;
+    let alone = if args.no_memory_runs { None } else { peak_alone(setting, sample)? };
+    Ok(SweepRow {
+        frames: setting.frames,
+        context: setting.context,
+        scale: all.scale.mean,
+        pool: setting.pool,
+        visual_tokens: all.visual_tokens.mean,
+        peak_bytes: alone,
+        results: summary.results,
+    })
+}
+
+/// Memory is measured in a process of its own that asks one question under this setting alone: the sweep itself holds the
+/// frames of all its settings.
+fn peak_alone(setting: &Setting, sample: &str) -> Result<Option<u64>> {
+    let out = setting.folder.join("memory");
+    let program = std::env::current_exe().context("cannot find this program to measure memory with")?;
+    let status = Command::new(program)
+        .args(passed_on(std::env::args().skip(1)))
+        .args(["--limit", "1", "--quiet", "--json", "--filter"])
+        .arg(format!("id={sample}"))
+        .args(["--frames", &setting.frames.to_string(), "--pool", &setting.pool.to_string()])
+        .args(["--context", &setting.context.to_string(), "--out"])
+        .arg(&out)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .context("cannot start this program to measure memory with")?;
+    ensure!(
+        status.success(),
+        "{}: measuring the memory of this setting failed (--no-memory-runs leaves it out)",
+        out.display()
+    );
+    Ok(summarise(&out)?.measurements.all.peak_bytes)
+}
+
+/// The sweep's own command line as that of one task: without what belongs to the grid or is set anew.
+fn passed_on(typed: impl Iterator<Item = String>) -> Vec<String> {
+    const WITH_VALUE: [&str; 7] =
+        ["--frame-counts", "--contexts", "--pools", "--out", "--filter", "--limit", "--context"];
+    const ALONE: [&str; 5] = ["sweep", "--no-memory-runs", "--json", "--quiet", "-q"];
+    let mut kept = Vec::new();
+    let mut typed = typed.peekable();
+    while let Some(word) = typed.next() {
+        let name = word.split('=').next().unwrap_or_default();
+        if WITH_VALUE.contains(&name) {
+            if !word.contains('=') {
+                typed.next();
+            }
+        } else if !ALONE.contains(&word.as_str()) {
+            kept.push(word);
+        }
+    }
+    kept
+}
+
+fn write(args: &SweepArgs, rows: &[SweepRow]) -> Result<()> {
+    let out = &args.source.out;
+    let tables = sweep_tables(rows);
+    let file =
+        |name: &str, bytes: &[u8]| -> Result<()> { Ok(write_atomically(&Path::new(out).join(name), bytes)?) };
+    file("sweep.json", &serde_json::to_vec_pretty(rows)?)?;
+    file("tables.md", tables.markdown.as_bytes())?;
+    file("report.html", tables.html.as_bytes())?;
+    if args.run.json {
+        return write_json(&json!({ "event": "done", "rows": rows }));
+    }
+    write_out(tables.terminal.as_bytes())?;
+    if !args.run.engine.quiet {
+        note(&format!("wrote sweep.json, tables.md and report.html into {}", out.display()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::passed_on;
+
+    #[test]
+    fn a_memory_run_keeps_every_flag_but_the_grids() {
+        let typed = "eval sweep videomme --data D --frame-counts 8,16 --contexts=none --model M --pools uniform,2 --dtype f32 --out O -q";
+        let kept = passed_on(typed.split(' ').map(str::to_owned)).join(" ");
+        assert_eq!(kept, "eval videomme --data D --model M --dtype f32");
+    }
+}

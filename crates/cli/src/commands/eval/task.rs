@@ -1,0 +1,53 @@
+use super::prepare::Bench;
+use super::watch::RunWatch;
+use crate::args::eval::TaskArgs;
+use crate::commands::{note, write_json, write_out};
+use anyhow::Result;
+use longsight_eval::run::{Finished, RunFolder, Variant, finish, run as ask_all};
+use longsight_eval::{Task, report};
+use serde_json::json;
+
+/// `longsight eval TASK`.
+pub fn run(task: Task, args: &TaskArgs) -> Result<()> {
+    let (run, source) = (&args.run, &args.source);
+    let bench = Bench::prepare(task, source, args.shard, run)?;
+    let folder = RunFolder::open(&source.out, &bench.manifest(&bench.settings))?;
+    let pending = bench.samples.iter().filter(|sample| !folder.done.contains(&sample.id)).count();
+    if run.json {
+        let (samples, done) = (bench.samples.len(), bench.samples.len() - pending);
+        write_json(&json!({ "event": "start", "task": task, "samples": samples, "done": done }))?;
+    }
+    if pending > 0 {
+        let (samples, settings, model) = bench.load()?;
+        let mut watch = RunWatch::new(run.json, run.engine.quiet, samples.len());
+        let context = settings.run.context.clone();
+        let mut variants = [Variant { context, pool: settings.run.pool, folder }];
+        let outcome = ask_all(&model, &samples, &settings, &mut variants, &mut watch);
+        watch.finish()?;
+        outcome?;
+    }
+    show(&finish(&source.out)?, run.json, run.engine.quiet)
+}
+
+/// Prints what a run came to.
+pub fn show(finished: &Finished, json: bool, quiet: bool) -> Result<()> {
+    let Finished { results, measurements, missing, files } = finished;
+    if json {
+        return write_json(
+            &json!({ "event": "done", "results": results, "missing": missing, "files": files }),
+        );
+    }
+    write_out(report::table(results, measurements).as_bytes())?;
+    if quiet {
+        return Ok(());
+    }
+    if *missing > 0 {
+        note(&format!(
+            "{missing} samples of the selection are not in this run (other shards, or not asked yet)"
+        ));
+    }
+    for file in files {
+        note(&format!("wrote {}", file.display()));
+    }
+    Ok(())
+}

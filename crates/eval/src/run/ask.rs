@@ -1,0 +1,312 @@
+//! The loop that asks: for each video one session, for each of its questions one line in the log.
+
+use crate::run::RunFolder;
+use crate::run::question::{Question, question};
+use crate::run::receipts::digest_receipt;
+use crate::run::timer::FirstToken;
+use crate::score::score_record;
+use crate::{Measured, Profile, PromptKey, Record, Result, Sample, Task};
+use longsight_engine::{
+    Answer, ContextSettings, EncodedFrames, EngineError, Observer, RunPlan, RunSettings, Session,
+};
+use longsight_method::PoolSpec;
+use longsight_models::Llava;
+use longsight_video::{VideoInfo, VideoSource, probe};
+use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+/// How samples are asked.
+#[derive(Debug, Clone)]
+pub struct EvalSettings {
+    /// What is asked.
+    pub task: Task,
+    /// Prompt, extractor and averaging.
+    pub profile: Profile,
+    /// The model-specific words of the prompt.
+    pub prompt_key: PromptKey,
+    /// The engine's settings; the prompt's part is filled in for each sample.
+    pub run: RunSettings,
+}
+
+/// Numbers of a run under way.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Running {
+    /// Samples selected.
+    pub total: usize,
+    /// Answered or failed, earlier runs included.
+    pub done: usize,
+    /// Answered in this process.
+    pub answered: usize,
+    /// Right, of those with a known answer.
+    pub correct: usize,
+    /// Those with a known answer.
+    pub scored: usize,
+    /// Failed in this process.
+    pub failed: usize,
+}
+
+impl Running {
+    /// Part of the scored ones that were right; None before the first.
+    pub fn accuracy(&self) -> Option<f64> {
+        (self.scored > 0).then(|| self.correct as f64 / self.scored as f64)
+    }
+}
+
+/// Watches a run.
+pub trait Watch: Observer {
+    /// A video is begun.
+    fn video(&mut self, _video_id: &str) {}
+    /// A sample is in the log.
+    fn sample(&mut self, _record: &Record, _running: &Running) {}
+}
+
+/// One of several settings that are asked together: they differ in context method and pooling only.
+pub struct Variant {
+    /// How positions are extended.
+    pub context: ContextSettings,
+    /// How frames are pooled.
+    pub pool: PoolSpec,
+    /// Where its answers go.
+    pub folder: RunFolder,
+}
+
+/// Asks every sample that a variant's folder does not hold yet. Questions on one video share its decoding, encoding and
+/// prefill; several variants share decoding and encoding. Answers are bit-equal to those of runs of their own.
+///
+/// # Errors
+/// What stops a run as a whole: the log cannot be written, or the caller asked to stop. A video that fails is recorded.
+pub fn run(
+    model: &Llava,
+    samples: &[Sample],
+    settings: &EvalSettings,
+    variants: &mut [Variant],
+    watch: &mut dyn Watch,
+) -> Result<Running> {
+    let done = |v: &Variant| samples.iter().filter(|sample| v.folder.done.contains(&sample.id)).count();
+    let done = variants.iter().map(done).sum();
+    let running = Running { total: samples.len() * variants.len(), done, ..Default::default() };
+    let mut asker = Asker { model, settings, variants, watch, running };
+    for video in by_video(samples) {
+        asker.video(video)?;
+    }
+    Ok(asker.running)
+}
+
+/// Samples grouped by their video, videos in order of their first sample.
+fn by_video(samples: &[Sample]) -> Vec<Vec<&Sample>> {
+    let mut groups: Vec<Vec<&Sample>> = Vec::new();
+    let mut numbers = HashMap::new();
+    for sample in samples {
+        let number = *numbers.entry(&sample.video).or_insert(groups.len());
+        match groups.get_mut(number) {
+            Some(group) => group.push(sample),
+            None => groups.push(vec![sample]),
+        }
+    }
+    groups
+}
+
+struct Asker<'a> {
+    model: &'a Llava,
+    settings: &'a EvalSettings,
+    variants: &'a mut [Variant],
+    watch: &'a mut dyn Watch,
+    running: Running,
+}
+
+impl Asker<'_> {
+    fn is_pending(&self, variant: usize, sample: &Sample) -> bool {
+        !self.variants[variant].folder.done.contains(&sample.id)
+    }
+
+    /// Asks what is pending of one video's samples.
+    fn video(&mut self, mut samples: Vec<&Sample>) -> Result<()> {
+        samples.retain(|sample| (0..self.variants.len()).any(|variant| self.is_pending(variant, sample)));
+        let Some(first) = samples.first() else { return Ok(()) };
+        self.watch.video(&first.video_id);
+        let started = Instant::now();
+        let source = VideoSource::File(first.video.clone());
+        let video = match probe(&source, &self.settings.run.video.probe) {
+            Ok(video) => video,
+            Err(error) => return self.fail(&samples, &error.to_string()),
+        };
+        let probe_secs = started.elapsed().as_secs_f64();
+        let mut questions = Vec::new();
+        for sample in samples {
+            match question(sample, &video, self.settings) {
+                Ok(question) => questions.push(question),
+                Err(error) => self.fail(&[sample], &error.to_string())?,
+            }
+        }
+        for together in questions.chunk_by(Question::shares_video) {
+            self.together(&Video { info: &video, probe_secs }, together)?;
+        }
+        Ok(())
+    }
+
+    /// Questions whose frames and the text around these are the same: encoded once where several variants need them.
+    fn together(&mut self, video: &Video<'_>, questions: &[Question<'_>]) -> Result<()> {
+        let mut waiting = Vec::new();
+        for variant in 0..self.variants.len() {
+            let pending: Vec<&Question<'_>> =
+                questions.iter().filter(|question| self.is_pending(variant, question.sample)).collect();
+            if !pending.is_empty() {
+                waiting.push((variant, pending));
+            }
+        }
+        let encoded = match &waiting[..] {
+            [] | [_] => None,
+            several => match self.encode(video, several) {
+                Ok(encoded) => Some(encoded),
+                Err(EngineError::Stopped) => return Err(EngineError::Stopped.into()),
+                Err(error) => {
+                    let samples: Vec<&Sample> = questions.iter().map(|question| question.sample).collect();
+                    return self.fail(&samples, &error.to_string());
+                }
+            },
+        };
+        for (variant, pending) in waiting {
+            self.session(video, variant, &pending, encoded.as_ref())?;
+        }
+        Ok(())
+    }
+
+    /// The frames under every stride that a waiting variant pools with.
+    fn encode(
+        &mut self,
+        video: &Video<'_>,
+        waiting: &[(usize, Vec<&Question<'_>>)],
+    ) -> Result<EncodedFrames, EngineError> {
+        let mut strides = BTreeSet::new();
+        let mut planned = None;
+        for (variant, pending) in waiting {
+            let run = self.settings_of(*variant, &pending[0].run);
+            let plan = RunPlan::for_video(self.model.info(), video.info.clone(), "", &run)?;
+            strides.extend(plan.pool.frames.iter().map(|frame| frame.stride));
+            planned = Some((plan, run));
+        }
+        let Some((plan, run)) = planned else {
+            return Err(EngineError::Setting("no variant waits for this video".into()));
+        };
+        let strides: Vec<usize> = strides.into_iter().collect();
+        EncodedFrames::encode(self.model, &plan, &strides, &run, &mut FirstToken::begin(self.watch))
+    }
+
+    fn settings_of(&self, variant: usize, run: &RunSettings) -> RunSettings {
+        let Variant { context, pool, .. } = &self.variants[variant];
+        RunSettings { context: context.clone(), pool: *pool, ..run.clone() }
+    }
+
+    /// One variant's questions on a video whose prefix they share.
+    fn session(
+        &mut self,
+        video: &Video<'_>,
+        variant: usize,
+        questions: &[&Question<'_>],
+        encoded: Option<&EncodedFrames>,
+    ) -> Result<()> {
+        let tokens = |q: &&&Question<'_>| self.model.tokenizer().encode(&q.text).map_or(0, |ids| ids.len());
+        let Some(longest) = questions.iter().max_by_key(tokens) else { return Ok(()) };
+        let run = self.settings_of(variant, &longest.run);
+        let info = self.model.info();
+        let mut started = Instant::now();
+        let planned = RunPlan::for_video(info, video.info.clone(), &longest.text, &run);
+        let mut timer = FirstToken::begin(self.watch);
+        let session = planned.and_then(|plan| {
+            plan.check_memory(info, &run)?;
+            let plan = RunPlan { probe_secs: video.probe_secs, ..plan };
+            match encoded {
+                None => Session::start(self.model, plan, &run, &mut timer),
+                Some(encoded) => Session::start_encoded(self.model, plan, &run, encoded, &mut timer),
+            }
+        });
+        let mut session = match session {
+            Ok(session) => session,
+            Err(EngineError::Stopped) => return Err(EngineError::Stopped.into()),
+            Err(error) => {
+                for question in questions {
+                    self.failed(variant, question.sample, &error.to_string())?;
+                }
+                return Ok(());
+            }
+        };
+        for (i, question) in questions.iter().enumerate() {
+            let mut timer = FirstToken::since(started, self.watch);
+            let answer = session.ask_anew(&question.text, &mut timer);
+            let secs = (timer.first_secs(), started.elapsed().as_secs_f64());
+            match answer {
+                Ok(answer) => self.answered(variant, question.sample, &answer, secs, i > 0)?,
+                Err(EngineError::Stopped) => return Err(EngineError::Stopped.into()),
+                Err(error) => self.failed(variant, question.sample, &error.to_string())?,
+            }
+            started = Instant::now();
+        }
+        Ok(())
+    }
+
+    fn answered(
+        &mut self,
+        variant: usize,
+        sample: &Sample,
+        answer: &Answer,
+        (first_token_secs, total_secs): (f64, f64),
+        shared_video: bool,
+    ) -> Result<()> {
+        let receipt = &answer.receipt;
+        let measured = Measured {
+            frames: receipt.frames.len(),
+            visual_tokens: receipt.tokens.visual,
+            prompt_tokens: receipt.tokens.prompt,
+            scale: receipt.context.scale,
+            peak_bytes: receipt.peak_bytes,
+            first_token_secs,
+            total_secs,
+            shared_video,
+        };
+        let (digest, line) = digest_receipt(&sample.id, answer)?;
+        let record = Record {
+            response: Some(answer.text.clone()),
+            receipt_digest: Some(digest),
+            measured: Some(measured),
+            ..sample.record()
+        };
+        self.running.answered += 1;
+        self.append(variant, record, Some(&line))
+    }
+
+    /// Records that the samples' video failed, for every variant that waits for them.
+    fn fail(&mut self, samples: &[&Sample], reason: &str) -> Result<()> {
+        for sample in samples {
+            for variant in 0..self.variants.len() {
+                if self.is_pending(variant, sample) {
+                    self.failed(variant, sample, reason)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, variant: usize, sample: &Sample, reason: &str) -> Result<()> {
+        self.running.failed += 1;
+        self.append(variant, Record { failure: Some(reason.to_owned()), ..sample.record() }, None)
+    }
+
+    fn append(&mut self, variant: usize, mut record: Record, receipt: Option<&Value>) -> Result<()> {
+        score_record(&mut record, self.settings.profile);
+        self.variants[variant].folder.append(&record, receipt)?;
+        self.running.done += 1;
+        if record.gold.is_some() {
+            self.running.scored += 1;
+            self.running.correct += usize::from(record.score > 0.5);
+        }
+        self.watch.sample(&record, &self.running);
+        Ok(())
+    }
+}
+
+/// A video that was probed.
+struct Video<'a> {
+    info: &'a VideoInfo,
+    probe_secs: f64,
+}
