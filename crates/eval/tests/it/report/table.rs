@@ -1,7 +1,9 @@
 //! The terminal's tables.
 
-use super::fixtures::{empty, hostile, longvideobench, measurements, mlvu, videomme};
+use super::fixtures::{empty, hostile, longvideobench, measurements, mlvu, record, videomme};
+use longsight_eval::Task;
 use longsight_eval::report::{Measurements, table};
+use longsight_eval::score::Scorer;
 
 /// The line that starts with `start`, split at spaces.
 fn line<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
@@ -114,4 +116,23 @@ fn lines_fit_and_hold_no_control_characters() {
             assert!(!line.chars().any(char::is_control) && !line.contains('\u{202e}'), "{line:?}");
         }
     }
+}
+
+#[test]
+fn the_scorer_s_results_are_laid_out_in_each_benchmark_s_way() {
+    let scored = |task: Task, groups: &[(&str, &str)]| {
+        let mut scorer = Scorer::new(task, task.default_profile());
+        let mut record = record(0, 32);
+        record.groups = groups.iter().map(|&(name, label)| (name.into(), label.into())).collect();
+        scorer.push(&record);
+        table(&scorer.finish(), &Measurements::default())
+    };
+    let text = scored(Task::VideoMme, &[("duration", "medium"), ("domain", "Knowledge")]);
+    assert_eq!(line(&text, "Duration"), ["Duration", "short", "medium", "long", "overall"]);
+    assert_eq!(line(&text, "right"), ["right", "0/0", "1/1", "0/0", "1/1"]);
+    let text = scored(Task::LongVideoBench, &[("duration_group", "600"), ("question_category", "E2O")]);
+    assert_eq!(line(&text, "right"), ["right", "0/0", "0/0", "1/1", "0/0", "1/1"]);
+    let text = scored(Task::MlvuDev, &[("task_type", "ego")]);
+    assert!(places(&text, &["Task", "plotQA", "topic_reasoning", "M-Avg  14.3"]).len() == 4);
+    assert_eq!(line(&text, "ego")[1], "100.0");
 }
