@@ -90,7 +90,7 @@ pub struct Counts {
 }
 
 /// A sample with a remark.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Listed {
     /// Its id.
     pub id: String,

@@ -7,3 +7,5 @@ mod data;
 
 mod report;
 mod prompts;
+mod score;
+mod score_compare;
