@@ -22,7 +22,10 @@ pub fn row(label: &str, correct: usize, total: usize, unit: Unit) -> Row {
     Row { label: label.into(), correct, total, value, stderr, ci95 }
 }
 
-fn results(task: Task, metric: &str, unit: Unit, breakdowns: &[(&str, &[(&str, usize, usize)])]) -> Results {
+/// Labels with the rows that were right, and all rows.
+type Labels<'a> = &'a [(&'a str, usize, usize)];
+
+fn results(task: Task, metric: &str, unit: Unit, breakdowns: &[(&str, Labels)]) -> Results {
     let breakdowns: Vec<Breakdown> = breakdowns
         .iter()
         .map(|(name, rows)| Breakdown {
