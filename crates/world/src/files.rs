@@ -25,10 +25,14 @@ pub(crate) fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
     rename(&partial, path)
 }
 
+/// A value as it is written to `path`.
+pub(crate) fn json_text(path: &Path, value: &impl serde::Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| WorldError::file(path, error))?;
+    Ok(text + "\n")
+}
+
 pub(crate) fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
-    let mut text = serde_json::to_string_pretty(value).map_err(|error| WorldError::file(path, error))?;
-    text.push('\n');
-    write(path, text)
+    write(path, json_text(path, value)?)
 }
 
 pub(crate) fn write_json_lines<T: serde::Serialize>(path: &Path, rows: &[T]) -> Result<()> {

@@ -8,7 +8,7 @@ use crate::settings::WorldSettings;
 use crate::truth::Truth;
 use crate::{Result, WorldError};
 use longsight_video::Tools;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -58,14 +58,11 @@ pub struct Summary {
     pub questions: usize,
 }
 
-/// `manifest.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Manifest {
-    /// Which program wrote it.
-    generator: String,
-    /// "world" or "needles".
-    made: String,
-    settings: WorldSettings,
+/// `manifest.json`: the settings, filled in, and who wrote them.
+#[derive(Serialize)]
+struct Manifest<'a, S> {
+    generator: &'static str,
+    settings: &'a S,
 }
 
 /// Writes a world into the folder `out`: videos, `truth/NAME.json`, `manifest.json` and the layout's annotation files.
@@ -83,8 +80,8 @@ pub fn make(
 ) -> Result<Summary> {
     let settings = resolve(settings, tools)?;
     let jobs = layout::plan(&settings)?;
-    open_folder(out, "world", &settings)?;
-    let mut summary = make_videos(&jobs, &settings, tools, out, observer)?;
+    open_folder(out, &settings)?;
+    let mut summary = make_videos(&jobs, settings.parallel_videos, tools, out, observer)?;
     summary.questions = layout::write_annotations(&settings, &jobs, out)?;
     Ok(summary)
 }
@@ -125,38 +122,29 @@ fn available<T: Copy + std::fmt::Display>(
 }
 
 /// Makes the folder, or goes on with one that an earlier run with the same settings left.
-pub(crate) fn open_folder(out: &Path, made: &str, settings: &WorldSettings) -> Result<()> {
-    let generator = format!("longsight-world {}", env!("CARGO_PKG_VERSION"));
-    let manifest = Manifest { generator, made: made.into(), settings: settings.clone() };
+pub(crate) fn open_folder(out: &Path, settings: &impl Serialize) -> Result<()> {
+    let generator = concat!("longsight-world ", env!("CARGO_PKG_VERSION"));
     let path = out.join("manifest.json");
+    let manifest = files::json_text(&path, &Manifest { generator, settings })?;
     files::create_folder(out)?;
     if path.is_file() {
-        let text = std::fs::read_to_string(&path).map_err(|error| WorldError::file(&path, error))?;
-        return match serde_json::from_str::<Manifest>(&text) {
-            Ok(there) if there == manifest.as_read() => Ok(()),
-            _ => Err(WorldError::file(out, "was made with other settings; choose another folder")),
-        };
+        let there = std::fs::read(&path).map_err(|error| WorldError::file(&path, error))?;
+        if there == manifest.as_bytes() {
+            return Ok(());
+        }
+        return Err(WorldError::file(out, "was made with other settings; choose another folder"));
     }
     let mut entries = std::fs::read_dir(out).map_err(|error| WorldError::file(out, error))?;
     if entries.next().is_some() {
         return Err(WorldError::file(out, "the folder is not empty; choose another one"));
     }
-    files::write_json(&path, &manifest)
-}
-
-impl Manifest {
-    /// What reading it back gives: without what the file does not hold.
-    fn as_read(&self) -> Self {
-        let mut copy = self.clone();
-        copy.settings.parallel_videos = 0;
-        copy
-    }
+    files::write(&path, manifest)
 }
 
 /// Makes the videos that are not there yet, some at a time.
 pub(crate) fn make_videos(
     jobs: &[Job],
-    settings: &WorldSettings,
+    parallel_videos: usize,
     tools: &Tools,
     out: &Path,
     observer: &mut dyn FnMut(Progress),
@@ -166,7 +154,7 @@ pub(crate) fn make_videos(
     }
     files::create_folder(&out.join("truth"))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = if settings.parallel_videos > 0 { settings.parallel_videos } else { cores.div_ceil(2) };
+    let workers = if parallel_videos > 0 { parallel_videos } else { cores.div_ceil(2) };
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let (sender, events) = channel();
     std::thread::scope(|scope| {

@@ -190,12 +190,14 @@ impl VideoScript {
 /// A plate's width and height, and its tilt, such that the tilted plate fits the frame.
 fn draw_size(frame: [f64; 2], settings: &WorldSettings, random: &mut Random) -> ([f64; 2], f64) {
     let aspect = settings.stage.aspect();
-    let tilt = random.between(-settings.tilt_degrees, settings.tilt_degrees);
+    // Hundredths are enough, and are written and read without loss.
+    let hundredths = |value: f64| (value * 100.0).trunc() / 100.0;
+    let tilt = hundredths(random.between(-settings.tilt_degrees, settings.tilt_degrees));
     let height =
         random.between(settings.card_size.min, settings.card_size.max) * frame[1].min(frame[0] / aspect);
     let bounds = tilted_bounds([height * aspect, height], tilt);
     let fit = ((frame[0] - 2.0) / bounds[0]).min((frame[1] - 2.0) / bounds[1]).min(1.0);
-    ([height * aspect * fit, height * fit], tilt)
+    ([height * aspect * fit, height * fit].map(hundredths), tilt)
 }
 
 /// No two share a number or a coloured shape. One shape comes up to six times, to be counted.
@@ -205,7 +207,7 @@ fn draw_cards(count: usize, settings: &WorldSettings, random: &mut Random) -> Ve
     let mut pairs: Vec<(Shape, Colour)> =
         Shape::ALL.iter().flat_map(|&shape| Colour::ALL.iter().map(move |&colour| (shape, colour))).collect();
     random.shuffle(&mut pairs);
-    let often = random.within(1, count.min(6).max(1) as u64) as usize;
+    let often = random.within(1, count.clamp(1, 6) as u64) as usize;
     let repeated = pairs.first().map(|&(shape, _)| shape);
     let (same, other): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|&(shape, _)| Some(shape) == repeated);
     let mut chosen: Vec<_> = same.into_iter().take(often).chain(other).take(count).collect();

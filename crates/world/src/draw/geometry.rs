@@ -41,7 +41,7 @@ impl Outline {
 
 fn star() -> Vec<Point> {
     let corner = |i: usize| {
-        let radius = if i % 2 == 0 { 1.0 } else { 0.42 };
+        let radius = if i.is_multiple_of(2) { 1.0 } else { 0.42 };
         let angle = i as f64 * TAU / 10.0 - FRAC_PI_2;
         [radius * angle.cos(), radius * angle.sin() + 0.06]
     };

@@ -74,8 +74,10 @@ pub(crate) fn card_sprite(card: &Card, size: [f64; 2], tilt_degrees: f64) -> Spr
         let shape_at = [0, 1].map(|i| (at[i] - shape_centre[i]) / shape_radius);
         let mut colour = card.plate.rgb().map(f64::from);
         colour = blend(colour, ink, 1.0 - coverage(edge + border));
-        let shape = coverage(outline.distance(shape_at) * shape_radius);
-        colour = blend(colour, card.shape_colour.rgb(), shape);
+        let shape = outline.distance(shape_at) * shape_radius;
+        // A line of ink around it: chroma is coded at half resolution, so colours alone make soft edges.
+        colour = blend(colour, ink, coverage(shape - 0.025 * height));
+        colour = blend(colour, card.shape_colour.rgb(), coverage(shape));
         colour = blend(colour, ink, coverage(number.distance(at)));
         let [r, g, b] = colour.map(|value| value.round() as u8);
         [r, g, b, (255.0 * coverage(edge)).round() as u8]

@@ -88,9 +88,13 @@ fn source(footage: Footage, seed: u64, [width, height]: [u32; 2], frame_rate: Fr
                 (-1.250_66, 0.020_12),
                 (-0.748, 0.1),
             ]);
-            let scale = random.between(0.02, 2.0);
+            let scale = random.between(0.05, 2.0);
+            let end_scale = scale / 40.0;
+            let (half_width, half_height) = (width / 2, height / 2);
+            // Half size and few iterations: it is by far the slowest source.
             format!(
-                "mandelbrot=s={width}x{height}:r={frame_rate}:start_x={x}:start_y={y}:start_scale={scale}:end_scale=0.0001:maxiter=300"
+                "mandelbrot=s={half_width}x{half_height}:r={frame_rate}:start_x={x}:start_y={y}:\
+                 start_scale={scale}:end_scale={end_scale}:maxiter=120,scale={width}:{height}:flags=bilinear"
             )
         }
     }

@@ -173,7 +173,7 @@ fn invented_id(seed: u64) -> String {
 }
 
 /// A, B, C, ...
-fn letter(index: usize) -> char {
+pub(crate) fn letter(index: usize) -> char {
     char::from(b'A' + (index % 26) as u8)
 }
 

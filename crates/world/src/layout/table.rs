@@ -59,12 +59,12 @@ impl Values {
     fn write(&self, rows: &mut SerializedRowGroupWriter<'_, File>) -> Result<(), ParquetError> {
         match self {
             Self::Text(texts) => {
-                write_flat::<ByteArrayType>(rows, &texts.iter().map(bytes).collect::<Vec<_>>())
+                write_flat::<ByteArrayType>(rows, &texts.iter().map(|text| bytes(text)).collect::<Vec<_>>())
             }
             Self::Int(values) => write_flat::<Int64Type>(rows, values),
             Self::Float(values) => write_flat::<DoubleType>(rows, values),
             Self::TextList(lists) => {
-                let texts: Vec<ByteArray> = lists.iter().flatten().map(bytes).collect();
+                let texts: Vec<ByteArray> = lists.iter().flatten().map(|text| bytes(text)).collect();
                 // Definition 3: an element is there; 1: the list is there and empty. Repetition 0: a new row begins.
                 let levels = lists.iter().flat_map(|list| {
                     let defined = if list.is_empty() { 1 } else { 3 };
@@ -77,8 +77,8 @@ impl Values {
     }
 }
 
-fn bytes(text: &String) -> ByteArray {
-    ByteArray::from(text.as_str())
+fn bytes(text: &str) -> ByteArray {
+    ByteArray::from(text)
 }
 
 /// A column without nulls.

@@ -2,6 +2,8 @@
 
 mod kinds;
 mod refer;
+mod several;
+mod single;
 
 use crate::names::named;
 use crate::random::Random;
@@ -118,9 +120,10 @@ pub fn questions(script: &VideoScript, plan: &QuestionPlan) -> Vec<Question> {
 /// Draws of a question before giving up.
 const TRIES: u64 = 64;
 
-/// Whether two questions are one but for the order of candidates.
+/// Whether two questions are one but for the order of candidates. All descriptions are one.
 fn same(a: &Question, b: &Question) -> bool {
-    a.question == b.question && a.answers == b.answers && a.gold.is_some() == b.gold.is_some()
+    let one_text = a.question == b.question || a.kind == QuestionKind::Describe;
+    one_text && a.kind == b.kind && a.answers == b.answers && a.gold.is_some() == b.gold.is_some()
 }
 
 fn ask(
