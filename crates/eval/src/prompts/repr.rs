@@ -30,8 +30,8 @@ fn string_literal(text: &str) -> String {
 
 fn escape(code_point: u32) -> String {
     match code_point {
-        ..0x100 => format!("\\x{code_point:02x}"),
-        ..0x1_0000 => format!("\\u{code_point:04x}"),
+        0..=0xff => format!("\\x{code_point:02x}"),
+        0x100..=0xffff => format!("\\u{code_point:04x}"),
         _ => format!("\\U{code_point:08x}"),
     }
 }

@@ -32,7 +32,7 @@ pub struct Comparison {
     /// Questions that only the second run got right.
     pub right_only_in_b: usize,
     /// Sign-flip permutation test: how probable a difference as large as this is, either way, if the two runs could be
-    /// exchanged video by video. Exact.
+    /// exchanged video by video. Exact, but 0 below 1e-300 or so.
     pub permutation_p: f64,
     /// McNemar's exact test: the same if they could be exchanged question by question. It takes the questions of a
     /// video for independent, which they are not: too small where they go together.

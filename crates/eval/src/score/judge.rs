@@ -1,10 +1,8 @@
 //! One response: what it says, and whether that is right.
 
+use crate::data::NO_GOLD;
 use crate::extract::extract;
 use crate::{Profile, Record};
-
-/// The gold letter of a question that no candidate answers; nothing equals it.
-const NO_GOLD: &str = "@";
 
 /// Reads the prediction off a record's response under `profile` and scores it. A failed video has no prediction and
 /// scores 0, as do rows whose answer is hidden.

@@ -106,7 +106,7 @@ impl Scorer {
             _ => Unit::Percent,
         };
         let (value, stderr) = self.headline(unit);
-        let gain = || self.draws.iter().map(|(options, rows)| *rows as f64 / *options as f64).sum::<f64>();
+        let gain = || total(self.draws.iter().map(|(options, rows)| *rows as f64 / *options as f64));
         let is_fraction = unit == Unit::Fraction && self.all.rows() > 0;
         Results {
             task: self.task,
@@ -146,7 +146,7 @@ impl Scorer {
             return (None, None);
         }
         let present: Vec<&Sums> = tasks.into_iter().flatten().collect();
-        let sum: f64 = present.iter().map(|task| unit.of(task)).sum();
+        let sum = total(present.iter().map(|task| unit.of(task)));
         let stderr = stderr_of_mean_of_means(&present, of);
         (Some(sum / of as f64), stderr.map(|stderr| stderr * unit.most()))
     }
@@ -203,6 +203,11 @@ fn row(label: &str, sums: &Sums, unit: Unit) -> Row {
         stderr,
         ci95: stderr.map(|stderr| interval(value, stderr, (0.0, unit.most()))),
     }
+}
+
+/// A sum that is 0 for nothing; `Iterator::sum` gives -0.
+fn total(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |sum, value| sum + value)
 }
 
 fn in_order<T: Ord>(mut items: Vec<(usize, T)>) -> Vec<T> {

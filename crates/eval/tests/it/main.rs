@@ -1,11 +1,12 @@
 //! Tests of the crate from outside.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
-mod extract;
-
 mod data;
-
-mod report;
+mod extract;
 mod prompts;
+mod prompts_longvideobench;
+mod prompts_python;
+mod report;
 mod score;
 mod score_compare;
+mod score_errors;

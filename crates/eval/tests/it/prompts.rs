@@ -1,18 +1,14 @@
 //! Prompts against the reference functions' output.
 
-use longsight_eval::prompts::{
-    Part, Prompt, PromptSettings, VideoFacts, build, cpython_set_order, list_literal, lvb_frame_indices,
-    lvb_frame_times_secs, read_subtitles, videomme,
-};
+use longsight_eval::prompts::{PromptSettings, VideoFacts, build, list_literal, read_subtitles, videomme};
 use longsight_eval::{EvalError, Profile, PromptKey, Sample, Task};
 use proptest::prelude::*;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-const FACTS: VideoFacts = VideoFacts { fps: 30.0, total_frames: 5400, duration_secs: 180.0 };
+pub const FACTS: VideoFacts = VideoFacts { fps: 30.0, total_frames: 5400, duration_secs: 180.0 };
 
-fn golden(text: &str) -> Value {
+pub fn golden(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
@@ -20,7 +16,7 @@ fn texts(list: &Value) -> Vec<String> {
     list.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
 }
 
-fn sample(question: &Value, options: Vec<String>) -> Sample {
+pub fn sample(question: &Value, options: Vec<String>) -> Sample {
     Sample {
         id: "001-1".into(),
         row: 0,
@@ -37,7 +33,7 @@ fn sample(question: &Value, options: Vec<String>) -> Sample {
     }
 }
 
-fn settings(task: Task, profile: Profile, key: PromptKey) -> PromptSettings {
+pub fn settings(task: Task, profile: Profile, key: PromptKey) -> PromptSettings {
     PromptSettings { task, profile, key, frames: 16 }
 }
 
@@ -190,104 +186,6 @@ fn mlvu_equals_the_reference() {
     }
 }
 
-/// A LongVideoBench sample and what is known of its video.
-fn lvb(doc: &Value) -> (Sample, VideoFacts) {
-    let options = (0..5).map(|i| doc[format!("option{i}")].as_str().unwrap().to_owned()).collect();
-    let mut sample = sample(&doc["question"], options);
-    sample.subtitle_offset_secs = doc["starting_timestamp_for_subtitles"].as_f64().unwrap();
-    (sample, VideoFacts { duration_secs: doc["duration"].as_f64().unwrap(), ..FACTS })
-}
-
-fn written_out(prompt: &Prompt) -> String {
-    let parts = prompt.interleaved.as_ref().unwrap();
-    parts
-        .iter()
-        .map(|part| match part {
-            Part::Text(text) => text.as_str(),
-            Part::Frame => "<image>",
-        })
-        .collect()
-}
-
-#[test]
-fn longvideobench_equals_the_reference() {
-    let interleave = golden(include_str!("../golden/lvb_interleave.json"));
-    let subtitles = interleave[4]["subtitles"].to_string();
-    for case in golden(include_str!("../golden/lvb_prompts.json")).as_array().unwrap() {
-        let (sample, facts) = lvb(&case["doc"]);
-        let ask = |task| {
-            let settings = settings(task, Profile::Lvb, PromptKey::Default);
-            build(&settings, &sample, &facts, Some(&subtitles)).unwrap()
-        };
-        let of_video = ask(Task::LongVideoBench);
-        assert_eq!(
-            (of_video.text.as_str(), &of_video.interleaved),
-            (case["prompt_v"].as_str().unwrap(), &None)
-        );
-        let of_images = ask(Task::LongVideoBenchSubs);
-        assert_eq!(of_images.text, case["prompt_i"]);
-        assert_eq!(written_out(&of_images), case["prompt_i"]);
-    }
-}
-
-#[test]
-fn interleaving_equals_the_reference() {
-    for case in golden(include_str!("../golden/lvb_interleave.json")).as_array().unwrap() {
-        let frames = case["max_num_frames"].as_u64().unwrap() as usize;
-        let facts = VideoFacts { duration_secs: case["duration"].as_f64().unwrap(), ..FACTS };
-        let mut sample = sample(&"q".into(), vec!["x".into()]);
-        sample.subtitle_offset_secs = case["starting_timestamp_for_subtitles"].as_f64().unwrap();
-        let task = Task::LongVideoBenchSubs;
-        let settings = PromptSettings { frames, ..settings(task, Profile::Lvb02, PromptKey::Default) };
-        let prompt = build(&settings, &sample, &facts, Some(&case["subtitles"].to_string())).unwrap();
-        let expected = format!(
-            "{}\nq\nA. x\nAnswer with the option's letter from the given choices directly.\n",
-            case["interleaved"].as_str().unwrap()
-        );
-        assert_eq!(written_out(&prompt), expected);
-        let times = lvb_frame_times_secs(facts.duration_secs, frames);
-        let expected: Vec<f64> =
-            case["frame_timestamps"].as_array().unwrap().iter().map(|time| time.as_f64().unwrap()).collect();
-        assert_eq!(times, expected);
-        let shown = prompt.interleaved.unwrap().iter().filter(|part| **part == Part::Frame).count();
-        assert_eq!(shown, lvb_frame_indices(facts.duration_secs, facts.fps, frames).len());
-    }
-}
-
-#[test]
-fn longvideobench_subtitles_missing_or_malformed() {
-    let (sample, facts) = (sample(&"q".into(), vec!["x".into()]), VideoFacts { duration_secs: 2.5, ..FACTS });
-    let settings = settings(Task::LongVideoBenchSubs, Profile::Lvb, PromptKey::Default);
-    let without = build(&settings, &sample, &facts, None).unwrap();
-    assert!(without.text.starts_with("<image>\n<image>\nq\nA. x\n"), "{}", without.text);
-    for malformed in
-        ["", "{}", "[1]", "[{}]", r#"[{"timestamp": [1.0], "text": "x"}]"#, r#"[{"start": "1"}]"#]
-    {
-        assert!(build(&settings, &sample, &facts, Some(malformed)).is_err(), "{malformed}");
-    }
-}
-
-#[test]
-fn frame_indices_equal_the_reference() {
-    for case in golden(include_str!("../golden/lvb_frame_indices.json")).as_array().unwrap() {
-        let number = |key: &str| case[key].as_f64().unwrap();
-        let indices = lvb_frame_indices(number("duration"), number("fps"), number("max_num_frames") as usize);
-        assert_eq!(serde_json::to_value(indices).unwrap(), case["idx"], "{case}");
-    }
-    for hostile in [f64::NAN, f64::INFINITY, -1.0, 0.0] {
-        assert!(lvb_frame_indices(hostile, hostile, 16).len() <= 16);
-        assert!(lvb_frame_times_secs(hostile, 16).len() <= 16);
-    }
-}
-
-#[test]
-fn set_order_equals_cpythons() {
-    for case in golden(include_str!("../golden/cpython_set_order.json")).as_array().unwrap() {
-        let values = case["in"].as_array().unwrap().iter().map(|value| value.as_u64().unwrap() as usize);
-        assert_eq!(serde_json::to_value(cpython_set_order(values)).unwrap(), case["out"]);
-    }
-}
-
 #[test]
 fn a_profile_of_another_benchmark_is_refused() {
     let sample = sample(&"q".into(), Vec::new());
@@ -304,62 +202,7 @@ fn subtitles_that_are_not_utf8_are_refused() {
     assert!(read_subtitles(&folder.path().join("none.srt")).is_err());
 }
 
-/// What a Python literal of a list of strings stands for.
-fn evaluate(literal: &str) -> Vec<String> {
-    let mut chars = literal.strip_prefix('[').unwrap().strip_suffix(']').unwrap().chars();
-    let mut items = Vec::new();
-    while let Some(quote) = chars.find(|c| ['\'', '"'].contains(c)) {
-        let mut item = String::new();
-        loop {
-            match chars.next().unwrap() {
-                c if c == quote => break,
-                '\\' => {
-                    let kind = chars.next().unwrap();
-                    let digits = match kind {
-                        'x' => 2,
-                        'u' => 4,
-                        'U' => 8,
-                        _ => 0,
-                    };
-                    let code: String = chars.by_ref().take(digits).collect();
-                    item.push(match kind {
-                        'n' => '\n',
-                        'r' => '\r',
-                        't' => '\t',
-                        'x' | 'u' | 'U' => char::from_u32(u32::from_str_radix(&code, 16).unwrap()).unwrap(),
-                        other => other,
-                    });
-                }
-                c => item.push(c),
-            }
-        }
-        items.push(item);
-    }
-    items
-}
-
 proptest! {
-    #[test]
-    fn list_literals_stand_for_the_list(items in prop::collection::vec(any::<String>(), 0..5)) {
-        let literal = list_literal(&items);
-        let is_clean = !literal.contains(['\n', '\r', '\t', '\u{a0}', '\u{200b}']);
-        prop_assert!(is_clean);
-        prop_assert_eq!(evaluate(&literal), items);
-    }
-
-    #[test]
-    fn set_order_is_an_order_of_the_set(values in prop::collection::vec(0..1_000_000_usize, 0..300)) {
-        let order = cpython_set_order(values.iter().copied());
-        let set: BTreeSet<usize> = values.iter().copied().collect();
-        prop_assert_eq!(order.len(), set.len());
-        prop_assert_eq!(order.into_iter().collect::<BTreeSet<_>>(), set);
-    }
-
-    #[test]
-    fn small_numbers_in_a_roomy_table_come_in_their_order(count in 0..300_usize) {
-        prop_assert_eq!(cpython_set_order((0..count).rev()), (0..count).collect::<Vec<_>>());
-    }
-
     #[test]
     fn subtitle_files_never_panic(text in "(1\n|00:00:0[0-9],[0-9]{3}|[-]{2}> | --> |\n\n|<font color=\"white\" size=\".72c\">|</font>|<|.|\r\n){0,30}") {
         for (task, profile) in [

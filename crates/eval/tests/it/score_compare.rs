@@ -45,7 +45,7 @@ fn pairs_common_questions_and_counts_the_others() {
 #[test]
 fn mcnemars_test_is_the_binomial_one() {
     let answers: Vec<(bool, bool)> =
-        (0..30).map(|i| (i < 1 || i >= 20, (1..10).contains(&i) || i >= 20)).collect();
+        (0..30).map(|i| (i == 0 || i >= 20, (1..10).contains(&i) || i >= 20)).collect();
     let (a, b) = both(&answers);
     let comparison = compare(a, b).unwrap();
     assert_eq!((comparison.right_only_in_a, comparison.right_only_in_b), (1, 9));
