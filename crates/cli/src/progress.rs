@@ -131,44 +131,35 @@ impl EvalBar {
     }
 }
 
-/// The bar of a world in the making, in frames of all videos begun.
+/// The bar of a world in the making, in frames.
 pub struct WorldBar {
     bar: Option<ProgressBar>,
-    /// Frames of each video: all of them, and those done.
-    frames: BTreeMap<usize, (u64, u64)>,
+    videos: usize,
+    /// Frames done of each video under way.
+    under_way: BTreeMap<usize, u64>,
     done: usize,
 }
 
 impl WorldBar {
     pub fn new(quiet: bool) -> Self {
         let shown = !quiet && std::io::stderr().is_terminal();
-        let template = "{elapsed} {bar:30} {msg}, {eta} left";
-        Self { bar: shown.then(|| bar(0, template)), frames: BTreeMap::new(), done: 0 }
+        let bar = shown.then(|| bar(0, "{elapsed} {bar:30} {pos}/{len} frames, {msg}, {eta} left"));
+        Self { bar, videos: 0, under_way: BTreeMap::new(), done: 0 }
     }
 
     pub fn show(&mut self, progress: Progress) {
         let Some(bar) = &self.bar else { return };
         match progress {
-            Progress::Started { video, of, frames, .. } => {
-                self.frames.insert(video, (frames, 0));
-                // Videos to come are taken to be as long as those begun.
-                let begun: u64 = self.frames.values().map(|(all, _)| all).sum();
-                bar.set_length(begun * of as u64 / self.frames.len() as u64);
-                bar.set_message(format!("{}/{of} videos", self.done));
+            Progress::Planned { videos, frames } => {
+                self.videos = videos;
+                bar.set_length(frames);
             }
-            Progress::Frames { video, done } => {
-                if let Some(frames) = self.frames.get_mut(&video) {
-                    frames.1 = done;
-                }
-            }
-            Progress::Done { video, .. } => {
-                self.done += 1;
-                if let Some(frames) = self.frames.get_mut(&video) {
-                    frames.1 = frames.0;
-                }
-            }
+            Progress::Started { video, .. } => drop(self.under_way.insert(video, 0)),
+            Progress::Frames { video, done } => drop(self.under_way.insert(video, done)),
+            Progress::Done { .. } => self.done += 1,
         }
-        bar.set_position(self.frames.values().map(|(_, done)| done).sum());
+        bar.set_message(format!("{}/{} videos", self.done, self.videos));
+        bar.set_position(self.under_way.values().sum());
     }
 
     pub fn finish(&self) {

@@ -1,6 +1,7 @@
 //! Plans and receipts in words.
 
-use crate::units::{about, bytes};
+use crate::units::about;
+use longsight_engine::human_bytes as bytes;
 use longsight_engine::{Fitting, Receipt, RunPlan, TimeEstimate};
 use longsight_method::FrameRole;
 

@@ -31,12 +31,6 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     }
 }
 
-/// `1.83 GiB`, `640 MiB`.
-pub fn bytes(bytes: u64) -> String {
-    let gib = bytes as f64 / 1024f64.powi(3);
-    if gib >= 1.0 { format!("{gib:.2} GiB") } else { format!("{:.0} MiB", gib * 1024.0) }
-}
-
 /// `45 s`, `12 min`, `3.4 h`; never more precise than an estimate is.
 pub fn about(secs: f64) -> String {
     match secs {

@@ -177,8 +177,8 @@ fn coarser(pool: PoolSpec, grid_side: usize) -> Option<PoolSpec> {
     (next != pool).then_some(next)
 }
 
-/// Bytes for people: binary units, three digits.
-pub(crate) fn human_bytes(bytes: u64) -> String {
+/// Bytes for people: `1.83 GiB`, `640 MiB`.
+pub fn human_bytes(bytes: u64) -> String {
     let gib = bytes as f64 / (1u64 << 30) as f64;
     if gib >= 1.0 { format!("{gib:.2} GiB") } else { format!("{:.0} MiB", gib * 1024.0) }
 }

@@ -19,7 +19,7 @@ mod sampler;
 mod session;
 mod settings;
 
-pub use budget::{Fitting, MemoryEstimate, fit_to_memory};
+pub use budget::{Fitting, MemoryEstimate, fit_to_memory, human_bytes};
 pub use encode::EncodedFrames;
 pub use error::EngineError;
 pub use estimate::TimeEstimate;

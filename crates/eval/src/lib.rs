@@ -6,9 +6,9 @@
 pub mod data;
 mod error;
 pub mod extract;
+pub mod needle;
 pub mod prompts;
 pub mod report;
-pub mod needle;
 pub mod run;
 mod sample;
 pub mod score;

@@ -210,12 +210,17 @@ impl Profile {
     /// The benchmark that it belongs to.
     pub fn benchmark(self) -> Benchmark {
         match self {
-            Self::VideoMme | Self::VideoMme03 | Self::VideoMme022 | Self::VideoMme020 | Self::VideoMmeOfficial => {
-                Benchmark::VideoMme
-            }
-            Self::Mlvu | Self::Mlvu033 | Self::Mlvu032 | Self::Mlvu030 | Self::Mlvu022 | Self::MlvuOfficial => {
-                Benchmark::Mlvu
-            }
+            Self::VideoMme
+            | Self::VideoMme03
+            | Self::VideoMme022
+            | Self::VideoMme020
+            | Self::VideoMmeOfficial => Benchmark::VideoMme,
+            Self::Mlvu
+            | Self::Mlvu033
+            | Self::Mlvu032
+            | Self::Mlvu030
+            | Self::Mlvu022
+            | Self::MlvuOfficial => Benchmark::Mlvu,
             Self::Lvb | Self::Lvb02 => Benchmark::LongVideoBench,
         }
     }
@@ -224,7 +229,9 @@ impl Profile {
     pub fn extractor(self) -> Extractor {
         match self {
             Self::VideoMme | Self::Mlvu => Extractor::Mcq,
-            Self::VideoMme03 | Self::VideoMme022 | Self::VideoMme020 | Self::Mlvu030 => Extractor::LetterLegacy,
+            Self::VideoMme03 | Self::VideoMme022 | Self::VideoMme020 | Self::Mlvu030 => {
+                Extractor::LetterLegacy
+            }
             Self::VideoMmeOfficial => Extractor::LetterOfficial,
             Self::Mlvu033 | Self::Mlvu032 | Self::Mlvu022 => Extractor::Paren,
             Self::MlvuOfficial => Extractor::ParenUntrimmed,

@@ -2,6 +2,7 @@
 
 use super::format;
 use super::svg::{Anchor, Svg};
+use longsight_engine::human_bytes;
 
 const WIDTH: f64 = 360.0;
 const LEFT: f64 = 34.0;
@@ -48,7 +49,7 @@ impl Quantity {
     fn tick(self, value: f64) -> String {
         match self {
             Self::Frames | Self::VisualTokens => format::thousands(value),
-            Self::PeakBytes => format::bytes(value),
+            Self::PeakBytes => human_bytes(value as u64),
             Self::FirstTokenSecs => format::secs(value),
         }
     }

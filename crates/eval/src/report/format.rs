@@ -2,8 +2,6 @@
 
 use crate::score::Unit;
 
-const GIBIBYTE: f64 = 1024.0 * 1024.0 * 1024.0;
-
 /// What stands where there is no number.
 pub(super) const NONE: &str = "-";
 
@@ -48,12 +46,6 @@ pub(super) fn thousands(number: f64) -> String {
         text.push(digit);
     }
     text
-}
-
-/// `1.83 GiB`, `640 MiB`.
-pub(super) fn bytes(bytes: f64) -> String {
-    let gib = bytes / GIBIBYTE;
-    if gib >= 1.0 { format!("{gib:.2} GiB") } else { format!("{:.0} MiB", gib * 1024.0) }
 }
 
 /// `0.42`, `12.3`, `345`: seconds with three digits or all before the point.

@@ -5,6 +5,7 @@ use super::format::{self, escape};
 use super::grid::Grid;
 use super::{html, view, work};
 use crate::score::Results;
+use longsight_engine::human_bytes;
 use longsight_method::{ContextMethod, PoolSpec};
 use serde::{Deserialize, Serialize};
 
@@ -132,7 +133,7 @@ fn pooling(pool: PoolSpec) -> String {
 }
 
 fn cost(row: &SweepRow) -> [String; 2] {
-    let memory = row.peak_bytes.map_or(format::NONE.into(), |bytes| format::bytes(bytes as f64));
+    let memory = row.peak_bytes.map_or(format::NONE.into(), |bytes| human_bytes(bytes));
     [format::thousands(row.visual_tokens), memory]
 }
 

@@ -5,6 +5,7 @@ use super::format;
 use super::grid::Grid;
 use super::measure::{Group, Measurements, Range};
 use super::quantiles::Quantiles;
+use longsight_engine::human_bytes;
 
 /// A row for each group of frames, and one for all if there are several; None where nothing was measured.
 pub(super) fn grid(measurements: &Measurements) -> Option<Grid> {
@@ -47,7 +48,7 @@ fn row(label: String, group: &Group) -> Vec<String> {
         secs(group.first_token_secs),
         secs(group.shared_first_token_secs),
         secs(group.total_secs),
-        group.peak_bytes.map_or(format::NONE.into(), |bytes| format::bytes(bytes as f64)),
+        group.peak_bytes.map_or(format::NONE.into(), |bytes| human_bytes(bytes)),
     ]
 }
 

@@ -12,6 +12,7 @@ use super::grid::Grid;
 use super::measure::Measurements;
 use super::{view, work};
 use crate::score::{Comparison, Results};
+use longsight_engine::human_bytes;
 
 /// What a report shows.
 #[derive(Debug, Clone, Default)]
@@ -96,7 +97,7 @@ fn runs_grid(input: &ReportInput) -> Grid {
             measured(format::thousands(all.frames.mean)),
             measured(format::thousands(all.visual_tokens.mean)),
             all.first_token_secs.map_or(format::NONE.into(), |quantiles| format::secs(quantiles.median)),
-            all.peak_bytes.map_or(format::NONE.into(), |bytes| format::bytes(bytes as f64)),
+            all.peak_bytes.map_or(format::NONE.into(), |bytes| human_bytes(bytes)),
         ]
     };
     Grid {

@@ -6,6 +6,7 @@ use crate::report::grid::Grid;
 use crate::report::svg::n;
 use crate::report::{view, work};
 use crate::score::{Breakdown, Listed, Results, Row, Unit};
+use longsight_engine::human_bytes;
 use serde_json::Value;
 
 /// Longer lists end with a count.
@@ -48,7 +49,7 @@ fn tiles(run: &RunSummary) -> Vec<(&'static str, String)> {
     tiles.extend(
         all.first_token_secs.map(|q| ("median first token", format!("{} s", format::secs(q.median)))),
     );
-    tiles.extend(all.peak_bytes.map(|bytes| ("peak memory", format::bytes(bytes as f64))));
+    tiles.extend(all.peak_bytes.map(|bytes| ("peak memory", human_bytes(bytes))));
     tiles
 }
 
