@@ -60,13 +60,11 @@ fn candidates(text: &str, announced: &[usize], letter: char) -> Vec<Candidate> {
     found.extend(announced.iter().filter_map(|&from| Some((7, from + text[from..].find(letter)?, letter))));
 
     let inner = python::trim(text);
-    let stands_alone = |rest: Option<&str>, neighbour: fn(&str) -> Option<char>| {
-        rest.is_some_and(|rest| !neighbour(rest).is_some_and(python::is_letter))
-    };
-    if stands_alone(inner.strip_prefix(letter), |rest| rest.chars().next()) {
+    let is_apart = |neighbour: Option<char>| !neighbour.is_some_and(python::is_letter);
+    if inner.strip_prefix(letter).is_some_and(|rest| is_apart(rest.chars().next())) {
         found.push((10, 0, letter));
     }
-    if stands_alone(inner.strip_suffix(letter), |rest| rest.chars().next_back()) {
+    if inner.strip_suffix(letter).is_some_and(|rest| is_apart(rest.chars().next_back())) {
         found.push((9, text.len(), letter));
     }
     found

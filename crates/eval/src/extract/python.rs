@@ -1,4 +1,5 @@
 //! Text as Python's `str` methods see it: what they call a space, a letter or printable is not what Rust does.
+//! Every Python carries a version of Unicode: characters assigned since then (3.11: Unicode 14) may differ.
 
 use unicode_general_category::{GeneralCategory as Category, get_general_category};
 
