@@ -133,7 +133,7 @@ impl Stage {
     /// Width of a plate over its height.
     pub(crate) fn aspect(self) -> f64 {
         match self {
-            Self::One => 1.6,
+            Self::One => 1.7,
             Self::Two => 2.0,
         }
     }

@@ -16,16 +16,19 @@ use std::sync::mpsc::{Sender, channel};
 /// What is going on.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
+    /// Before all else.
+    Planned {
+        /// How many videos there will be.
+        videos: usize,
+        /// Frames of all videos.
+        frames: u64,
+    },
     /// A video was begun.
     Started {
         /// Its place, from 0.
         video: usize,
-        /// How many there are.
-        of: usize,
         /// Its file, from the folder's top.
         name: String,
-        /// Its frames.
-        frames: u64,
     },
     /// A video grows.
     Frames {
@@ -153,31 +156,25 @@ pub(crate) fn make_videos(
         files::create_folder(&folder)?;
     }
     files::create_folder(&out.join("truth"))?;
+    let mut summary = Summary {
+        frames: jobs.iter().map(|job| job.script.frames).sum(),
+        duration_secs: jobs.iter().map(|job| job.script.duration_secs).sum(),
+        ..Summary::default()
+    };
+    observer(Progress::Planned { videos: jobs.len(), frames: summary.frames });
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = if parallel_videos > 0 { parallel_videos } else { cores.div_ceil(2) };
-    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let threads = if parallel_videos > 0 { parallel_videos } else { cores.div_ceil(2) }.min(jobs.len());
+    let queue = &Queue { jobs, next: AtomicUsize::new(0), stop: AtomicBool::new(false) };
     let (sender, events) = channel();
     std::thread::scope(|scope| {
-        let mut threads = Vec::new();
-        for _ in 0..workers.min(jobs.len()) {
-            let (sender, next, stop) = (sender.clone(), &next, &stop);
-            threads.push(scope.spawn(move || {
-                while !stop.load(Ordering::Relaxed)
-                    && let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed))
-                {
-                    make_video(job, jobs.len(), tools, out, &sender)
-                        .inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
-                }
-                Ok(())
-            }));
-        }
+        let start = |sender: Sender<Progress>| scope.spawn(move || queue.work(tools, out, &sender));
+        let threads: Vec<_> = (0..threads).map(|_| start(sender.clone())).collect();
         drop(sender);
-        let mut summary = Summary::default();
         for event in events {
-            if let Progress::Done { video, kept } = event {
-                *(if kept { &mut summary.videos_kept } else { &mut summary.videos_made }) += 1;
-                summary.frames += jobs[video].script.frames;
-                summary.duration_secs += jobs[video].script.duration_secs;
+            match event {
+                Progress::Done { kept: true, .. } => summary.videos_kept += 1,
+                Progress::Done { kept: false, .. } => summary.videos_made += 1,
+                _ => (),
             }
             observer(event);
         }
@@ -188,15 +185,34 @@ pub(crate) fn make_videos(
     })
 }
 
+/// Videos to be made, by threads that take one after the other.
+struct Queue<'a> {
+    jobs: &'a [Job],
+    next: AtomicUsize,
+    stop: AtomicBool,
+}
+
+impl Queue<'_> {
+    /// Until there is none left, or one failed anywhere.
+    fn work(&self, tools: &Tools, out: &Path, events: &Sender<Progress>) -> Result<()> {
+        while !self.stop.load(Ordering::Relaxed)
+            && let Some(job) = self.jobs.get(self.next.fetch_add(1, Ordering::Relaxed))
+        {
+            make_video(job, tools, out, events).inspect_err(|_| self.stop.store(true, Ordering::Relaxed))?;
+        }
+        Ok(())
+    }
+}
+
 /// A closed channel means that nobody listens any more: no reason to stop.
-fn make_video(job: &Job, of: usize, tools: &Tools, out: &Path, events: &Sender<Progress>) -> Result<()> {
+fn make_video(job: &Job, tools: &Tools, out: &Path, events: &Sender<Progress>) -> Result<()> {
     let (video, script) = (job.index, &job.script);
     let truth = Truth { video: job.video.clone(), codec: job.codec, script: script.clone() };
     files::write_json(&out.join("truth").join(format!("{}.json", job.name)), &truth)?;
     let path = out.join(&job.video);
     let kept = path.is_file();
     if !kept {
-        let _ = events.send(Progress::Started { video, of, name: job.video.clone(), frames: script.frames });
+        let _ = events.send(Progress::Started { video, name: job.video.clone() });
         let mut report = |done| {
             let _ = events.send(Progress::Frames { video, done });
         };

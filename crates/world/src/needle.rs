@@ -1,6 +1,6 @@
 //! The needle test's parts: haystack videos without cards, and still frames with one card, in the form of V-NIAH (LongVA).
 
-use crate::card::{Colour, Shape};
+use crate::card::{Card, Colour, Shape, Stage};
 use crate::draw::Picture;
 use crate::footage::Footage;
 use crate::layout::{self, Layout, letter};
@@ -84,47 +84,19 @@ fn needle(index: usize, settings: &NeedleSettings) -> Result<Needle> {
     let card = script.cards.first().cloned().ok_or_else(missing)?;
     let tools = Tools::default();
     let picture = Renderer::new(&script, &tools).frame(card.first_frame)?.clone();
-    let row = ask(index, card, &mut random, still.stage.numbers());
+    let row = ask(index, card, &mut random, still.stage);
     Ok(Needle { picture, row })
 }
 
 /// Three of five with candidates; what is asked about goes round the card's four properties.
-fn ask(
-    index: usize,
-    shown: ShownCard,
-    random: &mut Random,
-    numbers: std::ops::RangeInclusive<u8>,
-) -> NeedleRow {
-    let card = shown.card;
-    let names = |all: &[Colour]| all.iter().map(Colour::to_string).collect::<Vec<_>>();
-    let (question, right, all) = match index % 4 {
-        0 => (
-            "What shape is on the card in this video?",
-            card.shape.to_string(),
-            Shape::ALL.iter().map(Shape::to_string).collect(),
-        ),
-        1 => (
-            "What colour is the plate of the card in this video?",
-            card.plate.to_string(),
-            names(Colour::ALL),
-        ),
-        2 => (
-            "What number is on the card in this video?",
-            card.number.to_string(),
-            numbers.map(|number| number.to_string()).collect::<Vec<_>>(),
-        ),
-        _ => (
-            "What colour is the shape on the card in this video?",
-            card.shape_colour.to_string(),
-            names(Colour::ALL),
-        ),
-    };
+fn ask(index: usize, card: ShownCard, random: &mut Random, stage: Stage) -> NeedleRow {
+    let (question, right, mut candidates) = property(index, &card.card, stage);
     let image = format!("needles/{index}.png");
     if index % 5 > 2 {
         let question = format!("\n{question}\nAnswer the question using a single word or phrase.");
-        return NeedleRow { image, question, answer: right, candidates: Vec::new(), card: shown };
+        return NeedleRow { image, question, answer: right, candidates: Vec::new(), card };
     }
-    let mut candidates: Vec<String> = all.into_iter().filter(|other| *other != right).collect();
+    candidates.retain(|other| *other != right);
     random.shuffle(&mut candidates);
     candidates.truncate(CANDIDATES - 1);
     let gold = random.below(CANDIDATES);
@@ -133,7 +105,28 @@ fn ask(
     let options: String = options.map(|(place, option)| format!("\n{}. {option}", letter(place))).collect();
     let question =
         format!("\n{question}{options}\nAnswer with the option's letter from the given choices directly.");
-    NeedleRow { image, question, answer: letter(gold).into(), candidates, card: shown }
+    NeedleRow { image, question, answer: letter(gold).into(), candidates, card }
+}
+
+/// A question on one property of the only card, its answer, and all values of the property.
+fn property(index: usize, card: &Card, stage: Stage) -> (&'static str, String, Vec<String>) {
+    fn texts<T: ToString>(all: impl IntoIterator<Item = T>) -> Vec<String> {
+        all.into_iter().map(|value| value.to_string()).collect()
+    }
+    match index % 4 {
+        0 => ("What shape is on the card in this video?", card.shape.to_string(), texts(Shape::ALL)),
+        1 => (
+            "What colour is the plate of the card in this video?",
+            card.plate.to_string(),
+            texts(Colour::ALL),
+        ),
+        2 => ("What number is on the card in this video?", card.number.to_string(), texts(stage.numbers())),
+        _ => (
+            "What colour is the shape on the card in this video?",
+            card.shape_colour.to_string(),
+            texts(Colour::ALL),
+        ),
+    }
 }
 
 /// Writes haystack videos and needles into the folder `out`: `videos/`, `truth/`, `needles/N.png`, `needles.json`,

@@ -79,23 +79,25 @@ fn source(footage: Footage, seed: u64, [width, height]: [u32; 2], frame_rate: Fr
             let kind = random.of(["carpet", "triangle"]);
             format!("sierpinski=s={width}x{height}:r={frame_rate}:seed={seed}:type={kind}")
         }
-        _ => {
-            // Points on the edge of the set, where there is something to see at every scale.
-            let (x, y) = random.of([
-                (-0.743_643_887, 0.131_825_904),
-                (-0.101_1, 0.956_3),
-                (0.275_0, 0.006_0),
-                (-1.250_66, 0.020_12),
-                (-0.748, 0.1),
-            ]);
-            let scale = random.between(0.05, 2.0);
-            let end_scale = scale / 40.0;
-            let (half_width, half_height) = (width / 2, height / 2);
-            // Half size and few iterations: it is by far the slowest source.
-            format!(
-                "mandelbrot=s={half_width}x{half_height}:r={frame_rate}:start_x={x}:start_y={y}:\
-                 start_scale={scale}:end_scale={end_scale}:maxiter=120,scale={width}:{height}:flags=bilinear"
-            )
-        }
+        _ => mandelbrot(&mut random, [width, height], frame_rate),
     }
+}
+
+/// A zoom to the edge of the set, where there is something to see at every scale. It is by far the slowest source: half
+/// size and few iterations.
+fn mandelbrot(random: &mut Random, [width, height]: [u32; 2], frame_rate: FrameRate) -> String {
+    let (x, y) = random.of([
+        (-0.743_643_887, 0.131_825_904),
+        (-0.101_1, 0.956_3),
+        (0.275, 0.006),
+        (-1.250_66, 0.020_12),
+        (-0.748, 0.1),
+    ]);
+    let scale = random.between(0.05, 2.0);
+    let end_scale = scale / 40.0;
+    let (half_width, half_height) = (width / 2, height / 2);
+    format!(
+        "mandelbrot=s={half_width}x{half_height}:r={frame_rate}:start_x={x}:start_y={y}:\
+         start_scale={scale}:end_scale={end_scale}:maxiter=120,scale={width}:{height}:flags=bilinear"
+    )
 }

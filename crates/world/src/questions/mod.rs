@@ -137,8 +137,11 @@ fn ask(
     let wants_choice = match plan.form {
         Form::OpenEnded => false,
         Form::MultipleChoice => true,
-        // Over the rounds every kind comes in both forms.
-        Form::Mixed => (turn + turn / kinds) % 2 == 1 && kind != QuestionKind::Describe,
+        // So that over two rounds every kind comes in both forms: an odd number of kinds turns by itself.
+        Form::Mixed => {
+            let round = if kinds.is_multiple_of(2) { turn / kinds } else { 0 };
+            (turn + round) % 2 == 1 && kind != QuestionKind::Describe
+        }
     };
     let draft = asker.draft(kind, wants_choice)?;
     let times_secs = draft.cards.iter().map(|&card| asker.times_secs(card)).collect();

@@ -318,7 +318,7 @@ fn longvideobench() {
 fn check_subtitles(made: &Made, name: &str, row: &BTreeMap<String, Value>) {
     let start = row["starting_timestamp_for_subtitles"].as_f64().unwrap();
     let duration = row["duration"].as_f64().unwrap();
-    let even = rows_before(made, text(row, "video_id")) % 2 == 0;
+    let even = rows_before(made, text(row, "video_id")).is_multiple_of(2);
     for cue in made.json(&format!("subtitles/{name}")) {
         if even {
             let times: [f64; 2] = serde_json::from_value(cue["timestamp"].clone()).unwrap();

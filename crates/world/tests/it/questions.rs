@@ -197,6 +197,21 @@ fn check_form(question: &Question, script: &VideoScript) {
 }
 
 #[test]
+fn mixed_questions_come_in_both_forms_for_any_number_of_kinds() {
+    let script = script(3, Stage::Two, 8);
+    for count in 1..=QuestionKind::MULTIPLE_CHOICE.len() {
+        let kinds = &QuestionKind::MULTIPLE_CHOICE[..count];
+        let plan =
+            QuestionPlan { seed: 1, count: 2 * count as u32, kinds, form: Form::Mixed, asked_before: 0 };
+        let asked: BTreeSet<_> = questions(&script, &plan)
+            .iter()
+            .map(|question| (question.kind, question.gold.is_some()))
+            .collect();
+        assert_eq!(asked.len(), 2 * count, "{asked:?}");
+    }
+}
+
+#[test]
 fn right_candidates_are_balanced_over_a_world() {
     let (mut places, mut asked) = ([0usize; CANDIDATES], 0);
     for seed in 0..100 {
