@@ -10,8 +10,9 @@
 //! 5. [`questions()`]: what is asked about a video, with the right answers.
 //! 6. [`make()`]: many videos as a folder, plain or in a benchmark's own layout. [`make_needles()`] is the same for needles.
 //!
-//! Everything follows from the seed: the same one gives the same pixels, times and questions on every machine and with
-//! any number of threads. (ffmpeg's own sources and encoders may change with its version.)
+//! Everything follows from the seed: the same one gives the same times, questions and pixels before coding, with any number
+//! of threads. (Pixels hang on the C library's sine in the last bit, and on the version of ffmpeg where ffmpeg draws or
+//! codes.)
 
 mod card;
 mod draw;
@@ -21,6 +22,7 @@ mod ffmpeg;
 mod files;
 mod footage;
 mod frame_rate;
+mod frame_size;
 mod layout;
 mod make;
 mod names;
@@ -39,6 +41,7 @@ pub use encode::{Codec, encode};
 pub use error::{Result, WorldError};
 pub use footage::Footage;
 pub use frame_rate::FrameRate;
+pub use frame_size::FrameSize;
 pub use layout::{Layout, QuestionRow};
 pub use longsight_video::Tools;
 pub use make::{Progress, Summary, make};

@@ -87,10 +87,11 @@ impl VideoScript {
         let Range { min, max } = settings.duration_secs;
         let duration = (random.between(min.ln(), max.ln()).exp()).clamp(min, max);
         let frames = frame_rate.frames_in(duration).max(1);
+        let size = random.pick(&settings.sizes).copied().unwrap_or_default();
         let mut script = Self {
             seed,
-            width: settings.width,
-            height: settings.height,
+            width: size.width(),
+            height: size.height(),
             frame_rate,
             frames,
             duration_secs: frame_rate.time_secs(frames),

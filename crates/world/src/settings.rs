@@ -4,6 +4,7 @@ use crate::card::Stage;
 use crate::encode::Codec;
 use crate::footage::Footage;
 use crate::frame_rate::FrameRate;
+use crate::frame_size::FrameSize;
 use crate::layout::Layout;
 use crate::questions::QuestionKind;
 use crate::{Result, WorldError};
@@ -41,10 +42,8 @@ pub struct WorldSettings {
     pub codecs: Vec<Codec>,
     /// Drawn for each video.
     pub frame_rates: Vec<FrameRate>,
-    /// Pixels, even, 64 to 1920.
-    pub width: u32,
-    /// Pixels, even, 64 to 1920.
-    pub height: u32,
+    /// Drawn for each video.
+    pub sizes: Vec<FrameSize>,
     /// What is seen between and behind the cards; empty: everything that the installed ffmpeg can make.
     pub footage: Vec<Footage>,
     /// Length of a piece of footage between two cuts, in seconds.
@@ -83,8 +82,7 @@ impl Default for WorldSettings {
             duration_secs: Range::new(20.0, 60.0),
             codecs: Vec::new(),
             frame_rates: vec![FrameRate::new(10, 1)],
-            width: 320,
-            height: 180,
+            sizes: vec![FrameSize::default()],
             footage: Vec::new(),
             segment_secs: Range::new(3.0, 12.0),
             distractors: Range::new(0, 3),
@@ -115,11 +113,7 @@ impl WorldSettings {
             format!("videos: {}, must be 1 to 100,000", self.videos)
         })?;
         in_range("duration_secs", self.duration_secs, 1.0, MAX_DURATION_SECS)?;
-        for (name, size) in [("width", self.width), ("height", self.height)] {
-            check((64..=1920).contains(&size) && size % 2 == 0, || {
-                format!("{name}: {size}, must be an even number of pixels from 64 to 1920 (4:2:0 video)")
-            })?;
-        }
+        check(!self.sizes.is_empty(), || "sizes: none given".into())?;
         check(!self.frame_rates.is_empty(), || "frame_rates: none given".into())?;
         in_range("segment_secs", self.segment_secs, 0.5, MAX_DURATION_SECS)?;
         in_range("distractors", self.distractors.map(f64::from), 0.0, 20.0)?;

@@ -351,8 +351,7 @@ fn lengths_follow_the_benchmarks_groups_where_the_settings_allow() {
         layout: Layout::LongVideoBench,
         duration_secs: Range::new(8.0, 1000.0),
         frame_rates: vec![longsight_world::FrameRate::new(1, 1)],
-        width: 64,
-        height: 64,
+        sizes: vec![longsight_world::FrameSize::new(64, 64).unwrap()],
         card_secs: Range::new(1.0, 1.0),
         gap_secs: 0.0,
         ..tiny()

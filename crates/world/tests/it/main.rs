@@ -9,7 +9,7 @@ mod pixels;
 mod plans;
 mod questions;
 
-use longsight_world::{Codec, Footage, FrameRate, Range, WorldSettings};
+use longsight_world::{Codec, Footage, FrameRate, FrameSize, Range, WorldSettings};
 
 /// A few seconds of small pictures, drawn here and coded fast.
 pub fn tiny() -> WorldSettings {
@@ -19,8 +19,7 @@ pub fn tiny() -> WorldSettings {
         duration_secs: Range::new(3.0, 4.0),
         codecs: vec![Codec::Mpeg4],
         frame_rates: vec![FrameRate::new(10, 1)],
-        width: 160,
-        height: 90,
+        sizes: vec![FrameSize::new(160, 90).unwrap()],
         footage: Footage::DRAWN.to_vec(),
         segment_secs: Range::new(0.5, 1.5),
         cards: Range::new(3, 4),

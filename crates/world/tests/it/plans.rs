@@ -1,7 +1,9 @@
 //! Plans keep what the settings promise.
 
 use crate::tiny;
-use longsight_world::{Footage, FrameRate, QuestionKind, Range, Stage, VideoScript, WorldSettings};
+use longsight_world::{
+    Footage, FrameRate, FrameSize, QuestionKind, Range, Stage, VideoScript, WorldSettings,
+};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -11,8 +13,7 @@ fn any_settings() -> impl Strategy<Value = WorldSettings> {
         |(rate, two, width, height, cards, secs, gap_secs)| WorldSettings {
             frame_rates: vec![rate.parse().unwrap()],
             stage: if two { Stage::Two } else { Stage::One },
-            width: width * 2,
-            height: height * 2,
+            sizes: vec![FrameSize::new(width * 2, height * 2).unwrap()],
             cards: Range::new(cards / 2, cards + 4),
             duration_secs: Range::new(secs, secs * 1.5),
             gap_secs,
@@ -77,6 +78,20 @@ proptest! {
 }
 
 #[test]
+fn videos_differ_in_size_and_frame_rate() {
+    let settings = WorldSettings {
+        sizes: ["160x90", "128x128", "90x160"].map(|size| size.parse().unwrap()).to_vec(),
+        frame_rates: ["5", "24", "30000/1001"].map(|rate| rate.parse().unwrap()).to_vec(),
+        ..tiny()
+    };
+    let forms: BTreeSet<_> = (0..60)
+        .map(|seed| VideoScript::new(seed, &settings).unwrap())
+        .map(|script| (script.width, script.height, script.frame_rate.to_string()))
+        .collect();
+    assert_eq!(forms.len(), 9, "{forms:?}");
+}
+
+#[test]
 fn two_hours_are_planned_with_cards_that_few_frames_meet() {
     let settings = WorldSettings { duration_secs: Range::new(7200.0, 7200.0), ..WorldSettings::default() };
     let script = VideoScript::new(1, &settings).unwrap();
@@ -98,6 +113,13 @@ fn names_are_read_back_and_unknown_ones_are_refused_with_the_list() {
         "{message}"
     );
     assert_eq!("30000/1001".parse::<FrameRate>().unwrap().to_string(), "30000/1001");
+    for wrong in
+        ["161x90", "160x91", "90001x90", "160x0", "0x0", "160", "160x", "x90", "axb", "-160x90", "160x90x3"]
+    {
+        let message = wrong.parse::<FrameSize>().unwrap_err().to_string();
+        assert!(message.contains(wrong) && !message.contains('\n'), "{message}");
+    }
+    assert_eq!("320x180".parse::<FrameSize>().unwrap(), FrameSize::default());
     for wrong in ["0", "1/0", "", "29.97", "-5", "1000", "1/2/3"] {
         let message = wrong.parse::<FrameRate>().unwrap_err().to_string();
         assert!(message.contains(&format!("{wrong:?}")), "{message}");
