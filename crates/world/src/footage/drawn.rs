@@ -27,7 +27,10 @@ impl Drawn {
             footage,
             seed,
             palette: palette(&mut random),
-            corners: std::array::from_fn(|_| muted(&mut random)),
+            corners: std::array::from_fn(|_| {
+                let value = random.between(40.0, 190.0);
+                muted(&mut random, value)
+            }),
             tile: if footage == Footage::Clouds { noise_tile(seed) } else { Vec::new() },
             traits: std::array::from_fn(|_| random.unit()),
         }
@@ -157,19 +160,21 @@ fn lerp(a: [f64; 3], b: [f64; 3], share: f64) -> [f64; 3] {
     std::array::from_fn(|i| a[i] + (b[i] - a[i]) * share)
 }
 
-/// A colour of low saturation, so that plates stand out.
-fn muted(random: &mut Random) -> [f64; 3] {
-    let (hue, saturation, value) =
-        (random.between(0.0, 6.0), random.between(0.1, 0.5), random.between(40.0, 190.0));
+/// A colour of low saturation, so that plates stand out; `value` is its brightness, 0 to 255.
+fn muted(random: &mut Random, value: f64) -> [f64; 3] {
+    let (hue, saturation) = (random.between(0.0, 6.0), random.between(0.1, 0.5));
     std::array::from_fn(|i| {
         let k = (hue + [5.0, 3.0, 1.0][i]) % 6.0;
         value * (1.0 - saturation * k.min(4.0 - k).clamp(0.0, 1.0))
     })
 }
 
-/// Three muted colours, run through and back to the first.
+/// Three muted colours, a dark one, a light one and one between, run through and back to the first.
 fn palette(random: &mut Random) -> [[u8; 3]; 256] {
-    let stops: [[f64; 3]; 3] = std::array::from_fn(|_| muted(random));
+    let stops = [(30.0, 80.0), (140.0, 200.0), (80.0, 140.0)].map(|(low, high)| {
+        let value = random.between(low, high);
+        muted(random, value)
+    });
     std::array::from_fn(|i| {
         let at = i as f64 * 3.0 / 256.0;
         let from = at as usize;

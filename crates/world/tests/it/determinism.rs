@@ -21,7 +21,7 @@ fn pixels_of_a_seed_never_change() {
     let tools = Tools::default();
     let mut renderer = Renderer::new(&script, &tools);
     let frames = (0..script.frames).step_by(3).map(|index| renderer.frame(index).unwrap().rgb().to_vec());
-    assert_eq!(digest(frames), "3bb5eeaed63ef0137cedca905d23635fdeb73f330ec1b17b3744eb8c337101ef");
+    assert_eq!(digest(frames), "b50a07fcbe69c3be0b9e7547f67d9b2dfa6d1774eba29cac374e01990d9fd7f0");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod determinism;
 mod hostile;
 mod layouts;
+mod longvideobench;
 mod needles;
 mod pixels;
 mod plans;
