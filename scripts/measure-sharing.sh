@@ -14,7 +14,7 @@ model=$work/ov-0.5b-tower$tower_layers
 [ -d "$model" ] || "$bin/seeded-checkpoint" --shape 0.5b --dtype bf16 --layout hf \
   --tower-layers "$tower_layers" --seed 1 --out "$model"
 [ -d "$work/world" ] || "$bin/longsight" world make --layout videomme --videos 1 --duration-secs 120 --quiet \
-  --codecs h264 --size 640x360 --out "$work/world"
+  --codecs h264 --sizes 640x360 --out "$work/world"
 
 grep -m1 'model name' /proc/cpuinfo || true
 echo "$(nproc) cores, weights bf16, tower of $tower_layers layers, $frames frames"

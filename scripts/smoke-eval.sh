@@ -19,7 +19,7 @@ for pair in videomme:videomme videomme-subs:videomme mlvu-dev:mlvu longvideobenc
   longvideobench-subs:longvideobench; do
   task=${pair%:*} layout=${pair#*:}
   [ -d "$work/$layout" ] || "$bin/longsight" world make --layout "$layout" --videos 4 --duration-secs 6..20 \
-    --cards 2..3 --size 160x90 --quiet --out "$work/$layout"
+    --cards 2..3 --sizes 160x90 --quiet --out "$work/$layout"
   "$bin/longsight" eval "$task" --data "$work/$layout" --frames 8 "${model[@]}" --out "$work/runs/$task" >"$work/table"
   head -n 2 "$work/table"
   reports+=("$work/runs/$task/report.html")

@@ -274,7 +274,8 @@ fn preamble(
 ) -> Result<(String, usize, Vec<String>)> {
     let mut text = String::new();
     let mut warnings = Vec::new();
-    if model.config.family == Family::Video && settings.prompt.interleaved.is_none() {
+    let prompt = &settings.prompt;
+    if model.config.family == Family::Video && prompt.interleaved.is_none() && !prompt.no_time_instruction {
         text.push_str(&time_instruction(video, sample));
     }
     let Some(source) = &settings.subtitles else { return Ok((text, 0, warnings)) };

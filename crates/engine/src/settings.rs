@@ -56,6 +56,8 @@ pub struct PromptSettings {
     pub system: Option<String>,
     /// What the answer is made to begin with.
     pub answer_prefix: String,
+    /// Leaves out the sentence about frame times that LLaVA-Video was trained with: lmms-eval does not write it.
+    pub no_time_instruction: bool,
     /// What stands before each frame, one text a frame. The frames are then still images: padded to a square, each
     /// with a newline of its own, the question directly behind the last.
     #[serde(serialize_with = "serialize_count")]

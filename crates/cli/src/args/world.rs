@@ -1,7 +1,7 @@
 //! Arguments of `longsight world`.
 
 use clap::{Args, Subcommand};
-use longsight_world::{Codec, Footage, FrameRate, Layout, QuestionKind, Stage};
+use longsight_world::{Codec, Footage, FrameRate, FrameSize, Layout, QuestionKind, Stage};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -77,9 +77,9 @@ pub struct FootageArgs {
     /// Frames a second, drawn for each video
     #[arg(long, value_name = "F,...", value_delimiter = ',', default_value = "10")]
     pub frame_rates: Vec<FrameRate>,
-    /// Pixels
-    #[arg(long, value_name = "WxH", default_value = "320x180", value_parser = parse_size)]
-    pub size: (u32, u32),
+    /// Pixels, drawn for each video
+    #[arg(long, value_name = "WxH,...", value_delimiter = ',', default_value = "320x180")]
+    pub sizes: Vec<FrameSize>,
     /// What is seen between and behind the cards [default: everything]
     #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
     pub footage: Vec<Footage>,
@@ -132,9 +132,4 @@ impl<T> From<Span<T>> for longsight_world::Range<T> {
     fn from(span: Span<T>) -> Self {
         Self { min: span.min, max: span.max }
     }
-}
-
-fn parse_size(text: &str) -> Result<(u32, u32), String> {
-    let sides = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
-    sides.ok_or_else(|| format!("`{text}` is not WIDTHxHEIGHT, such as 320x180"))
 }

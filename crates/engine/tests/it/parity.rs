@@ -1,6 +1,7 @@
 //! The whole path, from image files to tokens, against transformers.
 
 use crate::support::{ask, first_logprobs, image_folder, load, settings};
+use longsight_engine::RunPlan;
 use longsight_method::{ContextMethod, Scale};
 use longsight_testkit::{Golden, Tolerance};
 
@@ -57,5 +58,8 @@ fn llava_video_with_its_time_instruction() {
         let prefix = format!("The video lasts for {:.2} seconds", golden.meta.duration_secs.unwrap());
         assert!(golden.meta.user_text.starts_with(&prefix));
         assert_eq!(answer.generation.token_ids, golden.ids("tokens_vcwe"), "{}", golden.meta.case);
+        settings.prompt.no_time_instruction = true;
+        let plan = RunPlan::new(model.info(), &source, &golden.meta.question, &settings).unwrap();
+        assert_eq!(plan.preamble, "");
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn question<'a>(
     };
     let Prompt { text, system, answer_prefix, temperature, interleaved } =
         prompts::build(&how, sample, &facts, subtitles.as_deref())?;
-    run.prompt = PromptSettings { system, answer_prefix, interleaved: None };
+    run.prompt = PromptSettings { system, answer_prefix, no_time_instruction: true, interleaved: None };
     if let Some(temperature) = temperature {
         run.generation.temperature = temperature;
     }
