@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 /// Puts questions to long videos with open multimodal models, without retraining them.
 #[derive(Debug, Parser)]
-#[command(name = "longsight", version, propagate_version = true)]
+#[command(name = "longsight", version, propagate_version = true, args_override_self = true)]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -23,13 +23,10 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Asks one question about a video
-    #[command(args_override_self = true)]
     Ask(AskArgs),
     /// Shows what a run would do (frames, tokens, memory, time) without decoding or loading weights
-    #[command(args_override_self = true)]
     Plan(PlanArgs),
     /// Holds a conversation about one video, questions from standard input
-    #[command(args_override_self = true)]
     Chat(ChatArgs),
     /// Runs and scores benchmarks: Video-MME, MLVU, LongVideoBench, needles
     #[command(subcommand)]

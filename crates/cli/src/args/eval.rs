@@ -48,6 +48,9 @@ pub struct TaskArgs {
     /// Of these, one of several parts, by video: 1/3, 2/3, 3/3
     #[arg(long, value_name = "I/N", help_heading = "Benchmark")]
     pub shard: Option<Shard>,
+    /// Ask the samples again whose video failed
+    #[arg(long, help_heading = "Benchmark")]
+    pub retry_failed: bool,
     #[command(flatten)]
     pub run: RunArgs,
 }

@@ -133,7 +133,7 @@ fn pooling(pool: PoolSpec) -> String {
 }
 
 fn cost(row: &SweepRow) -> [String; 2] {
-    let memory = row.peak_bytes.map_or(format::NONE.into(), |bytes| human_bytes(bytes));
+    let memory = row.peak_bytes.map_or(format::NONE.into(), human_bytes);
     [format::thousands(row.visual_tokens), memory]
 }
 

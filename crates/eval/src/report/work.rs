@@ -48,7 +48,7 @@ fn row(label: String, group: &Group) -> Vec<String> {
         secs(group.first_token_secs),
         secs(group.shared_first_token_secs),
         secs(group.total_secs),
-        group.peak_bytes.map_or(format::NONE.into(), |bytes| human_bytes(bytes)),
+        group.peak_bytes.map_or(format::NONE.into(), human_bytes),
     ]
 }
 

@@ -42,6 +42,26 @@ impl RunFolder {
         Ok(Self { path: path.into(), responses, receipts, done, _lock: lock })
     }
 
+    /// Forgets the samples whose video failed, so that they are asked again. Returns how many.
+    pub fn forget_failures(&mut self) -> Result<usize> {
+        let (mut kept, mut forgotten) = (Vec::new(), 0);
+        for record in records(&self.path)? {
+            let record = record?;
+            if record.failure.is_some() {
+                self.done.remove(&record.id);
+                forgotten += 1;
+            } else {
+                write_line(&mut kept, &record, &self.path)?;
+            }
+        }
+        if forgotten > 0 {
+            let path = self.path.join(RESPONSES);
+            write_atomically(&path, &kept)?;
+            self.responses = LineLog::open(&path)?;
+        }
+        Ok(forgotten)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -84,6 +104,14 @@ impl FolderLock {
 /// The samples of a run that are answered, in the order of answering.
 pub(crate) fn records(folder: &Path) -> Result<impl Iterator<Item = Result<Record>> + use<>> {
     lines(&folder.join(RESPONSES))
+}
+
+/// Adds a record to a log's bytes.
+pub(crate) fn write_line(bytes: &mut Vec<u8>, record: &Record, folder: &Path) -> Result<()> {
+    let broken = |e: serde_json::Error| EvalError::File { path: folder.into(), message: e.to_string() };
+    serde_json::to_writer(&mut *bytes, record).map_err(broken)?;
+    bytes.push(b'\n');
+    Ok(())
 }
 
 /// Serialises into a file, whole or not at all.

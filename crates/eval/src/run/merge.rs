@@ -1,7 +1,7 @@
 //! Shards to one run.
 
 use crate::report::write_atomically;
-use crate::run::folder::{records, write_json};
+use crate::run::folder::{records, write_json, write_line};
 use crate::run::{Finished, Manifest, finish};
 use crate::{EvalError, Record, Result};
 use std::collections::HashMap;
@@ -58,8 +58,7 @@ pub fn merge(shards: &[PathBuf], out: &Path) -> Result<Finished> {
     records.sort_by_key(|record| record.row);
     let mut lines = Vec::new();
     for record in &records {
-        serde_json::to_writer(&mut lines, record).map_err(|e| broken(out, e.to_string()))?;
-        lines.push(b'\n');
+        write_line(&mut lines, record, out)?;
     }
     write_atomically(&out.join("receipts.jsonl"), &receipts)?;
     write_atomically(&out.join("responses.jsonl"), &lines)?;

@@ -2,7 +2,7 @@
 
 use crate::prompts::{self, Part, Prompt, VideoFacts};
 use crate::run::EvalSettings;
-use crate::{EvalError, Result, Sample, Task};
+use crate::{Result, Sample};
 use longsight_engine::{PromptSettings, RunSettings};
 use longsight_video::{FrameBudget, VideoInfo};
 
@@ -35,9 +35,6 @@ pub(crate) fn question<'a>(
     let subtitles = sample.subtitles.as_deref().map(prompts::read_subtitles).transpose()?;
     let frames = match &run.video.sample.budget {
         FrameBudget::Uniform { frames } => *frames,
-        _ if settings.task == Task::LongVideoBenchSubs => {
-            return Err(EvalError::Setting("longvideobench-subs takes --frames, not --fps".into()));
-        }
         _ => settings.task.default_frames(),
     };
     let how = prompts::PromptSettings {

@@ -7,15 +7,22 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of the receipt without what differs between two runs of the same (times, memory, what was in the cache,
-/// where the video lies), and the line for `receipts.jsonl` with all of it.
+/// where the video lies, warnings, which are about the longest of the questions that shared the video), and the line
+/// for `receipts.jsonl` with all of it.
 pub(crate) fn digest_receipt(id: &str, answer: &Answer) -> Result<(String, Value)> {
     let broken = |e: serde_json::Error| EvalError::Setting(format!("receipt: {e}"));
     let whole = serde_json::to_value(&answer.receipt).map_err(broken)?;
     let mut lasting = whole.clone();
     if let Some(map) = lasting.as_object_mut() {
-        for name in
-            ["timings", "peak_bytes", "threads", "memory_estimate", "memory_estimate_total_bytes", "kv_cache"]
-        {
+        for name in [
+            "timings",
+            "peak_bytes",
+            "threads",
+            "memory_estimate",
+            "memory_estimate_total_bytes",
+            "kv_cache",
+            "warnings",
+        ] {
             map.remove(name);
         }
     }

@@ -41,6 +41,11 @@ impl Bench {
             "--profile {profile} belongs to another benchmark than {task}"
         );
         take_benchmark_defaults(&mut resolved, task, run);
+        ensure!(
+            task != Task::LongVideoBenchSubs
+                || matches!(resolved.run.video.sample.budget, FrameBudget::Uniform { .. }),
+            "{task} takes --frames, not --fps: its rule is at most so many images, one a whole step of the duration"
+        );
         let loaded = load(task, &source.data, &LoadSettings { test_split: source.test_split })?;
         if !run.engine.quiet {
             loaded.remarks.iter().for_each(|remark| note(&format!("longsight: {remark}")));

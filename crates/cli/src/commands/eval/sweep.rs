@@ -8,6 +8,7 @@ use longsight_eval::run::{EvalSettings, RunFolder, Variant, finish, run as ask_a
 use longsight_method::{ContextMethod, PoolSpec};
 use longsight_video::FrameBudget;
 use serde_json::json;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -22,10 +23,12 @@ struct Setting {
 /// `longsight eval sweep`.
 pub fn run(args: &SweepArgs) -> Result<()> {
     let run = &args.run;
-    let typed = [run.video.frames.is_some(), run.video.fps.is_some(), run.method.pool.is_some()];
+    let video = &run.video;
+    let frames = video.frames.is_some() || video.fps.is_some() || video.max_frames.is_some();
     ensure!(
-        !typed.contains(&true),
-        "a sweep takes its frames and poolings from --frame-counts and --pools, not --frames, --fps or --pool"
+        !frames && run.method.pool.is_none(),
+        "a sweep takes its frames and poolings from --frame-counts and --pools, not --frames, --fps, --max-frames or \
+         --pool"
     );
     let bench = Bench::prepare(args.task, &args.source, None, run)?;
     let grid = grid(args);
@@ -103,7 +106,7 @@ fn peak_alone(setting: &Setting, sample: &str) -> Result<Option<u64>> {
     let out = setting.folder.join("memory");
     let program = std::env::current_exe().context("cannot find this program to measure memory with")?;
     let status = Command::new(program)
-        .args(passed_on(std::env::args().skip(1)))
+        .args(passed_on(std::env::args_os().skip(1)))
         .args(["--limit", "1", "--quiet", "--json", "--filter"])
         .arg(format!("id={sample}"))
         .args(["--frames", &setting.frames.to_string(), "--pool", &setting.pool.to_string()])
@@ -121,20 +124,21 @@ fn peak_alone(setting: &Setting, sample: &str) -> Result<Option<u64>> {
     Ok(summarise(&out)?.measurements.all.peak_bytes)
 }
 
-/// The sweep's own command line as that of one task: without what belongs to the grid or is set anew.
-fn passed_on(typed: impl Iterator<Item = String>) -> Vec<String> {
-    const WITH_VALUE: [&str; 7] =
-        ["--frame-counts", "--contexts", "--pools", "--out", "--filter", "--limit", "--context"];
-    const ALONE: [&str; 5] = ["sweep", "--no-memory-runs", "--json", "--quiet", "-q"];
-    let mut kept = Vec::new();
-    let mut typed = typed.peekable();
-    while let Some(word) = typed.next() {
-        let name = word.split('=').next().unwrap_or_default();
+/// The sweep's own command line as that of one task, for flags to be appended to (given twice, a flag counts as given
+/// last): without `sweep` and what belongs to the grid, and without filters, which add up.
+fn passed_on(typed: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    const WITH_VALUE: [&str; 4] = ["--frame-counts", "--contexts", "--pools", "--filter"];
+    let mut typed = typed;
+    let mut kept: Vec<OsString> = typed.by_ref().take(1).collect();
+    let mut rest = typed.skip(1);
+    while let Some(word) = rest.next() {
+        let text = word.to_string_lossy();
+        let (name, value) = text.split_once('=').map_or((&*text, None), |(name, value)| (name, Some(value)));
         if WITH_VALUE.contains(&name) {
-            if !word.contains('=') {
-                typed.next();
+            if value.is_none() {
+                rest.next();
             }
-        } else if !ALONE.contains(&word.as_str()) {
+        } else if name != "--no-memory-runs" {
             kept.push(word);
         }
     }
@@ -162,11 +166,13 @@ fn write(args: &SweepArgs, rows: &[SweepRow]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::passed_on;
+    use std::ffi::OsString;
 
     #[test]
     fn a_memory_run_keeps_every_flag_but_the_grids() {
-        let typed = "eval sweep videomme --data D --frame-counts 8,16 --contexts=none --model M --pools uniform,2 --dtype f32 --out O -q";
-        let kept = passed_on(typed.split(' ').map(str::to_owned)).join(" ");
-        assert_eq!(kept, "eval videomme --data D --model M --dtype f32");
+        let typed = "eval sweep videomme --data sweep --frame-counts 8,16 --contexts=none --filter duration=short \
+                     --model M --pools uniform,2 --no-memory-runs --dtype f32";
+        let kept = passed_on(typed.split_whitespace().map(OsString::from)).join(" ".as_ref());
+        assert_eq!(kept, "eval videomme --data sweep --model M --dtype f32");
     }
 }

@@ -11,7 +11,10 @@ use serde_json::json;
 pub fn run(task: Task, args: &TaskArgs) -> Result<()> {
     let (run, source) = (&args.run, &args.source);
     let bench = Bench::prepare(task, source, args.shard, run)?;
-    let folder = RunFolder::open(&source.out, &bench.manifest(&bench.settings))?;
+    let mut folder = RunFolder::open(&source.out, &bench.manifest(&bench.settings))?;
+    if args.retry_failed {
+        folder.forget_failures()?;
+    }
     let pending = bench.samples.iter().filter(|sample| !folder.done.contains(&sample.id)).count();
     if run.json {
         let (samples, done) = (bench.samples.len(), bench.samples.len() - pending);

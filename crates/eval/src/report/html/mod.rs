@@ -97,7 +97,7 @@ fn runs_grid(input: &ReportInput) -> Grid {
             measured(format::thousands(all.frames.mean)),
             measured(format::thousands(all.visual_tokens.mean)),
             all.first_token_secs.map_or(format::NONE.into(), |quantiles| format::secs(quantiles.median)),
-            all.peak_bytes.map_or(format::NONE.into(), |bytes| human_bytes(bytes)),
+            all.peak_bytes.map_or(format::NONE.into(), human_bytes),
         ]
     };
     Grid {
