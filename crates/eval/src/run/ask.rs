@@ -5,13 +5,13 @@ use crate::run::question::{Question, question};
 use crate::run::receipts::digest_receipt;
 use crate::run::timer::FirstToken;
 use crate::score::score_record;
-use crate::{Measured, Profile, PromptKey, Record, Result, Sample, Task};
+use crate::{EvalError, Measured, Profile, PromptKey, Record, Result, Sample, Task};
 use longsight_engine::{
     Answer, ContextSettings, EncodedFrames, EngineError, Observer, RunPlan, RunSettings, Session,
 };
 use longsight_method::PoolSpec;
 use longsight_models::Llava;
-use longsight_video::{VideoInfo, VideoSource, probe};
+use longsight_video::{VideoError, VideoInfo, VideoSource, probe};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
@@ -75,7 +75,8 @@ pub struct Variant {
 /// prefill; several variants share decoding and encoding. Answers are bit-equal to those of runs of their own.
 ///
 /// # Errors
-/// What stops a run as a whole: the log cannot be written, or the caller asked to stop. A video that fails is recorded.
+/// What stops a run as a whole: the log cannot be written, settings that cannot be meant, too little memory, or the caller
+/// asked to stop. A video that fails is recorded.
 pub fn run(
     model: &Llava,
     samples: &[Sample],
@@ -129,14 +130,14 @@ impl Asker<'_> {
         let source = VideoSource::File(first.video.clone());
         let video = match probe(&source, &self.settings.run.video.probe) {
             Ok(video) => video,
-            Err(error) => return self.fail(&samples, &error.to_string()),
+            Err(error) => return self.fail(&samples, &fault(EngineError::from(error))?),
         };
         let probe_secs = started.elapsed().as_secs_f64();
         let mut questions = Vec::new();
         for sample in samples {
             match question(sample, &video, self.settings) {
                 Ok(question) => questions.push(question),
-                Err(error) => self.fail(&[sample], &error.to_string())?,
+                Err(error) => self.fail(&[sample], &fault(error)?)?,
             }
         }
         for together in questions.chunk_by(Question::shares_video) {
@@ -159,10 +160,9 @@ impl Asker<'_> {
             [] | [_] => None,
             several => match self.encode(video, several) {
                 Ok(encoded) => Some(encoded),
-                Err(EngineError::Stopped) => return Err(EngineError::Stopped.into()),
                 Err(error) => {
                     let samples: Vec<&Sample> = questions.iter().map(|question| question.sample).collect();
-                    return self.fail(&samples, &error.to_string());
+                    return self.fail(&samples, &fault(error)?);
                 }
             },
         };
@@ -223,12 +223,11 @@ impl Asker<'_> {
         });
         let mut session = match session {
             Ok(session) => session,
-            Err(EngineError::Stopped) => return Err(EngineError::Stopped.into()),
             Err(error) => {
-                for question in questions {
-                    self.failed(variant, question.sample, &error.to_string())?;
-                }
-                return Ok(());
+                let reason = fault(error)?;
+                return questions
+                    .iter()
+                    .try_for_each(|question| self.failed(variant, question.sample, &reason));
             }
         };
         for (i, question) in questions.iter().enumerate() {
@@ -237,8 +236,7 @@ impl Asker<'_> {
             let secs = (timer.first_secs(), started.elapsed().as_secs_f64());
             match answer {
                 Ok(answer) => self.answered(variant, question.sample, &answer, secs, i > 0)?,
-                Err(EngineError::Stopped) => return Err(EngineError::Stopped.into()),
-                Err(error) => self.failed(variant, question.sample, &error.to_string())?,
+                Err(error) => self.failed(variant, question.sample, &fault(error)?)?,
             }
             started = Instant::now();
         }
@@ -303,6 +301,24 @@ impl Asker<'_> {
         self.watch.sample(&record, &self.running);
         Ok(())
     }
+}
+
+/// What a sample's failure is recorded as, where its own video or subtitles are at fault. Any other error stops the run:
+/// settings that cannot be meant, or too little memory, would count every sample wrong.
+fn fault(error: impl Into<EvalError>) -> Result<String> {
+    let error = error.into();
+    let is_own = match &error {
+        EvalError::File { .. } | EvalError::Row { .. } => true,
+        EvalError::Engine(EngineError::Video(error)) => !matches!(
+            error,
+            VideoError::NoFramesAsked
+                | VideoError::TooManyFramesAsked { .. }
+                | VideoError::BadFps { .. }
+                | VideoError::ToolMissing { .. }
+        ),
+        EvalError::Engine(_) | EvalError::Setting(_) => false,
+    };
+    if is_own { Ok(error.to_string()) } else { Err(error) }
 }
 
 /// A video that was probed.

@@ -157,7 +157,6 @@ pub fn settings_value(run: &RunSettings) -> Value {
         "generation": run.generation,
         "chunk_tokens": engine.chunk_tokens,
         "encode_batch_frames": engine.encode_batch_frames,
-        "memory_limit_bytes": run.memory_limit_bytes,
     })
 }
 
