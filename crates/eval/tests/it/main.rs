@@ -3,10 +3,13 @@
 
 mod data;
 mod extract;
+mod needle_answer;
 mod prompts;
 mod prompts_longvideobench;
 mod prompts_python;
 mod report;
+mod run_folder;
+mod run_select;
 mod score;
 mod score_compare;
 mod score_errors;
