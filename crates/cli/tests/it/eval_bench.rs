@@ -107,6 +107,37 @@ pub fn videomme_row(row: usize) -> Value {
     })
 }
 
+/// A row of MLVU's `1_plotQA.json`.
+pub fn mlvu_row(question: &str) -> Value {
+    json!({
+        "video": "a.mp4",
+        "duration": 3.0,
+        "question": question,
+        "candidates": ["Red", "Blue", "Green", "Grey"],
+        "answer": "Green",
+        "question_type": "plotQA",
+    })
+}
+
+/// A row of LongVideoBench's raw form.
+pub fn longvideobench_row(id: &str, question: &str) -> Value {
+    json!({
+        "id": id,
+        "video_id": "a",
+        "video_path": "a.mp4",
+        "subtitle_path": "a_en.json",
+        "correct_choice": 1,
+        "question": question,
+        "candidates": ["Red", "Blue", "Green", "Grey"],
+        "duration": 3.0,
+        "duration_group": 15,
+        "question_category": "S2E",
+        "topic_category": "Tests",
+        "level": "L1-Perception",
+        "starting_timestamp_for_subtitles": 0.0,
+    })
+}
+
 pub fn read_json(path: impl AsRef<Path>) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }

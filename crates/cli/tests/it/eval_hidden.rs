@@ -1,6 +1,6 @@
 //! Benchmarks that keep their answers hidden: the files that they take.
 
-use crate::eval_bench::{Bench, read_json, records, results};
+use crate::eval_bench::{Bench, longvideobench_row, read_json, records, results};
 use crate::program::assert_names;
 use serde_json::{Value, json};
 
@@ -51,23 +51,8 @@ fn mlvu_test_writes_its_submission() {
 fn longvideobench_test_split() {
     let bench = Bench::empty("longvideobench");
     let row = |number: usize, choice: Option<i64>| {
-        let mut row = json!({
-            "id": format!("a_{number}"),
-            "video_id": "a",
-            "video_path": "a.mp4",
-            "subtitle_path": "a_en.json",
-            "question": format!("What is number {number}?"),
-            "candidates": ["Red", "Blue", "Green", "Grey"],
-            "duration": 3.0,
-            "duration_group": 15,
-            "question_category": "S2E",
-            "topic_category": "Tests",
-            "level": "L1-Perception",
-            "starting_timestamp_for_subtitles": 0.0,
-        });
-        if let Some(choice) = choice {
-            row["correct_choice"] = choice.into();
-        }
+        let mut row = longvideobench_row(&format!("a_{number}"), &format!("What is number {number}?"));
+        row["correct_choice"] = choice.into();
         row
     };
     bench.write("lvb_test_wo_gt.json", json!([row(0, None), row(1, Some(-1))]).to_string());

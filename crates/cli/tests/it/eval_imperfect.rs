@@ -1,6 +1,6 @@
 //! Imperfect data: what is refused, what is asked and counted wrong, what is recorded as failed.
 
-use crate::eval_bench::{Bench, eval, records, results};
+use crate::eval_bench::{Bench, eval, longvideobench_row, mlvu_row, records, results};
 use crate::program::assert_names;
 use serde_json::{Value, json};
 
@@ -133,14 +133,7 @@ fn check_listed(bench: &Bench, ids: &[&str], reasons: &[&str]) {
 /// Two rows of MLVU's first task; `change` sees the second.
 fn mlvu(change: impl FnOnce(&mut Value)) -> Bench {
     let bench = Bench::empty("mlvu-dev");
-    let row = json!({
-        "video": "a.mp4",
-        "duration": 3.0,
-        "question": "What is seen?",
-        "candidates": ["Red", "Blue", "Green", "Grey"],
-        "answer": "Green",
-        "question_type": "plotQA",
-    });
+    let row = mlvu_row("What is seen?");
     let mut second = row.clone();
     change(&mut second);
     bench.write("json/1_plotQA.json", json!([row, second]).to_string());
@@ -151,24 +144,8 @@ fn mlvu(change: impl FnOnce(&mut Value)) -> Bench {
 /// Two rows of LongVideoBench's raw form; `change` sees the second.
 fn longvideobench(change: impl FnOnce(&mut Value)) -> Bench {
     let bench = Bench::empty("longvideobench");
-    let row = |name: &str| {
-        json!({
-            "id": format!("{name}_0"),
-            "video_id": name,
-            "video_path": "a.mp4",
-            "subtitle_path": "a_en.json",
-            "correct_choice": 1,
-            "question": "What is seen?",
-            "candidates": ["Red", "Blue", "Green", "Grey"],
-            "duration": 3.0,
-            "duration_group": 15,
-            "question_category": "S2E",
-            "topic_category": "Tests",
-            "level": "L1-Perception",
-            "starting_timestamp_for_subtitles": 0.0,
-        })
-    };
-    let (first, mut second) = (row("a"), row("b"));
+    let row = |id: &str| longvideobench_row(id, "What is seen?");
+    let (first, mut second) = (row("a_0"), row("b_0"));
     change(&mut second);
     bench.write("lvb_val.json", json!([first, second]).to_string());
     bench.add_clip("videos/a.mp4");

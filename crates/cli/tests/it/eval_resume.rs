@@ -87,7 +87,7 @@ fn run_with_kills(task: &str, data: &Path, out: &Path, seed: u64) {
         // Its start, a video, at most three samples.
         let events = 1 + (random >> 33) as usize % 5;
         told.extend(killed_after(events, task, data, out));
-        let kept: HashSet<String> = complete_lines(out).iter().map(|record| id(record)).collect();
+        let kept: HashSet<String> = complete_lines(out).iter().map(id).collect();
         assert!(told.is_subset(&kept), "a sample that was told of is lost: {told:?} {kept:?}");
         tear(&out.join("responses.jsonl"), (random >> 40) as usize);
         tear(&out.join("receipts.jsonl"), (random >> 50) as usize);

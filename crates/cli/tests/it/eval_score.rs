@@ -193,7 +193,7 @@ fn only_shards_of_one_run_are_merged() {
     assert!(!out.exists(), "refusals leave nothing behind");
     assert_names(&longsight("eval").args("merge --out x").run().failed(2), &["<SHARDS>"]);
 
-    let done = merge(&[one.clone()], &bench.run_folder("part")).json();
+    let done = merge(std::slice::from_ref(&one), &bench.run_folder("part")).json();
     assert_eq!((&done["missing"], &done["results"]["counts"]["samples"]), (&3.into(), &3.into()));
     let done = merge(&[two.clone(), one.clone(), one.clone()], &out).json();
     assert_eq!((&done["missing"], &done["results"]["counts"]["samples"]), (&0.into(), &6.into()));

@@ -1,6 +1,8 @@
 //! Which samples are asked, what is shared between them, and what programs are told.
 
-use crate::eval_bench::{Answers, Bench, answers, assert_same_answers, records, results};
+use crate::eval_bench::{
+    Answers, Bench, answers, assert_same_answers, longvideobench_row, mlvu_row, records, results,
+};
 use crate::program::assert_names;
 use serde_json::{Value, json};
 
@@ -125,16 +127,7 @@ fn check_shared(bench: &Bench, flags: &str) {
 /// Three questions of different lengths on one video of MLVU.
 fn mlvu() -> Bench {
     let bench = Bench::empty("mlvu-dev");
-    let row = |question: &str| {
-        json!({
-            "video": "a.mp4",
-            "duration": 3.0,
-            "question": question,
-            "candidates": ["Red", "Blue", "Green", "Grey"],
-            "answer": "Green",
-            "question_type": "plotQA",
-        })
-    };
+    let row = mlvu_row;
     let rows = [
         row("What?"),
         row("What is seen in the video, from its start to its end?"),
@@ -148,25 +141,12 @@ fn mlvu() -> Bench {
 /// The same of LongVideoBench with subtitles between the frames.
 fn longvideobench() -> Bench {
     let bench = Bench::empty("longvideobench-subs");
-    let row = |number: usize, question: &str| {
-        json!({
-            "id": format!("a_{number}"),
-            "video_id": "a",
-            "video_path": "a.mp4",
-            "subtitle_path": "a_en.json",
-            "correct_choice": number,
-            "question": question,
-            "candidates": ["Red", "Blue", "Green", "Grey"],
-            "duration": 3.0,
-            "duration_group": 15,
-            "question_category": "S2E",
-            "topic_category": "Tests",
-            "level": "L1-Perception",
-            "starting_timestamp_for_subtitles": 0.0,
-        })
-    };
-    let rows =
-        [row(0, "What?"), row(1, "What is seen while somebody speaks of the sea?"), row(2, "Which colour?")];
+    let row = longvideobench_row;
+    let rows = [
+        row("a_0", "What?"),
+        row("a_1", "What is seen while somebody speaks of the sea?"),
+        row("a_2", "Which colour?"),
+    ];
     bench.write("lvb_val.json", json!(rows).to_string());
     let cues = json!([
         { "timestamp": [0.2, 1.4], "text": "It is calm." },

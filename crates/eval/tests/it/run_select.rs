@@ -16,7 +16,7 @@ pub fn sample(row: usize, video: usize) -> Sample {
         question: format!("What is seen in {row}?"),
         options: ["A. Red.", "B. Blue.", "C. Green.", "D. Grey."].map(str::to_owned).to_vec(),
         gold: Some("B".into()),
-        groups: vec![("duration".into(), if video % 2 == 0 { "short" } else { "long" }.into())],
+        groups: vec![("duration".into(), if video.is_multiple_of(2) { "short" } else { "long" }.into())],
         duration_secs: None,
         subtitle_offset_secs: 0.0,
         issues: Vec::new(),
