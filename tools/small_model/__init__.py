@@ -1,0 +1,1 @@
+"""Trains longsight's own small model from scratch; see README.md."""

@@ -1,0 +1,103 @@
+"""`python -m small_model train` and the other parts; see README.md."""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from . import check, decoder, evaluate, export, library, settings, text, tower, world
+from .state import Checkpoint
+
+TRAIN_VIDEOS, VALIDATION_VIDEOS = 1500, 200
+SCRIPT = dict(duration_secs="32..32", cards="4..8", card_secs="2..4", gap_secs=1, questions=36)
+HERE = Path(__file__).parent
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="small_model", description=__doc__)
+    parser.add_argument("part", choices=("train", "tower", "decoder", "evaluate", "export", "check", "keep"))
+    parser.add_argument("--work", type=Path, default=Path("small_model_work"), help="what can be made again")
+    parser.add_argument("--longsight", type=Path, default=HERE.parents[1] / "target/release/longsight")
+    parser.add_argument("--state", type=Path, default=HERE / "state", help="what git keeps")
+    parser.add_argument("--out", type=Path, help="folder of the exported model [default: WORK/model]")
+    parser.add_argument("--minutes", type=float, default=110, help="a part ends after so long, and can be resumed")
+    parser.add_argument("--tower-steps", type=int, default=6000)
+    parser.add_argument("--decoder-steps", type=int, default=12000)
+    parser.add_argument("--looks", type=int, default=3, help="frames of each card in the library")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+def tokenizer_of(run):
+    """From the state, so that ids never change; learnt anew where there is none."""
+    path = run.state / "tokenizer.json"
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        videos = training_videos(run)[:300]
+        text.build_tokenizer(videos, run.decoder.vocabulary, np.random.default_rng(run.seed)).save(str(path))
+    return Tokenizer.from_file(str(path))
+
+
+def training_videos(run):
+    return world.scripts(run, "scripts", TRAIN_VIDEOS, settings.TRAIN_SEEDS[1], **SCRIPT)
+
+
+def validation_videos(run):
+    return world.scripts(run, "validation", VALIDATION_VIDEOS, settings.VALIDATION_SEEDS[1], **SCRIPT)
+
+
+def material(run, args, videos, seed):
+    frames = library.build(run, tower.load(run), looks=args.looks)
+    return decoder.Material(run, videos, frames, tokenizer_of(run), seed)
+
+
+def trained_decoder(run):
+    model = decoder.Decoder(run)
+    if not Checkpoint(run.work / "decoder.pt", model).load():
+        Checkpoint(run.state / "decoder.safetensors", model).load()
+    return model.eval()
+
+
+def train_decoder(run, args, until):
+    seed = (run.seed, int(time.time()) if (run.work / "decoder.pt").exists() else 0)
+    decoder.train(run, material(run, args, training_videos(run), seed), decoder.Plan(until, args.decoder_steps))
+
+
+def keep(run):
+    """Weights in f16 and loss curves to the state folder; what a fresh machine goes on from."""
+    run.state.mkdir(exist_ok=True)
+    Checkpoint(run.state / "tower.safetensors", tower.load(run)).save(0)
+    if (run.work / "decoder.pt").exists():
+        Checkpoint(run.state / "decoder.safetensors", trained_decoder(run)).save(0)
+    for curve in run.work.glob("*_curve.csv"):
+        (run.state / curve.name).write_text(curve.read_text())
+
+
+def main():
+    args = arguments()
+    torch.set_num_threads(args.threads)
+    args.work.mkdir(parents=True, exist_ok=True)
+    run = settings.Settings(args.work, args.longsight, args.state, args.seed, args.threads)
+    until, out = time.time() + 60 * args.minutes, args.out or args.work / "model"
+    if args.part in ("train", "tower"):
+        tower.train(run, until, args.tower_steps)
+        print("fresh frames:", tower.evaluate(run, tower.load(run)))
+    if args.part in ("train", "decoder") and time.time() < until:
+        train_decoder(run, args, until)
+    if args.part in ("train", "keep"):
+        keep(run)
+    if args.part == "evaluate":
+        videos = validation_videos(run)
+        evaluate.table(trained_decoder(run), lambda: material(run, args, videos, run.seed))
+    if args.part in ("export", "check"):
+        export.export(run, tower.load(run), trained_decoder(run), tokenizer_of(run), out)
+    if args.part == "check":
+        print("same answers, right answers, asked:", check.check(run, out, settings.VALIDATION_SEEDS[2]))
+
+
+if __name__ == "__main__":
+    main()

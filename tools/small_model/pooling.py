@@ -1,0 +1,52 @@
+"""Progressive and uniform pooling of projected features, and how many frames fit the window."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """Of every `group` frames the first is pooled with stride `fine`, the others with `coarse`."""
+
+    group: int = 1
+    fine: int = 2
+    coarse: int = 2
+
+    def strides(self, frames):
+        return [self.fine if t % self.group == 0 else self.coarse for t in range(frames)]
+
+    def tokens(self, frames, grid_side):
+        return sum(math.ceil(grid_side / stride) ** 2 for stride in self.strides(frames))
+
+    def most_frames(self, window_tokens, grid_side):
+        """The most frames whose tokens fit."""
+        frames = 0
+        while self.tokens(frames + 1, grid_side) <= window_tokens:
+            frames += 1
+        return frames
+
+    def __str__(self):
+        return f"uniform,{self.fine}" if self.group == 1 else f"{self.group},{self.fine},{self.coarse}"
+
+
+UNIFORM_2, UNIFORM_4, PROGRESSIVE = Pooling(), Pooling(1, 4, 4), Pooling(4, 2, 8)
+TRAINED = (UNIFORM_2, UNIFORM_4, PROGRESSIVE)
+
+
+def pool(projected, pooling):
+    """[frames, grid^2, hidden] -> [tokens, hidden]: bilinear as F.interpolate does, frames in order, row by row."""
+    frames, patches, hidden = projected.shape
+    side = math.isqrt(patches)
+    grid = projected.transpose(1, 2).reshape(frames, hidden, side, side)
+    strides = torch.tensor(pooling.strides(frames))
+    tokens = [None] * frames
+    for stride in set(strides.tolist()):
+        out = math.ceil(side / stride)
+        chosen = (strides == stride).nonzero()[:, 0]
+        small = F.interpolate(grid[chosen], size=(out, out), mode="bilinear", align_corners=False)
+        for index, frame in zip(chosen.tolist(), small.flatten(2).transpose(1, 2)):
+            tokens[index] = frame
+    return torch.cat(tokens)

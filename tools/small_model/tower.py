@@ -1,0 +1,147 @@
+"""Part 1: the SigLIP tower, trained to tell what is on a single frame.
+
+Every patch token has to say what card is in the frame, those on the card and those beside it. So the features survive
+any pooling, and the decoder has only to bind and compare them.
+"""
+
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers import SiglipVisionConfig, SiglipVisionModel
+
+from .frames import LABELS, FrameMaker
+from .state import Checkpoint, Curve, cosine_with_warmup, descend
+from .world import footage
+
+VALIDATION_STREAM = 1 << 40  # training draws its frames from the streams of its own steps
+
+
+def config(sizes):
+    return SiglipVisionConfig(
+        hidden_size=sizes.hidden, intermediate_size=sizes.mlp, num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads, image_size=sizes.image_side, patch_size=sizes.patch_side,
+        vision_use_head=False)
+
+
+class Tower(nn.Module):
+    """The tower with its classifier, which is thrown away after training."""
+
+    def __init__(self, sizes):
+        super().__init__()
+        self.sizes = sizes
+        self.siglip = SiglipVisionModel(config(sizes))
+        self.classifier = nn.Linear(sizes.hidden, sum(LABELS.values()))
+
+    def forward(self, frames):
+        """uint8 [n, side, side, 3] -> [n, grid^2, hidden], the last layer's output before `post_layernorm`."""
+        pixels = frames.permute(0, 3, 1, 2).float() / 255
+        hidden = self.siglip.embeddings((pixels - 0.5) / 0.5)
+        for layer in self.siglip.encoder.layers:
+            out = layer(hidden, attention_mask=None)
+            hidden = out[0] if isinstance(out, tuple) else out
+        return hidden
+
+    def labels(self, features):
+        """Logits by name, [..., classes]."""
+        return dict(zip(LABELS, self.classifier(features).split(list(LABELS.values()), dim=-1)))
+
+
+def on_card(boxes, sizes):
+    """Which patches' middles lie in the card's box: [n, grid^2]."""
+    middles = (torch.arange(sizes.grid_side) + 0.5) * sizes.patch_side
+    x, y = middles.repeat(sizes.grid_side), middles.repeat_interleave(sizes.grid_side)
+    left, top, right, bottom = boxes.T[:, :, None]
+    return (x > left) & (x < right) & (y > top) & (y < bottom)
+
+
+def loss(tower, features, labels, boxes):
+    """Cross-entropy of every patch; the patches on the card count double."""
+    there = labels["there"] == 1
+    weight = 1.0 + on_card(boxes, tower.sizes).float()
+    total = 0.0
+    for name, logits in tower.labels(features).items():
+        target = labels[name][:, None].expand(logits.shape[:2])
+        each = F.cross_entropy(logits.float().transpose(1, 2), target, reduction="none")
+        used = weight if name == "there" else weight * there[:, None]
+        total = total + (each * used).sum() / used.sum()
+    return total
+
+
+@torch.no_grad()
+def right(tower, features, labels):
+    """How many of a batch's labels are read rightly from four tokens (stride 8), the least that the decoder sees."""
+    side = tower.sizes.grid_side
+    grid = features.float().transpose(1, 2).unflatten(2, (side, side))
+    pooled = F.interpolate(grid, size=(2, 2), mode="bilinear", align_corners=False).mean((2, 3))
+    there = labels["there"] == 1
+    counts = {}
+    for name, logits in tower.labels(pooled).items():
+        hit = logits.argmax(-1) == labels[name]
+        counts[name] = (hit if name == "there" else hit[there]).sum().item()
+    return counts | {"cards": there.sum().item(), "frames": len(there)}
+
+
+def batch_of(maker, count, **kind):
+    frames, labels, boxes = maker.batch(count, **kind)
+    return (torch.from_numpy(frames), {name: torch.from_numpy(v) for name, v in labels.items()},
+            torch.from_numpy(boxes))
+
+
+def difficulty(step):
+    """Large upright cards first, the world's own sizes and tilts from step 1,500 on."""
+    share = min(step / 1500, 1.0)
+    return {"size": (0.75 - 0.35 * share, 0.95 - 0.15 * share), "tilt": 25.0 * share}
+
+
+def train(settings, until, steps, batch=48, rate=1e-3):
+    """Trains until `steps` or the clock `until` (time.time()). Goes on where it stopped."""
+    torch.manual_seed(settings.seed)
+    tower = Tower(settings.tower)
+    optimiser = torch.optim.AdamW(tower.parameters(), lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
+    checkpoint = Checkpoint(settings.work / "tower.pt", tower, optimiser)
+    start = checkpoint.load()
+    curve = Curve(settings.work / "tower_curve.csv")
+    maker = FrameMaker(footage(settings), settings.tower.image_side, (settings.seed, start))
+    counts = {}
+    for step in range(start, steps):
+        began = time.time()
+        frames, labels, boxes = batch_of(maker, batch, **difficulty(step))
+        with torch.autocast("cpu", torch.bfloat16):
+            features = tower(frames)
+            value = loss(tower, features, labels, boxes)
+        descend(optimiser, value, rate * cosine_with_warmup(step, steps, warmup=100))
+        for name, count in right(tower, features, labels).items():
+            counts[name] = counts.get(name, 0) + count
+        if step % 20 == 19 or step == steps - 1:
+            shares = {k: counts[k] / counts["frames" if k == "there" else "cards"] for k in LABELS}
+            curve.add(step=step + 1, loss=value.item(), secs=time.time() - began, **shares)
+            counts = {}
+        out_of_time = time.time() > until
+        if step % 100 == 99 or out_of_time or step == steps - 1:
+            checkpoint.save(step + 1)
+        if out_of_time:
+            break
+    return tower
+
+
+def load(settings):
+    """The trained tower, frozen: from the work folder, or from what git keeps."""
+    tower = Tower(settings.tower)
+    checkpoint = Checkpoint(settings.work / "tower.pt", tower)
+    if not checkpoint.load():
+        Checkpoint(settings.state / "tower.safetensors", tower).load()
+    return tower.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def evaluate(settings, tower, frames=1000):
+    """Accuracy on fresh frames of the world's own sizes and tilts, with the counts."""
+    maker = FrameMaker(footage(settings), settings.tower.image_side, (settings.seed, VALIDATION_STREAM))
+    counts = {}
+    for _ in range(frames // 50):
+        images, labels, _ = batch_of(maker, 50)
+        for name, count in right(tower, tower(images), labels).items():
+            counts[name] = counts.get(name, 0) + count
+    return counts
