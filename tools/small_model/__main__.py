@@ -50,9 +50,9 @@ def validation_videos(run):
     return world.scripts(run, "validation", VALIDATION_VIDEOS, settings.VALIDATION_SEEDS[1], **SCRIPT)
 
 
-def material(run, args, videos, seed):
+def material(run, args, videos):
     frames = library.build(run, tower.load(run), looks=args.looks)
-    return decoder.Material(run, videos, frames, tokenizer_of(run), seed)
+    return decoder.Material(run, videos, frames, tokenizer_of(run))
 
 
 def trained_decoder(run):
@@ -60,11 +60,6 @@ def trained_decoder(run):
     if not Checkpoint(run.work / "decoder.pt", model).load():
         Checkpoint(run.state / "decoder.safetensors", model).load()
     return model.eval()
-
-
-def train_decoder(run, args, until):
-    seed = (run.seed, int(time.time()) if (run.work / "decoder.pt").exists() else 0)
-    decoder.train(run, material(run, args, training_videos(run), seed), decoder.Plan(until, args.decoder_steps))
 
 
 def keep(run):
@@ -87,12 +82,11 @@ def main():
         tower.train(run, until, args.tower_steps)
         print("fresh frames:", tower.evaluate(run, tower.load(run)))
     if args.part in ("train", "decoder") and time.time() < until:
-        train_decoder(run, args, until)
+        decoder.train(run, material(run, args, training_videos(run)), decoder.Plan(until, args.decoder_steps))
     if args.part in ("train", "keep"):
         keep(run)
     if args.part == "evaluate":
-        videos = validation_videos(run)
-        evaluate.table(trained_decoder(run), lambda: material(run, args, videos, run.seed))
+        evaluate.table(trained_decoder(run), material(run, args, validation_videos(run)))
     if args.part in ("export", "check"):
         export.export(run, tower.load(run), trained_decoder(run), tokenizer_of(run), out)
     if args.part == "check":

@@ -88,11 +88,15 @@ LEVELS = (Level((1, 2), (2, 4)), Level((2, 3), (4, 8)), Level((2, 5), (8, 16)), 
 
 
 class Material:
-    """Draws batches: videos of a level, tables, plain English. Seeded."""
+    """Draws batches: videos of a level, tables, plain English."""
 
-    def __init__(self, settings, videos, frames, tokenizer, seed):
+    def __init__(self, settings, videos, frames, tokenizer):
         self.settings, self.videos, self.library = settings, videos, frames
         self.packer = sequences.Packer(tokenizer)
+        self.seed(settings.seed)
+
+    def seed(self, *seed):
+        """What is drawn from here on follows from the seed."""
         self.random = np.random.default_rng(seed)
 
     def excerpt(self, cards):
@@ -168,6 +172,7 @@ def train(settings, material, plan):
     optimiser = torch.optim.AdamW(decoder.parameters(), lr=plan.rate, weight_decay=0.02, betas=(0.9, 0.98))
     checkpoint = Checkpoint(settings.work / "decoder.pt", decoder, optimiser)
     start = checkpoint.load()
+    material.seed(settings.seed, start)
     curve = Curve(settings.work / "decoder_curve.csv")
     progress = Progress(curve.last("level", 0))
     for step in range(start + 1, plan.steps + 1):

@@ -31,13 +31,14 @@ def accuracy(decoder, material, frames, pooling, context, videos, count=8):
     return progress.hits
 
 
-def table(decoder, make_material, videos=20, lengths=(32, 64, 256)):
+def table(decoder, material, videos=20, lengths=(32, 64, 256)):
     """Prints the table; every cell sees the same videos. Stretched contexts matter only past the window."""
     print("frames pooling method " + " ".join(("retrieval", "order", "choice")))
     for pooling in (UNIFORM_2, PROGRESSIVE):
         for frames in lengths:
             inside = pooling.tokens(frames, 9) <= decoder.sizes.visual_window_tokens
             for name, context in list(METHODS.items())[:1] if inside else METHODS.items():
-                hits = accuracy(decoder, make_material(), frames, pooling, context, videos)
+                material.seed(frames)
+                hits = accuracy(decoder, material, frames, pooling, context, videos)
                 cells = (f"{np.mean(hits[g]):.3f} ({len(hits[g])})" for g in ("retrieval", "order", "choice") if g in hits)
                 print(frames, pooling, name, *cells, sep="\t", flush=True)

@@ -1,0 +1,150 @@
+"""`python -m unittest small_model.tests` from tools/: what training relies on, in seconds, without longsight."""
+
+import tempfile
+import unittest
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import LlavaOnevisionForConditionalGeneration
+
+from . import decoder, export, pooling, prompts, rope, sequences, text
+from .cards import READABLE, Card, Painter, every_card
+from .library import Library, timeline
+from .settings import DecoderSizes, Settings, TowerSizes
+from .tower import Tower
+from .world import Video
+
+SMALL = Settings(Path(), Path(), Path(), tower=TowerSizes(hidden=48, layers=2, mlp=64),
+                 decoder=DecoderSizes(layers=2, mlp=64, vocabulary=400))
+QUESTIONS = (
+    {"kind": "which", "question": "Which shape is on the red card?", "answers": ["star"], "candidates": [], "gold": None,
+     "cards": [0]},
+    {"kind": "next", "question": "Which number comes right after the red plate?", "answers": ["3"],
+     "candidates": ["1", "3", "5", "7"], "gold": 1, "cards": [0, 1]},
+)
+VIDEO = Video("", 8, (Card(0, 3, 2, 7), Card(6, 1, 4, 3)), ((1, 2), (4, 5)), QUESTIONS)
+
+
+def material():
+    random = np.random.default_rng(0)
+    tokenizer = text.build_tokenizer([VIDEO], SMALL.decoder.vocabulary, random)
+    features = random.normal(size=(6, 81, SMALL.tower.hidden)).astype(np.float16)
+    return decoder.Material(SMALL, [VIDEO], Library(features, 2, VIDEO.cards), tokenizer)
+
+
+def random_model(module):
+    """Weights large enough that attention matters."""
+    torch.manual_seed(0)
+    for parameter in module.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.1)
+    return module.eval()
+
+
+class Training(unittest.TestCase):
+    @torch.no_grad()
+    def test_packed_questions_are_as_if_asked_alone(self):
+        made, model = material(), random_model(decoder.Decoder(SMALL))
+        plan = pooling.PROGRESSIVE
+        visual = model.visual(made.library[np.arange(6)], plan)
+        tokens = plan.tokens(6, 9)
+        self.assertEqual(len(visual), tokens + 1)
+
+        def hidden(rows):
+            made.seed(0)
+            sequence = made.packer.of_video(tokens, rows, prompts.QWEN, made.random)
+            return sequence, model.hidden(sequences.stack([sequence]), [visual])[0]
+        _, alone = hidden(QUESTIONS[1:])
+        packed, together = hidden((QUESTIONS[0], QUESTIONS[0]))
+        _, first = hidden(QUESTIONS[:1])
+        own = [i for i, block in enumerate(packed.blocks) if block == 2]
+        torch.testing.assert_close(together[own], first[-len(own):], atol=1e-4, rtol=0)
+        self.assertGreater((alone[-1] - first[-1]).abs().max(), 1e-2)
+
+    def test_timeline_shows_every_card_in_order(self):
+        random = np.random.default_rng(0)
+        for cards, frames in ((1, 2), (8, 8), (5, 16), (8, 200)):
+            for _ in range(20):
+                seen = timeline(cards, frames, random)
+                self.assertEqual(len(seen), frames)
+                self.assertEqual([c for i, c in enumerate(seen) if c >= 0 and c not in seen[:i]], list(range(cards)))
+
+    def test_questions_of_an_excerpt_ask_its_own_cards(self):
+        made, kinds = material(), set()
+        for _ in range(20):
+            video = made.excerpt(1)
+            kinds.add((video.cards[0].number, tuple(row["kind"] for row in video.questions)))
+        self.assertEqual(kinds, {(7, ("which",)), (3, ())})
+
+    def test_answers_by_prompt(self):
+        random = np.random.default_rng(0)
+        self.assertEqual(prompts.render(QUESTIONS[0], prompts.QWEN, random), ("Which shape is on the red card?", "star"))
+        words, answer = prompts.render(QUESTIONS[1], prompts.MLVU_OFFICIAL, random)
+        self.assertEqual(answer, "B")
+        self.assertIn("Options:\n(A) 1\n(B) 3\n(C) 5\n(D) 7\nOnly give", words)
+
+    def test_describe(self):
+        self.assertEqual(sequences.describe(VIDEO)["answers"], [
+            "a yellow star with the number 7 on a red plate, then a blue square with the number 3 on a white plate"])
+
+
+class Formulas(unittest.TestCase):
+    def test_ramp(self):
+        real = DecoderSizes(hidden=896, heads=7, theta=1e6)
+        self.assertEqual(rope.ramp(real, 6272, 1, 32), (15, 32))
+        self.assertEqual(rope.ramp(DecoderSizes(), 800, 1, 32), (6, 23))
+
+    def test_frequencies(self):
+        base, _ = rope.frequencies(DecoderSizes(), rope.Context(), 6400)
+        values, factor = rope.frequencies(DecoderSizes(), rope.Context("vcwe"), 6400)
+        self.assertAlmostEqual(factor, 1.2079442, places=6)
+        np.testing.assert_array_equal(values[:7], base[:7])
+        np.testing.assert_allclose(values[23:], base[23:] / 8)
+        self.assertEqual(rope.frequencies(DecoderSizes(), rope.Context("vcwe"), 700)[1], 1.0)
+
+    def test_pooling_is_transformers(self):
+        features = torch.randn(5, 81, 256)
+        whole = LlavaOnevisionForConditionalGeneration(decoder.config(SMALL)).model
+        expected = whole.apply_pooling(features).reshape(-1, 256)
+        torch.testing.assert_close(pooling.pool(features, pooling.UNIFORM_2), expected)
+        self.assertEqual(len(pooling.pool(features, pooling.PROGRESSIVE)), 25 * 2 + 4 * 3)
+        self.assertEqual(pooling.UNIFORM_2.most_frames(800, 9), 32)
+
+
+class Cards(unittest.TestCase):
+    def test_every_card_is_drawn_differently(self):
+        painter = Painter()
+        drawn = set()
+        for card in [card for card in every_card() if (card.plate, card.shape_colour) == READABLE[5]]:
+            frame = np.zeros((126, 224, 3), np.uint8)
+            painter.lay(frame, card, (112, 63), 80, 5)
+            drawn.add(frame.tobytes())
+        self.assertEqual(len(drawn), 80)
+
+
+class Exported(unittest.TestCase):
+    @torch.no_grad()
+    def test_transformers_computes_what_was_trained(self):
+        made, model, tower = material(), random_model(decoder.Decoder(SMALL)), random_model(Tower(SMALL.tower))
+        tokenizer = made.packer.tokenizer
+        run = replace(SMALL, decoder=replace(SMALL.decoder, vocabulary=tokenizer.get_vocab_size()))
+        model = random_model(decoder.Decoder(run))
+        frames = torch.randint(0, 255, (4, 126, 126, 3), dtype=torch.uint8)
+        with tempfile.TemporaryDirectory() as folder:
+            export.export(run, tower, model, tokenizer, Path(folder))
+            whole = export.load(Path(folder))
+        tokens = pooling.UNIFORM_2.tokens(4, 9)
+        sequence = made.packer.of_video(tokens, QUESTIONS[:1], prompts.QWEN, made.random)
+        for parameter in (*model.parameters(), *tower.parameters()):
+            parameter.copy_(parameter.half())
+        visual = model.visual(tower(frames), pooling.UNIFORM_2)
+        ours = model.logits(model.hidden(sequences.stack([sequence]), [visual]))
+        pixels = (frames.permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
+        theirs = whole(input_ids=torch.tensor([sequence.ids]), pixel_values_videos=pixels[None]).logits
+        torch.testing.assert_close(ours[0, -1], theirs[0, -1], atol=1e-3, rtol=1e-3)
+
+
+if __name__ == "__main__":
+    unittest.main()
