@@ -133,7 +133,7 @@ pub struct VideoArgs {
     /// This many frames, evenly spaced
     #[arg(long, value_name = "N", conflicts_with_all = ["fps", "max_frames"])]
     pub frames: Option<usize>,
-    /// Frames a second [default: 1]
+    /// Frames a second [default: 1; in a benchmark --frames 32]
     #[arg(long, value_name = "F", allow_negative_numbers = true)]
     pub fps: Option<f64>,
     /// With --fps: evenly spaced frames, this many, where it would give more [default: 128]

@@ -126,7 +126,7 @@ pub struct NeedleArgs {
     /// A folder made by `longsight world needles` [default: one is made in --out]
     #[arg(long, value_name = "FOLDER", help_heading = "Needle")]
     pub data: Option<PathBuf>,
-    /// Lengths of the haystack in frames, one a second (60 is a minute, 7200 two hours)
+    /// Lengths of the haystack in frames, one a second (60 is a minute, 7200 two hours); the needle is one more
     #[arg(
         long,
         value_name = "N,N,...",
@@ -135,7 +135,7 @@ pub struct NeedleArgs {
         help_heading = "Needle"
     )]
     pub lengths: Vec<usize>,
-    /// Depths of the needle, in percent of the haystack
+    /// Depths of the needle, in whole percent of the haystack
     #[arg(
         long,
         value_name = "P,P,...",
@@ -145,7 +145,7 @@ pub struct NeedleArgs {
     )]
     pub depths: Vec<u8>,
     /// Seed of the world, where the haystack is made here
-    #[arg(long, value_name = "S", default_value_t = 0, help_heading = "Needle")]
+    #[arg(long, value_name = "S", default_value_t = 0, conflicts_with = "data", help_heading = "Needle")]
     pub world_seed: u64,
     /// Only teacher-forced scores, no free-form answers
     #[arg(long, help_heading = "Needle")]

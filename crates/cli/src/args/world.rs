@@ -40,7 +40,7 @@ pub struct MakeArgs {
     pub gap_secs: f64,
     /// Questions a video; 0: as many as the layout has (plain 12, benchmarks 3)
     #[arg(long, value_name = "N", default_value_t = 0)]
-    pub questions: u32,
+    pub questions_per_video: u32,
     /// Kinds of questions, asked in turn [default: all of the stage or layout]
     #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
     pub kinds: Vec<QuestionKind>,
@@ -98,7 +98,7 @@ pub struct FootageArgs {
     /// 1: single digits; 2: two digits, counts, descriptions
     #[arg(long, value_name = "1|2", default_value = "1")]
     pub stage: Stage,
-    /// Videos made at the same time [default: one for two cores]
+    /// Videos made at the same time; 0: one for two cores
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub parallel: usize,
     /// No progress bar and no summary

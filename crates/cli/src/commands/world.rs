@@ -4,7 +4,9 @@ use super::{note, write_json};
 use crate::args::world::{FootageArgs, MakeArgs, NeedlesArgs, WorldCommand};
 use crate::progress::WorldBar;
 use anyhow::Result;
-use longsight_world::{NeedleSettings, Progress, Summary, Tools, WorldSettings, make, make_needles};
+use longsight_world::{
+    NeedleSettings, Progress, Summary, Tools, WorldError, WorldSettings, make, make_needles,
+};
 use std::path::Path;
 
 /// Runs the command that was typed.
@@ -23,12 +25,13 @@ fn make_world(args: &MakeArgs) -> Result<()> {
         card_secs: args.card_secs.into(),
         card_min_share: args.card_min_share,
         gap_secs: args.gap_secs,
-        questions_per_video: args.questions,
+        questions_per_video: args.questions_per_video,
         kinds: args.kinds.clone(),
         ..footage(&args.footage, WorldSettings::default())
     };
-    let made =
-        shown(args.footage.quiet, |observer| Ok(make(&settings, &Tools::default(), &args.out, observer)?))?;
+    let made = shown(args.footage.quiet, |observer| {
+        Ok(make(&settings, &Tools::default(), &args.out, observer).map_err(by_flag)?)
+    })?;
     report(&made, &args.out, &args.footage)
 }
 
@@ -36,9 +39,20 @@ fn needles(args: &NeedlesArgs) -> Result<()> {
     let haystack = footage(&args.footage, NeedleSettings::default().haystack);
     let settings = NeedleSettings { needles: args.needles, haystack };
     let made = shown(args.footage.quiet, |observer| {
-        Ok(make_needles(&settings, &Tools::default(), &args.out, observer)?)
+        Ok(make_needles(&settings, &Tools::default(), &args.out, observer).map_err(by_flag)?)
     })?;
     report(&made, &args.out, &args.footage)
+}
+
+/// A setting that cannot be meant, named as its flag.
+fn by_flag(error: WorldError) -> WorldError {
+    let WorldError::Setting(text) = &error else { return error };
+    match text.split_once(':') {
+        Some((name, rest)) if name.chars().all(|c| c.is_ascii_lowercase() || c == '_') => {
+            WorldError::Setting(format!("--{}:{rest}", name.replace('_', "-")))
+        }
+        _ => error,
+    }
 }
 
 fn footage(args: &FootageArgs, base: WorldSettings) -> WorldSettings {

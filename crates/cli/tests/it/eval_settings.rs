@@ -72,7 +72,7 @@ fn folders_that_are_no_runs() {
     std::fs::write(run.join("responses.jsonl"), "{}\n").unwrap();
     assert_names(&bench.eval("run").failure(), &[run.to_str().unwrap(), "responses.jsonl", "manifest.json"]);
     std::fs::write(run.join("manifest.json"), "[1").unwrap();
-    assert_names(&bench.eval("run").failure(), &["manifest.json", "not a run's manifest"]);
+    assert_names(&bench.eval("run").failure(), &["manifest.json", "not the manifest of a benchmark's run"]);
     let file = bench.data().join("test.jsonl");
     assert_names(&eval(bench.task, &bench.data(), &file).failure(), &[file.to_str().unwrap()]);
 }

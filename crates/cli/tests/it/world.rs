@@ -20,7 +20,7 @@ fn needles(out: &Path) -> Program {
 fn flags_are_settings() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("w");
-    let flags = "--seed 7 --card-min-share 0.1 --questions 5 --kinds which,when --segment-secs 1..2 --distractors 1..2 \
+    let flags = "--seed 7 --card-min-share 0.1 --questions-per-video 5 --kinds which,when --segment-secs 1..2 --distractors 1..2 \
                  --card-size 0.5..0.6 --tilt-degrees 3 --stage 2 --parallel 1";
     let made = make(&out).args(flags).json();
     assert_eq!(
@@ -105,16 +105,16 @@ fn worlds_that_cannot_be_made() {
     let out = folder.path().join("w");
     for (flags, names) in [
         ("--videos 0", ["videos", "1 to 100,000"]),
-        ("--duration-secs 0.1", ["duration_secs", "0.1"]),
-        ("--duration-secs 9..3", ["duration_secs", "9 to 3"]),
+        ("--duration-secs 0.1", ["--duration-secs", "0.1"]),
+        ("--duration-secs 9..3", ["--duration-secs", "9 to 3"]),
         ("--cards 9 --card-secs 3", ["cards", "longer than the shortest video"]),
-        ("--tilt-degrees 90", ["tilt_degrees", "25"]),
-        ("--layout videomme --questions 4", ["questions_per_video", "Video-MME"]),
+        ("--tilt-degrees 90", ["--tilt-degrees", "25"]),
+        ("--layout videomme --questions-per-video 4", ["--questions-per-video", "Video-MME"]),
         ("--layout mlvu --kinds describe", ["kinds", "describe"]),
     ] {
         assert_names(&make(&out).args(flags).failure(), &names);
     }
-    assert_names(&needles(&out).args("--needles 0").failure(), &["needles: 0", "1 to 1,000"]);
+    assert_names(&needles(&out).args("--needles 0").failure(), &["--needles: 0", "1 to 1,000"]);
     for (flag, value) in [
         ("--layout", "mvbench"),
         ("--codecs", "h266"),

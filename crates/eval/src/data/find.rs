@@ -47,7 +47,8 @@ fn list(folder: &Path, prefix: &str, depth: usize, files: &mut BTreeMap<String, 
     })?;
     for entry in entries.flatten() {
         let Ok(name) = entry.file_name().into_string() else { continue };
-        if name.starts_with('.') {
+        // The manifest is that of a synthetic world.
+        if name.starts_with('.') || name == "manifest.json" {
             continue;
         }
         let path = entry.path();

@@ -13,6 +13,7 @@ pub use cell::Cell;
 pub use grid::{NeedleFinished, finish};
 
 use crate::run::log::{LineLog, lines};
+use crate::run::manifest::{hex, refuse_foreign};
 use crate::run::{Environment, FolderLock, pin};
 use crate::{EvalError, Result};
 use longsight_engine::{EncodedFrames, Observer, RunPlan, RunSettings, Session};
@@ -23,10 +24,13 @@ use longsight_video::{
 };
 use longsight_world::NeedleRow;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
+
+const CELLS: &str = "cells.jsonl";
 
 /// What is run.
 #[derive(Debug, Clone)]
@@ -64,6 +68,8 @@ pub struct NeedleData {
     folder: PathBuf,
     haystack: VideoInfo,
     needles: Vec<NeedleRow>,
+    /// SHA-256 over the needles' pictures.
+    pictures_digest: String,
 }
 
 impl NeedleData {
@@ -78,6 +84,7 @@ impl NeedleData {
         if needles.is_empty() {
             return Err(broken(&path, "holds no needle".into()));
         }
+        let pictures_digest = pictures_digest(folder, &needles)?;
         let videos = folder.join("videos");
         let files = std::fs::read_dir(&videos).map_err(|e| broken(&videos, e.to_string()))?;
         let mut longest: Option<VideoInfo> = None;
@@ -91,12 +98,13 @@ impl NeedleData {
             }
         }
         let haystack = longest.ok_or_else(|| broken(&videos, "holds no video".into()))?;
-        Ok(Self { folder: folder.into(), haystack, needles })
+        Ok(Self { folder: folder.into(), haystack, needles, pictures_digest })
     }
 
     /// The questions and answers, and the haystack's length, for a manifest.
     pub fn pinned(&self) -> Value {
-        json!({ "needles": self.needles, "haystack_frames": self.haystack.total_frames })
+        let frames = self.haystack.total_frames;
+        json!({ "needles": self.needles, "pictures_digest": self.pictures_digest, "haystack_frames": frames })
     }
 
     /// Frames of the haystack at one a second.
@@ -119,6 +127,29 @@ impl NeedleData {
     }
 }
 
+/// Checks that the pictures are those of `needles.json`, by name and in its order, since they are read as a folder of
+/// images; returns the SHA-256 over their bytes.
+fn pictures_digest(folder: &Path, needles: &[NeedleRow]) -> Result<String> {
+    let broken = |path: &Path, message: String| EvalError::File { path: path.into(), message };
+    let mut hash = Sha256::new();
+    for (i, needle) in needles.iter().enumerate() {
+        let path = folder.join("needles").join(format!("{i}.png"));
+        if folder.join(&needle.image) != path {
+            let message =
+                format!("needles.json names {} where {i}.png is expected; make it anew", needle.image);
+            return Err(broken(folder, message));
+        }
+        hash.update(std::fs::read(&path).map_err(|e| broken(&path, format!("{e}; make the folder anew")))?);
+    }
+    let files = std::fs::read_dir(folder.join("needles")).map_err(|e| broken(folder, e.to_string()))?;
+    if files.count() != needles.len() {
+        let message =
+            format!("holds other files than the {} pictures of needles.json; remove them", needles.len());
+        return Err(broken(&folder.join("needles"), message));
+    }
+    Ok(hex(&hash.finalize()))
+}
+
 /// Watches a needle test.
 pub trait NeedleWatch: Observer {
     /// A cell is in the log.
@@ -136,9 +167,10 @@ pub struct NeedleFolder {
 impl NeedleFolder {
     /// Begins a test in a folder, or goes on with one of the same settings.
     pub fn open(path: &Path, pinned: &Value, environment: &Environment) -> Result<Self> {
+        refuse_foreign(path, CELLS)?;
         let lock = FolderLock::take(path)?;
-        pin(path, pinned, environment)?;
-        let file = path.join("cells.jsonl");
+        pin(path, CELLS, pinned, environment)?;
+        let file = path.join(CELLS);
         let cells = LineLog::open(&file)?;
         let done = lines::<Cell>(&file)?.map(|cell| Ok(cell?.key())).collect::<Result<_>>()?;
         Ok(Self { path: path.into(), cells, done, _lock: lock })

@@ -19,7 +19,7 @@ pub(super) fn percent(value: f64, unit: Unit) -> String {
 /// The headline: `63.4%`; a fraction as lmms-eval prints it, and in percent: `0.58190 (58.2%)`.
 pub(super) fn headline(value: Option<f64>, unit: Unit) -> String {
     match (value.filter(|value| value.is_finite()), unit) {
-        (None, _) => "answers hidden".into(),
+        (None, _) => "no known answers".into(),
         (Some(value), Unit::Percent) => format!("{}%", percent(value, unit)),
         (Some(value), Unit::Fraction) => format!("{value:.5} ({}%)", percent(value, unit)),
     }

@@ -113,7 +113,10 @@ fn remark(what: &str, count: usize, shown: &[String]) -> String {
     };
     shown.iter().for_each(|line| text += &format!("  {}\n", format::plain(line)));
     if count > shown.len() {
-        text += &format!("  and {} more: results.json lists them\n", thousands((count - shown.len()) as f64));
+        text += &format!(
+            "  and {} more: results.json, or --json, lists them\n",
+            thousands((count - shown.len()) as f64)
+        );
     }
     text
 }

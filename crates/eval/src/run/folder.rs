@@ -2,9 +2,11 @@
 
 use crate::report::{self, Measurements, Meter, write_atomically};
 use crate::run::log::{LineLog, lines};
+use crate::run::manifest::refuse_foreign;
 use crate::run::{Manifest, pin, submission};
 use crate::score::{Comparison, Results, Scorer, compare};
 use crate::{EvalError, Record, Result};
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
@@ -28,14 +30,9 @@ impl RunFolder {
     /// # Errors
     /// A run of other settings (naming what differs), another process in the folder, a folder that holds other things.
     pub fn open(path: &Path, manifest: &Manifest) -> Result<Self> {
-        let broken = |message: String| EvalError::File { path: path.into(), message };
+        refuse_foreign(path, RESPONSES)?;
         let lock = FolderLock::take(path)?;
-        if path.join(RESPONSES).exists() && !path.join("manifest.json").exists() {
-            return Err(broken(format!(
-                "holds {RESPONSES} but no manifest.json: not a run; give another --out"
-            )));
-        }
-        pin(path, &manifest.pinned, &manifest.environment)?;
+        pin(path, RESPONSES, &manifest.pinned, &manifest.environment)?;
         let responses = LineLog::open(&path.join(RESPONSES))?;
         let receipts = LineLog::open(&path.join("receipts.jsonl"))?;
         let done = records(path)?.map(|record| Ok(record?.id)).collect::<Result<_>>()?;
@@ -152,11 +149,21 @@ pub fn summarise(folder: &Path) -> Result<report::RunSummary> {
     })
 }
 
+/// Two runs compared: what came out, and which of their settings differ.
+#[derive(Debug, Clone, Serialize)]
+pub struct ComparedRuns {
+    /// Settings that differ, one `name: first run's there, second run's now` each.
+    pub differences: Vec<String>,
+    /// The paired test.
+    #[serde(flatten)]
+    pub comparison: Comparison,
+}
+
 /// Compares two runs of one task, sample by sample.
 ///
 /// # Errors
 /// Folders that are not runs, runs of other tasks or samples in common with none.
-pub fn compare_runs(a: &Path, b: &Path) -> Result<Comparison> {
+pub fn compare_runs(a: &Path, b: &Path) -> Result<ComparedRuns> {
     let (first, second) = (manifest_of(a)?, manifest_of(b)?);
     if first.pinned.task != second.pinned.task || first.pinned.profile != second.pinned.profile {
         return Err(EvalError::Setting(format!(
@@ -170,13 +177,14 @@ pub fn compare_runs(a: &Path, b: &Path) -> Result<Comparison> {
         )));
     }
     let all = |folder| records(folder)?.collect::<Result<Vec<_>>>();
-    compare(all(a)?, all(b)?)
+    let differences = first.differences(&second, &[])?;
+    Ok(ComparedRuns { differences, comparison: compare(all(a)?, all(b)?)? })
 }
 
 fn manifest_of(folder: &Path) -> Result<Manifest> {
     Manifest::read(folder)?.ok_or_else(|| EvalError::File {
         path: folder.into(),
-        message: "no manifest.json: not the folder of a run".into(),
+        message: "no manifest.json: not the folder of a run (a sweep's runs are in its sub-folders)".into(),
     })
 }
 

@@ -79,27 +79,58 @@ impl Manifest {
     }
 }
 
-/// Writes the manifest of a run that begins in `folder`; refuses to go on with one of other settings.
+/// Writes the manifest of a run that begins in `folder`, where `log` is empty or absent; else refuses other settings than
+/// those that it was begun with.
 ///
 /// # Errors
-/// What differs, by name.
-pub fn pin(folder: &Path, pinned: &impl Serialize, environment: &Environment) -> Result<()> {
+/// What differs, by name; a folder that holds something else.
+pub fn pin(folder: &Path, log: &str, pinned: &impl Serialize, environment: &Environment) -> Result<()> {
     let path = folder.join("manifest.json");
     let pinned = to_value(pinned)?;
-    let Some(earlier) = read::<Value>(&path)? else {
-        return write_json(&path, &json!({ "pinned": pinned, "environment": environment }));
+    let begun = std::fs::metadata(folder.join(log)).is_ok_and(|file| file.len() > 0);
+    let earlier = match read::<Value>(&path)? {
+        Some(earlier) if begun => earlier,
+        _ => return write_json(&path, &json!({ "pinned": pinned, "environment": environment })),
     };
-    let differences = differences(earlier.get("pinned").unwrap_or(&Value::Null), &pinned, &[])?;
+    let earlier = earlier.get("pinned").unwrap_or(&Value::Null);
+    let differences = differences(earlier, &pinned, &[])?;
     if differences.is_empty() {
         return Ok(());
     }
-    Err(EvalError::File {
-        path: folder.into(),
-        message: format!(
+    let (there, now) = (earlier.get("task"), pinned.get("task"));
+    let message = match there.filter(|task| Some(*task) != now).and_then(Value::as_str) {
+        Some(task) => format!("holds a run of {task}; give another --out"),
+        None => format!(
             "this run was begun with other settings ({}); give the same, or another --out",
             differences.join("; ")
         ),
-    })
+    };
+    Err(EvalError::File { path: folder.into(), message })
+}
+
+/// Refuses a folder that holds other things than a run (whose log is `log`): nothing of these is touched.
+pub(crate) fn refuse_foreign(folder: &Path, log: &str) -> Result<()> {
+    let foreign = |message: String| EvalError::File { path: folder.into(), message };
+    let Ok(mut entries) = std::fs::read_dir(folder) else { return Ok(()) };
+    if folder.join("manifest.json").is_file() {
+        let manifest = read::<Value>(&folder.join("manifest.json"))?.unwrap_or_default();
+        if manifest.get("pinned").is_none() {
+            return Err(foreign("holds something else than a run; give another --out".into()));
+        }
+        return Ok(());
+    }
+    if folder.join(log).exists() {
+        return Err(foreign(format!("holds {log} but no manifest.json: not a run; give another --out")));
+    }
+    let own = |name: &std::ffi::OsStr| name == ".lock" || name == "world";
+    match entries.find_map(|entry| entry.ok().filter(|entry| !own(&entry.file_name()))) {
+        Some(entry) => {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            Err(foreign(format!("holds other things than a run, such as {name}; give another --out")))
+        }
+        None => Ok(()),
+    }
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
@@ -107,7 +138,9 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     match std::fs::read(path) {
         Ok(bytes) => {
             let parsed = serde_json::from_slice(&bytes);
-            Ok(Some(parsed.map_err(|e| broken(format!("not a run's manifest ({e})")))?))
+            let other =
+                "not the manifest of a benchmark's run (of a world or a needle test, perhaps, or damaged)";
+            Ok(Some(parsed.map_err(|_| broken(other.to_owned()))?))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(broken(error.to_string())),
@@ -136,8 +169,19 @@ fn compare(path: &str, a: &Value, b: &Value, found: &mut Vec<(String, String)>) 
                 compare(&below, &get(x), &get(y), found);
             }
         }
-        _ if a != b => found.push((path.to_owned(), format!("{a} there, {b} now"))),
+        _ if a != b && path.ends_with("digest") => found.push((path.to_owned(), "not the same".into())),
+        _ if a != b => found.push((path.to_owned(), format!("{} there, {} now", short(a), short(b)))),
         _ => (),
+    }
+}
+
+/// A value as text, cut where it is long.
+fn short(value: &Value) -> String {
+    const MOST: usize = 60;
+    let text = value.to_string();
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text,
     }
 }
 

@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 /// Merges the shards of a run into a new folder, and scores it. Parts that are missing are reported, not refused.
 ///
 /// # Errors
-/// Shards of different settings (naming what differs), a sample that two of them answered differently, a folder that
-/// exists.
+/// Shards of different settings (naming what differs), a sample that two of them hold, a folder that exists.
 pub fn merge(shards: &[PathBuf], out: &Path) -> Result<Finished> {
     let broken = |path: &Path, message: String| EvalError::File { path: path.into(), message };
     if out.join("manifest.json").exists() {
@@ -36,14 +35,9 @@ pub fn merge(shards: &[PathBuf], out: &Path) -> Result<Finished> {
         }
         for record in records(shard)? {
             let record = record?;
-            let same = |other: &Record| other.response == record.response && other.failure == record.failure;
-            match all.get(&record.id) {
-                Some(other) if !same(other) => {
-                    let message = format!("sample {} was answered differently in another shard", record.id);
-                    return Err(broken(shard, message));
-                }
-                Some(_) => (),
-                None => drop(all.insert(record.id.clone(), record)),
+            if let Some(twice) = all.insert(record.id.clone(), record) {
+                let message = format!("sample {} is in another of these folders, too", twice.id);
+                return Err(broken(shard, message));
             }
         }
         let path = shard.join("receipts.jsonl");

@@ -7,7 +7,7 @@ pub mod ask;
 mod folder;
 pub(crate) mod log;
 mod machine;
-mod manifest;
+pub(crate) mod manifest;
 mod merge;
 mod question;
 mod receipts;
@@ -17,7 +17,7 @@ mod timer;
 
 pub use ask::{EvalSettings, Running, Variant, Watch, run};
 pub(crate) use folder::write_json;
-pub use folder::{Finished, FolderLock, RunFolder, compare_runs, finish, summarise};
+pub use folder::{ComparedRuns, Finished, FolderLock, RunFolder, compare_runs, finish, summarise};
 pub use machine::machine;
 pub use manifest::{Environment, Manifest, Pinned, checkpoint_digest, pin, samples_digest, settings_value};
 pub use merge::merge;

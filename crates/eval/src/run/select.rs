@@ -26,6 +26,23 @@ impl FromStr for Filter {
 }
 
 impl Filter {
+    /// Some of the labels that samples have under its key.
+    fn labels(&self, samples: &[Sample]) -> Vec<String> {
+        const MOST: usize = 12;
+        let label = |sample: &Sample| match self.key.as_str() {
+            "id" => Some(sample.id.clone()),
+            "video" => Some(sample.video_id.clone()),
+            key => sample.groups.iter().find(|(name, _)| name == key).map(|(_, label)| label.clone()),
+        };
+        let mut labels: Vec<String> = Vec::new();
+        for label in samples.iter().filter_map(label) {
+            if labels.len() < MOST && !labels.contains(&label) {
+                labels.push(label);
+            }
+        }
+        labels
+    }
+
     fn keeps(&self, sample: &Sample) -> bool {
         match self.key.as_str() {
             "id" => sample.id == self.value,
@@ -91,11 +108,12 @@ impl Selection {
                 )));
             }
         }
+        let labels = self.filters.first().map(|filter| filter.labels(&samples)).unwrap_or_default();
         let mut kept: Vec<Sample> =
             samples.into_iter().filter(|sample| self.filters.iter().all(|f| f.keeps(sample))).collect();
         kept.truncate(self.limit.unwrap_or(usize::MAX));
         if kept.is_empty() {
-            return Err(EvalError::Setting("--filter and --limit leave no sample".into()));
+            return Err(EvalError::Setting(self.why_empty(&labels)));
         }
         let total = kept.len();
         if let Some(shard) = self.shard {
@@ -107,5 +125,18 @@ impl Selection {
             });
         }
         Ok((kept, total))
+    }
+
+    fn why_empty(&self, labels: &[String]) -> String {
+        match &self.filters[..] {
+            _ if self.limit == Some(0) => "--limit 0 leaves no sample".into(),
+            [one] => format!(
+                "--filter {}={} leaves no sample; there are {}",
+                one.key,
+                one.value,
+                labels.join(", ")
+            ),
+            _ => "no sample fits every --filter".into(),
+        }
     }
 }

@@ -62,7 +62,7 @@ fn videomme(records: &[Record]) -> Value {
             None => videos.push((
                 &record.video_id,
                 json!({
-                    "video_id": record.video_id,
+                    "video_id": record.id.rsplit_once('-').map_or(record.id.as_str(), |(video, _)| video),
                     "duration": group(record, "duration"),
                     "domain": group(record, "domain"),
                     "sub_category": group(record, "sub_category"),

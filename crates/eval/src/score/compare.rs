@@ -44,7 +44,7 @@ pub struct Comparison {
 ///
 /// # Errors
 ///
-/// The runs have no question in common.
+/// The runs have no question in common, or different ones under the same id.
 pub fn compare(
     a: impl IntoIterator<Item = Record>,
     b: impl IntoIterator<Item = Record>,
@@ -54,6 +54,11 @@ pub fn compare(
     let (mut right_only_in_a, mut right_only_in_b) = (0, 0);
     for (id, first) in &a {
         let Some(second) = b.get(id) else { continue };
+        if (&first.question, &first.gold) != (&second.question, &second.gold) {
+            return Err(EvalError::Setting(format!(
+                "the two runs asked different questions under the id {id}: they ran on different data"
+            )));
+        }
         difference.add(&first.video, i64::from(second.is_right) - i64::from(first.is_right));
         right_a += usize::from(first.is_right);
         right_b += usize::from(second.is_right);
@@ -77,7 +82,7 @@ pub fn compare(
         score_b: right_b as f64 / samples as f64,
         difference: difference.mean(),
         stderr,
-        ci95: stderr.map(|stderr| interval(difference.mean(), stderr, (-1.0, 1.0))),
+        ci95: stderr.and_then(|stderr| interval(difference.mean(), stderr, (-1.0, 1.0))),
         right_only_in_a,
         right_only_in_b,
         permutation_p: sign_flip_p(difference.clusters().map(|video| video.sum)),
@@ -89,6 +94,8 @@ pub fn compare(
 
 struct Scored {
     video: String,
+    question: String,
+    gold: Option<String>,
     is_right: bool,
 }
 
@@ -96,7 +103,10 @@ fn scores(records: impl IntoIterator<Item = Record>) -> HashMap<String, Scored> 
     records
         .into_iter()
         .filter(|record| record.gold.is_some())
-        .map(|record| (record.id, Scored { video: record.video_id, is_right: record.score > 0.5 }))
+        .map(|record| {
+            let Record { id, video_id: video, question, gold, score, .. } = record;
+            (id, Scored { video, question, gold, is_right: score > 0.5 })
+        })
         .collect()
 }
 

@@ -15,7 +15,8 @@ pub use scorer::Scorer;
 /// Standard errors on either side of a mean that hold 95% of a normal distribution.
 const Z95: f64 = 1.96;
 
-/// The 95% interval of a value, cut to the range of its unit.
-fn interval(value: f64, stderr: f64, (least, most): (f64, f64)) -> (f64, f64) {
-    ((value - Z95 * stderr).max(least), (value + Z95 * stderr).min(most))
+/// The 95% interval of a value, cut to the range of its unit. None where all rows agree (all right, all wrong): the normal
+/// approximation would then claim certainty.
+fn interval(value: f64, stderr: f64, (least, most): (f64, f64)) -> Option<(f64, f64)> {
+    (stderr > 0.0).then(|| ((value - Z95 * stderr).max(least), (value + Z95 * stderr).min(most)))
 }

@@ -118,7 +118,7 @@ impl Scorer {
             unit,
             value,
             stderr,
-            ci95: value.zip(stderr).map(|(value, stderr)| interval(value, stderr, (0.0, unit.most()))),
+            ci95: value.zip(stderr).and_then(|(value, stderr)| interval(value, stderr, (0.0, unit.most()))),
             all: row("Overall", &self.all, unit),
             expected_random_gain: is_fraction.then(|| gain() / self.all.rows() as f64),
             breakdowns: self.breakdowns(unit),
@@ -201,7 +201,7 @@ fn row(label: &str, sums: &Sums, unit: Unit) -> Row {
         total: sums.rows(),
         value,
         stderr,
-        ci95: stderr.map(|stderr| interval(value, stderr, (0.0, unit.most()))),
+        ci95: stderr.and_then(|stderr| interval(value, stderr, (0.0, unit.most()))),
     }
 }
 

@@ -54,7 +54,7 @@ fn all_filters_must_hold() {
     assert_eq!(select(&[]).unwrap(), "q0 q1 q2 q3 q4 q5");
     assert_eq!(select(&["video=v1"]).unwrap(), "q2 q3");
     assert_eq!(select(&["video=v1", "id=q3"]).unwrap(), "q3");
-    assert!(select(&["video=v1", "id=q4"]).unwrap_err().contains("leave no sample"));
+    assert!(select(&["video=v1", "id=q4"]).unwrap_err().contains("no sample fits every --filter"));
     let message = select(&["length=short"]).unwrap_err();
     assert!(message.contains("--filter length") && message.contains("id, video, duration"), "{message}");
 }

@@ -57,7 +57,7 @@ fn a_large_clear_difference_is_certain_and_a_balanced_one_is_not() {
     let (a, b) = both(&vec![(false, true); 3000]);
     let clear = compare(a, b).unwrap();
     assert!(clear.permutation_p < 1e-200 && clear.mcnemar_p < 1e-200);
-    assert_eq!((clear.difference, clear.stderr, clear.ci95), (1.0, Some(0.0), Some((1.0, 1.0))));
+    assert_eq!((clear.difference, clear.stderr, clear.ci95), (1.0, Some(0.0), None));
     let (a, b) = both(&[[(false, true); 3], [(true, false); 3]].concat().repeat(500));
     let balanced = compare(a, b).unwrap();
     assert_eq!((balanced.difference, balanced.permutation_p, balanced.mcnemar_p), (0.0, 1.0, 1.0));

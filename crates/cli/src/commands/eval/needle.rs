@@ -1,8 +1,9 @@
+use super::prepare::{distinct, refuse_flags_of_ask};
 use crate::args::eval::NeedleArgs;
 use crate::commands::{note, write_json, write_out};
 use crate::progress::EvalBar;
 use crate::{model, settings};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use longsight_engine::{Observer, Stage};
 use longsight_eval::needle::{
     Cell, NeedleData, NeedleFolder, NeedleSettings, NeedleWatch, finish, run as run_cells,
@@ -15,10 +16,16 @@ use std::path::PathBuf;
 /// `longsight eval needle`.
 pub fn run(args: &NeedleArgs) -> Result<()> {
     let run = &args.run;
+    let video = &run.video;
+    ensure!(
+        video.frames.is_none() && video.fps.is_none() && video.max_frames.is_none(),
+        "a needle test takes its frames from --lengths, one a second; leave out --frames, --fps and --max-frames"
+    );
+    refuse_flags_of_ask(run)?;
     let resolved = settings::resolve(run)?;
     let mut settings = NeedleSettings {
-        lengths: args.lengths.clone(),
-        depths_percent: args.depths.clone(),
+        lengths: distinct(&args.lengths),
+        depths_percent: distinct(&args.depths),
         free_form: !args.no_free_form,
         run: resolved.run.clone(),
     };

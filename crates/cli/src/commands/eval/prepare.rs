@@ -11,7 +11,7 @@ use longsight_eval::run::{
     Environment, EvalSettings, Manifest, Pinned, Selection, Shard, checkpoint_digest, machine,
     samples_digest, settings_value,
 };
-use longsight_eval::{PromptKey, Sample, Task};
+use longsight_eval::{Benchmark, Profile, PromptKey, Sample, Task};
 use longsight_method::PoolSpec;
 use longsight_models::families::llava::Family;
 use longsight_models::{Description, Llava};
@@ -36,9 +36,10 @@ impl Bench {
         refuse_flags_of_ask(run)?;
         let mut resolved = settings::resolve(run)?;
         let profile = source.profile.unwrap_or(task.default_profile());
+        check_profile(task, profile)?;
         ensure!(
-            profile.benchmark() == task.benchmark(),
-            "--profile {profile} belongs to another benchmark than {task}"
+            !source.test_split || task.benchmark() == Benchmark::LongVideoBench,
+            "--test-split is LongVideoBench's; {task} has none"
         );
         take_benchmark_defaults(&mut resolved, task, run);
         ensure!(
@@ -105,8 +106,31 @@ impl Bench {
     }
 }
 
+/// Values as typed, each once.
+pub fn distinct<T: Copy + PartialEq>(typed: &[T]) -> Vec<T> {
+    let mut values = Vec::new();
+    for value in typed {
+        if !values.contains(value) {
+            values.push(*value);
+        }
+    }
+    values
+}
+
+/// Refuses a profile of another benchmark.
+pub fn check_profile(task: Task, profile: Profile) -> Result<()> {
+    let fitting = Profile::ALL.iter().filter(|profile| profile.benchmark() == task.benchmark());
+    let fitting: Vec<_> = fitting.map(|profile| profile.name()).collect();
+    let fitting = fitting.join(", ");
+    ensure!(
+        profile.benchmark() == task.benchmark(),
+        "--profile {profile} belongs to another benchmark than {task}, whose profiles are {fitting}"
+    );
+    Ok(())
+}
+
 /// What a benchmark prescribes itself.
-fn refuse_flags_of_ask(run: &RunArgs) -> Result<()> {
+pub fn refuse_flags_of_ask(run: &RunArgs) -> Result<()> {
     let video = &run.video;
     let typed = [
         ("--subtitles", video.subtitles.is_some()),
@@ -116,7 +140,9 @@ fn refuse_flags_of_ask(run: &RunArgs) -> Result<()> {
         ("--logprobs", run.generation.logprobs.is_some()),
     ];
     match typed.iter().find(|(_, typed)| *typed) {
-        Some((flag, _)) => bail!("{flag} has no place in a benchmark: its videos and subtitles are given"),
+        Some((flag, _)) => bail!(
+            "{flag} has no place in a benchmark, which says itself what is asked of which video; leave it out"
+        ),
         None => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! What is done with responses and runs that are there.
 
+use super::prepare::check_profile;
 use super::task::show;
 use crate::args::eval::{CompareArgs, MergeArgs, ReportArgs, ScoreArgs};
 use crate::commands::{note, write_json, write_out};
@@ -8,23 +9,31 @@ use longsight_eval::data::{self, LoadSettings};
 use longsight_eval::report::{self, Meter, ReportInput, write_atomically};
 use longsight_eval::run::{compare_runs, merge as merge_shards, summarise};
 use longsight_eval::score::Scorer;
+use longsight_eval::{Benchmark, Record, Task};
+use std::collections::HashSet;
 use std::path::Path;
 
 /// `longsight eval score`.
 pub fn score(args: &ScoreArgs) -> Result<()> {
     let profile = args.profile.unwrap_or(args.task.default_profile());
-    ensure!(
-        profile.benchmark() == args.task.benchmark(),
-        "--profile {profile} belongs to another benchmark than {}",
-        args.task
-    );
+    check_profile(args.task, profile)?;
     let load = |folder: &std::path::PathBuf| data::load(args.task, folder, &LoadSettings::default());
     let loaded = args.data.as_ref().map(load).transpose()?;
     let (mut scorer, mut meter) = (Scorer::new(args.task, profile), Meter::default());
     let samples = loaded.as_ref().map(|loaded| &loaded.samples[..]);
+    let mut ids = HashSet::new();
     let mut responses = data::responses(args.task, &args.responses, samples)?;
     for record in &mut responses {
         let record = record?;
+        ensure!(
+            belongs(args.task, &record),
+            "{}: {} is no question of {}; name the task that was asked",
+            args.responses.display(),
+            record.id,
+            args.task
+        );
+        let path = args.responses.display();
+        ensure!(ids.insert(record.id.clone()), "{path}: {} is there twice; remove one", record.id);
         meter.add(&record);
         scorer.push(&record);
     }
@@ -37,18 +46,36 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
     write_out(report::table(&results, &meter.finish()).as_bytes())
 }
 
+/// Whether a record's labels can be those of a task: another benchmark's answers would all count as wrong.
+fn belongs(task: Task, record: &Record) -> bool {
+    let label = match task.benchmark() {
+        Benchmark::VideoMme => "duration",
+        Benchmark::Mlvu => "task_type",
+        Benchmark::LongVideoBench => "duration_group",
+    };
+    let has = |name: &str| record.groups.iter().any(|(key, _)| key == name);
+    record.groups.is_empty() || (has(label) && (task.benchmark() != Benchmark::Mlvu || !has("domain")))
+}
+
 /// `longsight eval compare`.
 pub fn compare(args: &CompareArgs) -> Result<()> {
-    let comparison = compare_runs(&args.run_a, &args.run_b)?;
+    let compared = compare_runs(&args.run_a, &args.run_b)?;
+    let comparison = &compared.comparison;
     if let Some(path) = &args.report {
         let runs = vec![summarise(&args.run_a)?, summarise(&args.run_b)?];
         let html = report::html(&ReportInput { runs, comparison: Some(comparison.clone()) });
         write_report(path, &html)?;
     }
     if args.json {
-        return write_json(&comparison);
+        return write_json(&compared);
     }
-    write_out(report::comparison_text(&comparison).as_bytes())
+    let differences = match &compared.differences[..] {
+        [] => "no setting differs".into(),
+        some => format!("settings, of the first there and of the second now: {}", some.join("; ")),
+    };
+    let (a, b) = (args.run_a.display(), args.run_b.display());
+    let text = report::comparison_text(comparison);
+    write_out(format!("first run {a}, second run {b}\n{differences}\n{text}").as_bytes())
 }
 
 /// `longsight eval merge`.

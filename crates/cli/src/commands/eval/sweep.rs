@@ -1,4 +1,4 @@
-use super::prepare::Bench;
+use super::prepare::{Bench, distinct};
 use super::watch::RunWatch;
 use crate::args::eval::SweepArgs;
 use crate::commands::{note, write_json, write_out};
@@ -30,6 +30,12 @@ pub fn run(args: &SweepArgs) -> Result<()> {
         "a sweep takes its frames and poolings from --frame-counts and --pools, not --frames, --fps, --max-frames or \
          --pool"
     );
+    let out = &args.source.out;
+    ensure!(
+        !out.join("manifest.json").exists(),
+        "{}: holds something else than a sweep; give another --out",
+        out.display()
+    );
     let bench = Bench::prepare(args.task, &args.source, None, run)?;
     let grid = grid(args);
     let mut counts = Vec::new();
@@ -57,9 +63,9 @@ pub fn run(args: &SweepArgs) -> Result<()> {
 
 fn grid(args: &SweepArgs) -> Vec<Setting> {
     let mut grid = Vec::new();
-    for frames in &args.frame_counts {
-        for pool in &args.pools {
-            for context in &args.contexts {
+    for frames in &distinct(&args.frame_counts) {
+        for pool in &distinct(&args.pools) {
+            for context in &distinct(&args.contexts) {
                 let name = format!("{frames}-frames_{context}_{}", pool.to_string().replace(',', "-"));
                 let folder = args.source.out.join(name);
                 grid.push(Setting { frames: *frames, context: *context, pool: *pool, folder });

@@ -2,7 +2,7 @@ use super::prepare::Bench;
 use super::watch::RunWatch;
 use crate::args::eval::TaskArgs;
 use crate::commands::{note, write_json, write_out};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use longsight_eval::run::{Finished, RunFolder, Variant, finish, run as ask_all};
 use longsight_eval::{Task, report};
 use serde_json::json;
@@ -29,7 +29,17 @@ pub fn run(task: Task, args: &TaskArgs) -> Result<()> {
         watch.finish()?;
         outcome?;
     }
-    show(&finish(&source.out)?, run.json, run.engine.quiet)
+    let finished = finish(&source.out)?;
+    show(&finished, run.json, run.engine.quiet)?;
+    let counts = &finished.results.counts;
+    if let (0, Some(failure)) = (counts.answered, finished.results.failures.first()) {
+        bail!("no question was answered; the first failure: {}", failure.reason);
+    }
+    if counts.failed > 0 && !run.engine.quiet {
+        let failed = counts.failed;
+        note(&format!("{failed} questions failed with their videos: mend these, then add --retry-failed"));
+    }
+    Ok(())
 }
 
 /// Prints what a run came to.

@@ -89,7 +89,7 @@ fn failed_unparsed_and_imperfect_rows_are_counted_and_the_first_listed() {
         "{text}"
     );
     assert!(text.contains("8 questions without a letter in the answer:\n  001-2\n"));
-    assert!(text.contains("  005-2\n  and 3 more: results.json lists them\n"));
+    assert!(text.contains("  005-2\n  and 3 more: results.json, or --json, lists them\n"));
     assert!(text.contains("1 question with an imperfect annotation:\n  007-3 (Video7): gold answer outside"));
     assert!(!table(&mlvu(), &Measurements::default()).contains("failed"));
 }
@@ -100,7 +100,7 @@ fn hidden_answers_and_no_rows_are_said_not_computed() {
     let mut results = run.results.clone();
     results.counts.hidden_gold = 502;
     let text = table(&results, &run.measurements);
-    assert!(text.contains("M-Avg  answers hidden   0/0 right"), "{text}");
+    assert!(text.contains("M-Avg  no known answers   0/0 right"), "{text}");
     assert!(text.contains("answers hidden by the benchmark: 502"));
     assert!(!text.contains("NaN") && !text.contains("inf"));
 }
