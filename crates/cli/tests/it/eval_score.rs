@@ -1,6 +1,6 @@
 //! Scoring responses made elsewhere, comparing, merging and reporting runs.
 
-use crate::eval_bench::{Bench, json_lines, records, results, videomme_row};
+use crate::eval_bench::{Bench, records, results, videomme_row};
 use crate::program::{Program, assert_names, longsight};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
