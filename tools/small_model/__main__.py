@@ -9,7 +9,7 @@ import torch
 from tokenizers import Tokenizer
 
 from . import check, decoder, evaluate, export, library, settings, text, tower, world
-from .state import Checkpoint
+from .state import Checkpoint, resume
 
 TRAIN_VIDEOS, VALIDATION_VIDEOS = 1500, 200
 SCRIPT = dict(duration_secs="32..32", cards="4..8", card_secs="2..4", gap_secs=1, questions=36)
@@ -57,17 +57,23 @@ def material(run, args, videos):
 
 def trained_decoder(run):
     model = decoder.Decoder(run)
-    if not Checkpoint(run.work / "decoder.pt", model).load():
-        Checkpoint(run.state / "decoder.safetensors", model).load()
+    resume(run, "decoder", model)
     return model.eval()
+
+
+def report_tower(run):
+    model = tower.load(run)
+    print("drawn frames, right:", tower.evaluate_drawn(run, model))
+    print("frames of encoded videos, right:", tower.evaluate_videos(run, model))
 
 
 def keep(run):
     """Weights in f16 and loss curves to the state folder; what a fresh machine goes on from."""
     run.state.mkdir(exist_ok=True)
-    Checkpoint(run.state / "tower.safetensors", tower.load(run)).save(0)
-    if (run.work / "decoder.pt").exists():
-        Checkpoint(run.state / "decoder.safetensors", trained_decoder(run)).save(0)
+    for name, model in (("tower", tower.Tower(run.tower)), ("decoder", decoder.Decoder(run))):
+        step = Checkpoint(run.work / f"{name}.pt", model).load()
+        if step:
+            Checkpoint(run.state / f"{name}.safetensors", model).save(step)
     for curve in run.work.glob("*_curve.csv"):
         (run.state / curve.name).write_text(curve.read_text())
 
@@ -80,12 +86,13 @@ def main():
     until, out = time.time() + 60 * args.minutes, args.out or args.work / "model"
     if args.part in ("train", "tower"):
         tower.train(run, until, args.tower_steps)
-        print("fresh frames:", tower.evaluate(run, tower.load(run)))
+        report_tower(run)
     if args.part in ("train", "decoder") and time.time() < until:
         decoder.train(run, material(run, args, training_videos(run)), decoder.Plan(until, args.decoder_steps))
     if args.part in ("train", "keep"):
         keep(run)
     if args.part == "evaluate":
+        report_tower(run)
         evaluate.table(trained_decoder(run), material(run, args, validation_videos(run)))
     if args.part in ("export", "check"):
         export.export(run, tower.load(run), trained_decoder(run), tokenizer_of(run), out)

@@ -13,7 +13,7 @@ from transformers.models.llava_onevision.modeling_llava_onevision import LlavaOn
 from . import library, prompts, sequences, tower
 from .pooling import TRAINED, pool
 from .sequences import IGNORED
-from .state import Checkpoint, Curve, cosine_with_warmup, descend
+from .state import Curve, cosine_with_warmup, descend, resume
 
 MASTERED = 0.86  # accuracy that lengthens the videos
 
@@ -170,8 +170,7 @@ def train(settings, material, plan):
     torch.manual_seed(settings.seed)
     decoder = Decoder(settings)
     optimiser = torch.optim.AdamW(decoder.parameters(), lr=plan.rate, weight_decay=0.02, betas=(0.9, 0.98))
-    checkpoint = Checkpoint(settings.work / "decoder.pt", decoder, optimiser)
-    start = checkpoint.load()
+    checkpoint, start = resume(settings, "decoder", decoder, optimiser)
     material.seed(settings.seed, start)
     curve = Curve(settings.work / "decoder_curve.csv")
     progress = Progress(curve.last("level", 0))
@@ -183,7 +182,7 @@ def train(settings, material, plan):
         with torch.autocast("cpu", torch.bfloat16):
             visuals = [f if f is None else decoder.visual(f, pooling) for f in features]
             value, verdicts = answer_loss(decoder, batch, visuals)
-        descend(optimiser, value, plan.rate * cosine_with_warmup(step - 1, plan.steps, warmup=200))
+        descend(optimiser, value, plan.rate * cosine_with_warmup(step - 1, plan.steps, 200, start))
         progress.add(is_text, value.item(), verdicts, time.time() - began)
         out_of_time = time.time() > plan.until
         if step % 20 == 0 or out_of_time:

@@ -4,15 +4,16 @@ import csv
 import math
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 
-def cosine_with_warmup(step, steps, warmup):
-    """Share of the learning rate: up in `warmup` steps, then down a cosine to a tenth."""
-    if step < warmup:
-        return (step + 1) / warmup
-    share = (step - warmup) / max(steps - warmup, 1)
-    return 0.1 + 0.45 * (1 + math.cos(math.pi * min(share, 1.0)))
+def cosine_with_warmup(step, steps, warmup, start=0):
+    """Share of the learning rate: up in `warmup` steps from a part's `start`, whose optimiser may be new, and over all
+    parts down a cosine to a tenth.
+    """
+    share = max(step - warmup, 0) / max(steps - warmup, 1)
+    return min((step - start + 1) / warmup, 1.0) * (0.1 + 0.45 * (1 + math.cos(math.pi * min(share, 1.0))))
 
 
 def descend(optimiser, loss, rate):
@@ -38,7 +39,8 @@ class Checkpoint:
         if self.path.suffix == ".safetensors":
             weights = {name: tensor.float() for name, tensor in load_file(self.path).items()}
             self.model.load_state_dict(weights)
-            return 1
+            with safe_open(self.path, "pt") as file:
+                return int(file.metadata()["step"])
         saved = torch.load(self.path, weights_only=True)
         self.model.load_state_dict(saved["model"])
         if self.optimiser is not None:
@@ -55,6 +57,18 @@ class Checkpoint:
             torch.save({"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(), "step": step},
                        partial)
         partial.replace(self.path)
+
+
+def resume(settings, name, model, optimiser=None):
+    """The checkpoint of a part, and the step it had reached: in the work folder, else in what git keeps."""
+    checkpoint = Checkpoint(settings.work / f"{name}.pt", model, optimiser)
+    step = checkpoint.load()
+    if step == 0:
+        step = Checkpoint(settings.state / f"{name}.safetensors", model).load()
+        kept, curve = (folder / f"{name}_curve.csv" for folder in (settings.state, settings.work))
+        if step and not curve.exists():
+            curve.write_text(kept.read_text())
+    return checkpoint, step
 
 
 class Curve:

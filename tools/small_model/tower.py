@@ -6,13 +6,16 @@ any pooling, and the decoder has only to bind and compare them.
 
 import time
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 from transformers import SiglipVisionConfig, SiglipVisionModel
 
+from . import world
 from .frames import LABELS, FrameMaker
-from .state import Checkpoint, Curve, cosine_with_warmup, descend
+from .settings import VALIDATION_SEEDS
+from .state import Curve, cosine_with_warmup, descend, resume
 from .world import footage
 
 VALIDATION_STREAM = 1 << 40  # training draws its frames from the streams of its own steps
@@ -100,8 +103,7 @@ def train(settings, until, steps, batch=48, rate=1e-3):
     torch.manual_seed(settings.seed)
     tower = Tower(settings.tower)
     optimiser = torch.optim.AdamW(tower.parameters(), lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
-    checkpoint = Checkpoint(settings.work / "tower.pt", tower, optimiser)
-    start = checkpoint.load()
+    checkpoint, start = resume(settings, "tower", tower, optimiser)
     curve = Curve(settings.work / "tower_curve.csv")
     maker = FrameMaker(footage(settings), settings.tower.image_side, (settings.seed, start))
     counts = {}
@@ -111,7 +113,7 @@ def train(settings, until, steps, batch=48, rate=1e-3):
         with torch.autocast("cpu", torch.bfloat16):
             features = tower(frames)
             value = loss(tower, features, labels, boxes)
-        descend(optimiser, value, rate * cosine_with_warmup(step, steps, warmup=100))
+        descend(optimiser, value, rate * cosine_with_warmup(step, steps, 100, start))
         for name, count in right(tower, features, labels).items():
             counts[name] = counts.get(name, 0) + count
         if step % 20 == 19 or step == steps - 1:
@@ -129,19 +131,37 @@ def train(settings, until, steps, batch=48, rate=1e-3):
 def load(settings):
     """The trained tower, frozen: from the work folder, or from what git keeps."""
     tower = Tower(settings.tower)
-    checkpoint = Checkpoint(settings.work / "tower.pt", tower)
-    if not checkpoint.load():
-        Checkpoint(settings.state / "tower.safetensors", tower).load()
+    resume(settings, "tower", tower)
     return tower.eval().requires_grad_(False)
 
 
-@torch.no_grad()
-def evaluate(settings, tower, frames=1000):
-    """Accuracy on fresh frames of the world's own sizes and tilts, with the counts."""
-    maker = FrameMaker(footage(settings), settings.tower.image_side, (settings.seed, VALIDATION_STREAM))
+def counted(tower, batches):
+    """Sums of `right` over batches of frames and labels."""
     counts = {}
-    for _ in range(frames // 50):
-        images, labels, _ = batch_of(maker, 50)
-        for name, count in right(tower, tower(images), labels).items():
+    for frames, labels in batches:
+        for name, count in right(tower, tower(frames), labels).items():
             counts[name] = counts.get(name, 0) + count
     return counts
+
+
+@torch.no_grad()
+def evaluate_drawn(settings, tower, frames=1000):
+    """Hits on fresh frames drawn as in training, of the world's own sizes and tilts."""
+    maker = FrameMaker(footage(settings), settings.tower.image_side, (settings.seed, VALIDATION_STREAM))
+    return counted(tower, (batch_of(maker, 50)[:2] for _ in range(frames // 50)))
+
+
+@torch.no_grad()
+def evaluate_videos(settings, tower, videos=24):
+    """Hits on every frame of encoded videos of the world, as the product decodes them. Validation seeds."""
+    folder = world.make(settings, settings.work / "tower-validation", videos=videos, duration_secs="20..40",
+                        frame_rates=1, seed=VALIDATION_SEEDS[3])
+    return counted(tower, (frames_of(settings, video) for video in world.read(folder)))
+
+
+def frames_of(settings, video):
+    """A video's frames, resized, and their labels."""
+    images = [world.to_tower(f, settings.tower.image_side) for f in world.read_frames(video.path, (320, 180))]
+    seen = [video.card_at(i) for i in range(len(images))]
+    labels = {name: torch.tensor([getattr(video.cards[i], name, 1) if i >= 0 else 0 for i in seen]) for name in LABELS}
+    return torch.from_numpy(np.stack(images)), labels
