@@ -104,6 +104,10 @@ fn responses_that_cannot_be_scored() {
     let torn = score("videomme", &file("torn", &text[..text.len() - 20])).args("--json").run().succeeded();
     assert_eq!(torn.json_lines()[0]["counts"]["samples"], 2, "the last line is cut off");
     assert_names(&torn.stderr, &["torn", "cut off"]);
+    let twice = score("videomme", &file("twice", &format!("{text}{text}"))).failure();
+    assert_names(&twice, &["twice", "001-1 is there twice"]);
+    let other = score("mlvu-dev", &run.join("responses.jsonl")).failure();
+    assert_names(&other, &["001-1", "no question of mlvu-dev"]);
 }
 
 #[test]

@@ -22,6 +22,34 @@ fn needle(data: &Path, out: &Path, grid: &str) -> Program {
     program.args(grid)
 }
 
+/// Pictures are read as a folder of images: one that is missing or more would shift the others.
+#[test]
+fn pictures_are_those_of_the_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, run) = (folder.path().join("world"), folder.path().join("run"));
+    make_world(&world);
+    let refused = || needle(&world, &run, "--lengths 2 --depths 0").failure();
+    std::fs::copy(world.join("needles/0.png"), world.join("needles/00.png")).unwrap();
+    assert_names(&refused(), &["needles", "other files"]);
+    std::fs::remove_file(world.join("needles/00.png")).unwrap();
+    needle(&world, &run, "--lengths 2 --depths 0").text();
+    std::fs::copy(world.join("needles/1.png"), world.join("needles/0.png")).unwrap();
+    assert_names(&refused(), &["data.pictures_digest", "not the same"]);
+    std::fs::remove_file(world.join("needles/0.png")).unwrap();
+    assert_names(&refused(), &["0.png"]);
+}
+
+/// A folder of something else is refused, and nothing in it is touched.
+#[test]
+fn a_world_is_no_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = folder.path().join("world");
+    make_world(&world);
+    let message = needle(&world, &world, "--lengths 2 --depths 0").failure();
+    assert_names(&message, &["something else than a run", "--out"]);
+    assert!(!world.join(".lock").exists());
+}
+
 #[test]
 fn every_cell_is_measured_once_and_drawn() {
     let folder = tempfile::tempdir().unwrap();

@@ -22,6 +22,17 @@ fn both(answers: &[(bool, bool)]) -> (Vec<Record>, Vec<Record>) {
 }
 
 #[test]
+fn other_questions_under_the_same_ids_are_not_compared() {
+    let rows = [(0, 0, true), (1, 0, false)];
+    let (a, mut b) = (run(&rows), run(&rows));
+    b[1].question = "What else?".into();
+    assert!(compare(a.clone(), b).unwrap_err().to_string().contains("different questions"));
+    let mut b = run(&rows);
+    b[1].gold = Some("B".into());
+    assert!(compare(a, b).unwrap_err().to_string().contains("different questions"));
+}
+
+#[test]
 fn pairs_common_questions_and_counts_the_others() {
     let a = run(&[(0, 0, true), (1, 0, true), (2, 1, false), (3, 1, true), (8, 2, true)]);
     let b = run(&[(9, 3, true), (3, 1, false), (2, 1, true), (1, 0, false), (0, 0, false), (0, 0, true)]);
