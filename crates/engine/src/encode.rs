@@ -65,12 +65,12 @@ impl<'a> FrameEncoder<'a> {
         Ok(Self { model, pool: plan.pool.clone(), frames, batch_frames, next: 0, replaced: Vec::new() })
     }
 
-    /// Features `[patches, hidden]` of the next frames after what `pool` makes of each, given its ordinal. Empty after the
-    /// last frame.
+    /// What `pool` makes of the features `[patches, hidden]` of each of the next frames, given the run's own plan and the
+    /// frame's ordinal. Empty after the last frame.
     fn next_pooled<T>(
         &mut self,
         timings: &mut Timings,
-        pool: impl Fn(usize, &Tensor) -> Result<T>,
+        pool: impl Fn(&PoolPlan, usize, &Tensor) -> Result<T>,
     ) -> Result<Vec<T>> {
         let first = self.next;
         let count = self.batch_frames.min(self.pool.frames.len() - first);
@@ -86,7 +86,9 @@ impl<'a> FrameEncoder<'a> {
         let started = Instant::now();
         let features = self.model.features(&pixels)?;
         let pooled = (0..count)
-            .map(|i| pool(first + i, &features.get(i).map_err(longsight_models::ModelError::from)?))
+            .map(|i| {
+                pool(&self.pool, first + i, &features.get(i).map_err(longsight_models::ModelError::from)?)
+            })
             .collect::<Result<_>>()?;
         timings.vision_secs += started.elapsed().as_secs_f64();
         self.next += count;
@@ -110,8 +112,8 @@ impl<'a> FrameEncoder<'a> {
 
 impl FrameTokens for FrameEncoder<'_> {
     fn next_batch(&mut self, timings: &mut Timings) -> Result<Vec<Tensor>> {
-        let (model, plan) = (self.model, self.pool.clone());
-        self.next_pooled(timings, |ordinal, features| Ok(model.pool(features, &plan, ordinal)?))
+        let model = self.model;
+        self.next_pooled(timings, |plan, ordinal, features| Ok(model.pool(features, plan, ordinal)?))
     }
 
     fn replaced(&self) -> &[Replaced] {
@@ -152,7 +154,7 @@ impl EncodedFrames {
             .collect::<Result<BTreeMap<_, _>>>()?;
         let mut frames = Vec::with_capacity(total);
         loop {
-            let batch = encoder.next_pooled(&mut timings, |ordinal, features| {
+            let batch = encoder.next_pooled(&mut timings, |_, ordinal, features| {
                 let pooled = variants.iter().map(|(s, plan)| Ok((*s, model.pool(features, plan, ordinal)?)));
                 pooled.collect::<Result<BTreeMap<_, _>>>()
             })?;
@@ -184,12 +186,6 @@ impl EncodedFrames {
             replaced.ordinal += 1;
         }
         all
-    }
-
-    /// Bytes of the tokens held.
-    pub fn bytes(&self) -> usize {
-        let bytes = |t: &Tensor| t.elem_count() * t.dtype().size_in_bytes();
-        self.frames.iter().flat_map(BTreeMap::values).map(bytes).sum()
     }
 }
 

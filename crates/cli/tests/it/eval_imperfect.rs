@@ -151,3 +151,20 @@ fn longvideobench(change: impl FnOnce(&mut Value)) -> Bench {
     bench.add_clip("videos/a.mp4");
     bench
 }
+
+/// The interleaved task takes a frame a whole second: a row that claims less has none, which is no reason to stop the run.
+#[test]
+fn a_duration_of_less_than_a_second() {
+    let bench = Bench::empty("longvideobench-subs");
+    let mut rows = [longvideobench_row("a_0", "What is it?"), longvideobench_row("b_0", "Who is it?")];
+    rows[0]["duration"] = 0.5.into();
+    bench.write("lvb_val.json", serde_json::Value::from(rows.to_vec()).to_string());
+    for row in &rows {
+        bench.add_clip(&format!("videos/{}", row["video_path"].as_str().unwrap()));
+    }
+    let run = bench.run("run");
+    let records = records(&run);
+    assert_names(records[0]["failure"].as_str().unwrap(), &["0.5 s", "no whole second"]);
+    assert!(records[1]["response"].is_string());
+    assert_eq!(results(&run)["counts"]["failed"], 1);
+}

@@ -122,7 +122,8 @@ pub(crate) fn refuse_foreign(folder: &Path, log: &str) -> Result<()> {
     if folder.join(log).exists() {
         return Err(foreign(format!("holds {log} but no manifest.json: not a run; give another --out")));
     }
-    let own = |name: &std::ffi::OsStr| name == ".lock" || name == "world";
+    // Hidden files are our lock, and what a crash left of a file half-written.
+    let own = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".") || name == "world";
     match entries.find_map(|entry| entry.ok().filter(|entry| !own(&entry.file_name()))) {
         Some(entry) => {
             let name = entry.file_name();

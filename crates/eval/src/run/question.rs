@@ -2,7 +2,7 @@
 
 use crate::prompts::{self, Part, Prompt, VideoFacts};
 use crate::run::EvalSettings;
-use crate::{Result, Sample};
+use crate::{EvalError, Result, Sample};
 use longsight_engine::{PromptSettings, RunSettings};
 use longsight_video::{FrameBudget, VideoInfo};
 
@@ -53,6 +53,11 @@ pub(crate) fn question<'a>(
         None => text,
         Some(parts) => {
             let (before_frames, rest) = split_at_frames(parts);
+            if before_frames.is_empty() && frames > 0 {
+                let message =
+                    format!("lasts {} s: no whole second to take a frame from", facts.duration_secs);
+                return Err(EvalError::File { path: sample.video.clone(), message });
+            }
             let indices = prompts::lvb_frame_indices(facts.duration_secs, facts.fps, frames);
             run.video.sample.budget = FrameBudget::Indices(indices.into());
             run.prompt.interleaved = Some(before_frames);
