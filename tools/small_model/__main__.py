@@ -11,21 +11,23 @@ from tokenizers import Tokenizer
 from . import check, decoder, evaluate, export, library, settings, text, tower, world
 from .state import Checkpoint, resume
 
-TRAIN_VIDEOS, VALIDATION_VIDEOS = 1500, 200
-SCRIPT = dict(duration_secs="32..32", cards="4..8", card_secs="2..4", gap_secs=1, questions=36)
+TRAIN_VIDEOS, VALIDATION_VIDEOS = 1000, 100
+SCRIPT = dict(duration_secs="32..32", cards="4..8", card_secs="2..4", gap_secs=1, questions_per_video=45,
+              kinds="which,what-number,is-there,first,next,which,what-number,next,how-many")
 HERE = Path(__file__).parent
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="small_model", description=__doc__)
-    parser.add_argument("part", choices=("train", "tower", "decoder", "evaluate", "export", "check", "keep"))
+    parser.add_argument("part", choices=("train", "tower", "decoder", "evaluate", "export", "restore", "check"))
     parser.add_argument("--work", type=Path, default=Path("small_model_work"), help="what can be made again")
     parser.add_argument("--longsight", type=Path, default=HERE.parents[1] / "target/release/longsight")
     parser.add_argument("--state", type=Path, default=HERE / "state", help="what git keeps")
-    parser.add_argument("--out", type=Path, help="folder of the exported model [default: WORK/model]")
+    parser.add_argument("--out", type=Path, help="folder of the exported model [default: assets/tiny]")
     parser.add_argument("--minutes", type=float, default=110, help="a part ends after so long, and can be resumed")
-    parser.add_argument("--tower-steps", type=int, default=6000)
-    parser.add_argument("--decoder-steps", type=int, default=12000)
+    parser.add_argument("--tower-steps", type=int, default=4300)
+    parser.add_argument("--decoder-steps", type=int, default=7000)
+    parser.add_argument("--beta", type=float, help="with export: the model's own end of the ramp, where it is not 32")
     parser.add_argument("--looks", type=int, default=3, help="frames of each card in the library")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
@@ -61,19 +63,19 @@ def trained_decoder(run):
     return model.eval()
 
 
+def steps(run):
+    return {name: Checkpoint(run.work / f"{name}.pt", model).load()
+            for name, model in (("tower", tower.Tower(run.tower)), ("decoder", decoder.Decoder(run)))}
+
+
 def report_tower(run):
     model = tower.load(run)
     print("drawn frames, right:", tower.evaluate_drawn(run, model))
     print("frames of encoded videos, right:", tower.evaluate_videos(run, model))
 
 
-def keep(run):
-    """Weights in f16 and loss curves to the state folder; what a fresh machine goes on from."""
-    run.state.mkdir(exist_ok=True)
-    for name, model in (("tower", tower.Tower(run.tower)), ("decoder", decoder.Decoder(run))):
-        step = Checkpoint(run.work / f"{name}.pt", model).load()
-        if step:
-            Checkpoint(run.state / f"{name}.safetensors", model).save(step)
+def keep_curves(run):
+    """The loss curves to the state folder, which git keeps."""
     for curve in run.work.glob("*_curve.csv"):
         (run.state / curve.name).write_text(curve.read_text())
 
@@ -83,19 +85,22 @@ def main():
     torch.set_num_threads(args.threads)
     args.work.mkdir(parents=True, exist_ok=True)
     run = settings.Settings(args.work, args.longsight, args.state, args.seed, args.threads)
-    until, out = time.time() + 60 * args.minutes, args.out or args.work / "model"
+    until, out = time.time() + 60 * args.minutes, args.out or HERE.parents[1] / "assets/tiny"
     if args.part in ("train", "tower"):
         tower.train(run, until, args.tower_steps)
         report_tower(run)
     if args.part in ("train", "decoder") and time.time() < until:
         decoder.train(run, material(run, args, training_videos(run)), decoder.Plan(until, args.decoder_steps))
-    if args.part in ("train", "keep"):
-        keep(run)
     if args.part == "evaluate":
         report_tower(run)
-        evaluate.table(trained_decoder(run), material(run, args, validation_videos(run)))
+        made = material(run, args, validation_videos(run))
+        evaluate.table(trained_decoder(run), made)
+        evaluate.text_table(trained_decoder(run), made)
+    if args.part == "restore":
+        export.restore(run, out, tower.Tower(run.tower), decoder.Decoder(run))
     if args.part in ("export", "check"):
-        export.export(run, tower.load(run), trained_decoder(run), tokenizer_of(run), out)
+        export.export(run, tower.load(run), trained_decoder(run), tokenizer_of(run), out, steps(run), args.beta)
+        keep_curves(run)
     if args.part == "check":
         print("same answers, right answers, asked:", check.check(run, out, settings.VALIDATION_SEEDS[2]))
 

@@ -14,7 +14,7 @@ SAME = ("--pool", "uniform,2", "--context", "none", "--fps", "1", "--dtype", "f3
 
 def check(settings, folder, seed, videos=3, questions=4):
     """Returns how many answers agree, of how many, and how many are right."""
-    made = world.make(settings, settings.work / f"check-{seed}", videos=videos, duration_secs="12..24", size="224x126",
+    made = world.make(settings, settings.work / f"check-{seed}", videos=videos, duration_secs="12..24", sizes="224x126",
                       frame_rates=1, codecs="h264", seed=seed)
     model, tokenizer = export.load(folder), Tokenizer.from_file(str(folder / "tokenizer.json"))
     same = right = asked = 0

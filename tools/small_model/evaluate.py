@@ -9,6 +9,7 @@ from . import decoder as decoding
 from . import rope
 from .pooling import PROGRESSIVE, UNIFORM_2
 from .rope import Context
+from .state import mixed
 
 METHODS = {"none": Context(), "linear": Context("linear"), "ntk": Context("ntk"), "yarn": Context("yarn")} | {
     f"vcwe beta {beta}": Context("vcwe", beta=beta) for beta in (32, 16, 8, 4)}
@@ -23,7 +24,7 @@ def accuracy(decoder, material, frames, pooling, context, videos, count=8):
     progress = decoding.Progress(0)
     for _ in range(videos):
         sequence, features = material.draw_video(level, pooling, frames, count)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed():
             visual = decoder.visual(features, pooling)
             _, verdicts = decoding.answer_loss(decoder, decoding.sequences.stack([sequence]), [visual])
         progress.add(False, 0.0, verdicts, 0.0)
@@ -33,12 +34,37 @@ def accuracy(decoder, material, frames, pooling, context, videos, count=8):
 
 def table(decoder, material, videos=20, lengths=(32, 64, 256)):
     """Prints the table; every cell sees the same videos. Stretched contexts matter only past the window."""
-    print("frames pooling method " + " ".join(("retrieval", "order", "choice")))
+    groups = ("retrieval", "order", "choice", "count", "when", "describe")
+    print("frames", "pooling", "method", *groups, sep="\t")
     for pooling in (UNIFORM_2, PROGRESSIVE):
         for frames in lengths:
             inside = pooling.tokens(frames, 9) <= decoder.sizes.visual_window_tokens
             for name, context in list(METHODS.items())[:1] if inside else METHODS.items():
                 material.seed(frames)
                 hits = accuracy(decoder, material, frames, pooling, context, videos)
-                cells = (f"{np.mean(hits[g]):.3f} ({len(hits[g])})" for g in ("retrieval", "order", "choice") if g in hits)
+                cells = (f"{np.mean(hits[g]):.3f} ({len(hits[g])})" for g in groups if g in hits)
                 print(frames, pooling, name, *cells, sep="\t", flush=True)
+
+
+@torch.no_grad()
+def text_table(decoder, material, lengths=(512, 800, 1024, 2048, 4096, 6400), texts=24):
+    """Prints accuracy on tables and perplexity of unseen English by length, positions untouched (`none`): how far the
+    language window reaches. Only the last 256 tokens of an excerpt count, since those see all of its length.
+    """
+    print("tokens", "tables right", "perplexity of the last 256 tokens", sep="\t")
+    level = decoding.LEVELS[-1]
+    for length in lengths:
+        material.seed(length)
+        progress = decoding.Progress(0)
+        for _ in range(texts):
+            video = material.excerpt(int(material.random.integers(level.cards[0], level.cards[1] + 1)))
+            sequence = material.packer.of_table(video, material.questions(video, 8), length // 12, material.random)
+            _, verdicts = decoding.answer_loss(decoder, decoding.sequences.stack([sequence]), [None])
+            progress.add(False, 0.0, verdicts, 0.0)
+        right = [hit for name, hits in progress.hits.items() if name != "describe" for hit in hits]
+        losses = []
+        for _ in range(texts):
+            sequence = material.packer.of_english(length, material.random, held_out=True)
+            sequence.labels[:-256] = [decoding.IGNORED] * (length - 256)
+            losses.append(decoding.answer_loss(decoder, decoding.sequences.stack([sequence]), [None])[0].item())
+        print(length, f"{np.mean(right):.3f} ({len(right)})", f"{np.exp(np.mean(losses)):.2f}", sep="\t", flush=True)

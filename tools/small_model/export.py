@@ -3,11 +3,13 @@
 import json
 
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from transformers import LlavaOnevisionForConditionalGeneration
 
 from . import decoder as decoding
 from . import prompts
+from .state import Checkpoint
 from .text import SPECIAL
 
 CHAT_TEMPLATE = (
@@ -19,19 +21,49 @@ CHAT_TEMPLATE = (
     "{% endif %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
 
 
+def projector_weights(decoder):
+    """The projector's weights for features as the tower gives them: the whitening becomes part of its first layer."""
+    weights = dict(decoder.projector.state_dict())
+    whitened = weights["linear_1.weight"] @ decoder.whitening.T
+    weights |= {"linear_1.weight": whitened, "linear_1.bias": weights["linear_1.bias"] - whitened @ decoder.mean}
+    return weights
+
+
 def tensors(tower, decoder):
     """All weights under the names of the published files."""
     named = {f"vision_tower.vision_model.{name}": t for name, t in tower.siglip.state_dict().items()}
-    named |= {f"multi_modal_projector.{name}": t for name, t in decoder.projector.state_dict().items()}
+    named |= {f"multi_modal_projector.{name}": t for name, t in projector_weights(decoder).items()}
     named |= {f"language_model.model.{name}": t for name, t in decoder.language.state_dict().items()}
     named["image_newline"] = decoder.newline.detach()
     return {name: t.half().contiguous() for name, t in named.items() if t.is_floating_point()}
 
 
-def export(settings, tower, decoder, tokenizer, folder, beta=None):
-    """`beta`: the default of the ramp where validation chose another than 32."""
+PREFIXES = {"tower": ("vision_tower.vision_model.", "siglip."), "projector": ("multi_modal_projector.", "projector."),
+            "language": ("language_model.model.", "language.")}
+
+
+def restore(settings, folder, tower, decoder):
+    """The exported weights as checkpoints of the work folder, to go on from on a fresh machine. They are those of f16; the
+    optimisers begin anew, and so does the tower's classifier.
+    """
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        steps = file.metadata()
+    weights = {name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()}
+    for name, model in (("tower", tower), ("decoder", decoder)):
+        own = {"newline": weights["image_newline"]} if name == "decoder" else {}
+        for old, new in PREFIXES.values():
+            own |= {new + key.removeprefix(old): tensor for key, tensor in weights.items() if key.startswith(old)}
+        kept = {key: tensor for key, tensor in own.items() if key in model.state_dict()}
+        model.load_state_dict(kept, strict=False)
+        Checkpoint(settings.work / f"{name}.pt", model).save(int(steps[f"{name}_steps"]))
+
+
+def export(settings, tower, decoder, tokenizer, folder, steps, beta=None):
+    """`steps` of tower and decoder. `beta`: the default of the ramp where validation chose another than 32."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors(tower, decoder), folder / "model.safetensors", metadata={"format": "pt"})
+    metadata = {"format": "pt"} | {f"{name}_steps": str(count) for name, count in steps.items()}
+    save_file(tensors(tower, decoder), folder / "model.safetensors", metadata=metadata)
+    (folder / "model.safetensors").chmod(0o644)
     eos, pad = (tokenizer.token_to_id(t) for t in ("<|im_end|>", "<|endoftext|>"))
     write_config(settings, tokenizer, folder / "config.json", beta)
     write(folder / "generation_config.json",

@@ -22,11 +22,23 @@ class FrameMaker:
 
     def frame(self, card, size=(0.45, 0.75), tilt=20.0):
         """`size` and `tilt` as in the world's settings. Returns uint8 [side, side, 3] and the card's box in it."""
-        frame = np.array(self.footage[self.random.integers(len(self.footage))])
+        frame = self.background()
         box = (0, 0, 0, 0)
         if card is not None:
             box = self.lay(frame, card, size, tilt)
         return to_tower(self.compress(frame), self.side), box
+
+    def background(self):
+        """A footage frame, zoomed, mirrored, its colour channels exchanged: 3,000 frames as they are would be learnt by
+        heart, and cards seen in any others.
+        """
+        frame = np.asarray(self.footage[self.random.integers(len(self.footage))])
+        height, width = frame.shape[:2]
+        share = self.random.uniform(0.5, 1.0)
+        h, w = int(height * share), int(width * share)
+        top, left = self.random.integers(height - h + 1), self.random.integers(width - w + 1)
+        cut = frame[top:top + h, left:left + w][:, ::self.random.choice((-1, 1)), self.random.permutation(3)]
+        return np.array(Image.fromarray(np.ascontiguousarray(cut)).resize((width, height), Image.Resampling.BILINEAR))
 
     def lay(self, frame, card, size, tilt):
         frame_size = np.array([frame.shape[1], frame.shape[0]], np.float64)
@@ -47,7 +59,7 @@ class FrameMaker:
         Image.fromarray(frame).save(out, "JPEG", quality=quality, subsampling=2)
         return np.asarray(Image.open(out))
 
-    def batch(self, count, size=(0.45, 0.75), tilt=20.0, empty_share=0.12):
+    def batch(self, count, size=(0.45, 0.75), tilt=20.0, empty_share=0.2):
         """Frames uint8 [count, side, side, 3], labels by name [count], boxes [count, 4]."""
         frames, boxes, labels = [], [], {name: np.zeros(count, np.int64) for name in LABELS}
         for i in range(count):

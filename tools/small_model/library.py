@@ -10,6 +10,7 @@ import torch
 
 from .cards import every_card
 from .frames import FrameMaker
+from .state import mixed
 from .world import footage
 
 
@@ -17,7 +18,7 @@ class Library:
     """`features` f16 [n, grid^2, hidden]; rows of every card, and rows without a card."""
 
     def __init__(self, features, looks, cards):
-        self.features, self.looks = features, looks
+        self.features, self.looks, self.cards = features, looks, cards
         self.first_row = {card: i * looks for i, card in enumerate(cards)}
         self.empty_from = len(cards) * looks
 
@@ -32,7 +33,7 @@ class Library:
 
 
 @torch.no_grad()
-def build(settings, tower, looks=3, empty=2000, cards=None):
+def build(settings, tower, looks=3, empty=4000, cards=None):
     """Reads the cached library, or makes it. `looks`: sizes, tilts, places and footage that a card is seen with."""
     cards = cards or every_card()
     path = settings.work / f"library-{looks}-{len(cards)}.npy"
@@ -42,15 +43,17 @@ def build(settings, tower, looks=3, empty=2000, cards=None):
         features = []
         for start in range(0, len(wanted), 64):
             frames = np.stack([maker.frame(card)[0] for card in wanted[start:start + 64]])
-            with torch.autocast("cpu", torch.bfloat16):
+            with mixed():
                 features.append(tower(torch.from_numpy(frames)).half().numpy())
         np.save(path, np.concatenate(features))
     return Library(np.load(path, mmap_mode="r"), looks, cards)
 
 
 def timeline(cards, frames, random):
-    """Which card shows in each frame: every card for one to three frames, in order, pauses at random."""
-    most = max(1, min(3, 2 * frames // (3 * max(cards, 1))))
+    """Which card shows in each frame: every card in order, for one to three frames or as long as there is room (a
+    video may be sampled thinly or densely), pauses at random."""
+    room = max(1, 2 * frames // (3 * max(cards, 1)))
+    most = room if random.random() < 0.4 else min(3, room)
     lengths = random.integers(1, most + 1, size=cards)
     spare = frames - lengths.sum()
     pauses = np.diff(np.sort(random.integers(0, spare + 1, size=cards)), prepend=0)

@@ -18,8 +18,11 @@ class Pooling:
     def strides(self, frames):
         return [self.fine if t % self.group == 0 else self.coarse for t in range(frames)]
 
+    def frame_tokens(self, frames, grid_side):
+        return [math.ceil(grid_side / stride) ** 2 for stride in self.strides(frames)]
+
     def tokens(self, frames, grid_side):
-        return sum(math.ceil(grid_side / stride) ** 2 for stride in self.strides(frames))
+        return sum(self.frame_tokens(frames, grid_side))
 
     def most_frames(self, window_tokens, grid_side):
         """The most frames whose tokens fit."""

@@ -31,15 +31,15 @@ class TowerSizes:
 
 @dataclass(frozen=True)
 class DecoderSizes:
-    """A Qwen2 decoder. See README.md for why the window is 800 tokens at theta 1e3."""
+    """A Qwen2 decoder. See README.md for why the window is 1,000 tokens at theta 1e4."""
 
     hidden: int = 256
-    layers: int = 6
+    layers: int = 5
     heads: int = 4
     kv_heads: int = 2
     mlp: int = 640
-    theta: float = 1e3
-    visual_window_tokens: int = 800
+    theta: float = 1e4
+    visual_window_tokens: int = 1000
     language_window_tokens: int = 2048
     vocabulary: int = 1024
 

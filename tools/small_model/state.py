@@ -1,11 +1,9 @@
-"""What survives an interruption: checkpoints, loss curves, f16 weights for git."""
+"""What survives an interruption: checkpoints and loss curves. The weights that git keeps are the exported model's."""
 
 import csv
 import math
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 
 
 def cosine_with_warmup(step, steps, warmup, start=0):
@@ -16,18 +14,83 @@ def cosine_with_warmup(step, steps, warmup, start=0):
     return min((step - start + 1) / warmup, 1.0) * (0.1 + 0.45 * (1 + math.cos(math.pi * min(share, 1.0))))
 
 
-def descend(optimiser, loss, rate):
-    """One step down the gradient, its norm clipped to 1."""
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-    optimiser.zero_grad()
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], 1.0)
-    optimiser.step()
+def mixed():
+    """Autocast to bf16 where the machine multiplies it natively; elsewhere it is ten times slower than f32."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported())
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon (Jordan 2024) with steps of AdamW's size (arXiv 2502.16982). torch.optim.Muon is the same in bf16, which old
+    machines lack, one matrix at a time; here matrices of one shape go together.
+    """
+
+    def __init__(self, matrices, lr, momentum=0.95, weight_decay=0.02):
+        shapes = {}
+        for matrix in matrices:
+            shapes.setdefault(tuple(matrix.shape), []).append(matrix)
+        super().__init__([{"params": group} for group in shapes.values()],
+                         {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            gradients = torch.stack([p.grad for p in group["params"]])
+            state = self.state[group["params"][0]]
+            average = state.setdefault("momentum", torch.zeros_like(gradients))
+            average.lerp_(gradients, 1 - group["momentum"])
+            update = orthogonal(gradients.lerp(average, group["momentum"]))
+            size = group["lr"] * 0.2 * max(update.shape[1:]) ** 0.5
+            for parameter, change in zip(group["params"], update):
+                parameter.mul_(1 - group["lr"] * group["weight_decay"]).sub_(change, alpha=size)
+
+
+def orthogonal(matrices, iterations=5):
+    """[n, rows, columns] with singular values near 1, by Newton and Schulz's iteration with Jordan's coefficients."""
+    upright = matrices.shape[1] > matrices.shape[2]
+    x = matrices.mT if upright else matrices
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(iterations):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
+    return x.mT if upright else x
+
+
+class Optimiser:
+    """Muon for the matrices inside the layers, AdamW for the rest; Muon's steps are scaled to AdamW's size. On the tower it
+    leaves the slow start, in which shapes and digits are at chance, early.
+    """
+
+    def __init__(self, model, rate, inner, muon_gain=1.0):
+        """`inner`: beginnings of the names of the matrices that Muon takes, at `muon_gain` times the learning rate."""
+        self.gains = (muon_gain, 1.0)
+        matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and name.startswith(inner)]
+        taken = {id(p) for p in matrices}
+        rest = [p for p in model.parameters() if id(p) not in taken]
+        self.parts = (
+            Muon(matrices, rate),
+            torch.optim.AdamW(rest, lr=rate, weight_decay=0.02, betas=(0.9, 0.98)))
+        self.parameters = matrices + rest
+
+    def descend(self, loss, rate):
+        """One step down the gradient, its norm clipped to 1."""
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        for part, gain in zip(self.parts, self.gains):
+            for group in part.param_groups:
+                group["lr"] = rate * gain
+            part.step()
+            part.zero_grad()
+
+    def state_dict(self):
+        return [part.state_dict() for part in self.parts]
+
+    def load_state_dict(self, saved):
+        for part, state in zip(self.parts, saved):
+            part.load_state_dict(state)
 
 
 class Checkpoint:
-    """A model in a `.pt` file with optimiser and step, or in a `.safetensors` file in f16 (weights alone)."""
+    """A model with its optimiser and step in a `.pt` file."""
 
     def __init__(self, path, model, optimiser=None):
         self.path, self.model, self.optimiser = path, model, optimiser
@@ -36,39 +99,25 @@ class Checkpoint:
         """The step to go on with; 0 where there is nothing."""
         if not self.path.exists():
             return 0
-        if self.path.suffix == ".safetensors":
-            weights = {name: tensor.float() for name, tensor in load_file(self.path).items()}
-            self.model.load_state_dict(weights)
-            with safe_open(self.path, "pt") as file:
-                return int(file.metadata()["step"])
         saved = torch.load(self.path, weights_only=True)
         self.model.load_state_dict(saved["model"])
-        if self.optimiser is not None:
+        if self.optimiser is not None and "optimiser" in saved:
             self.optimiser.load_state_dict(saved["optimiser"])
         return saved["step"]
 
     def save(self, step):
         partial = self.path.with_suffix(".part")
-        if self.path.suffix == ".safetensors":
-            weights = {name: tensor.half().contiguous() for name, tensor in self.model.state_dict().items()
-                       if tensor.is_floating_point()}
-            save_file(weights, partial, metadata={"step": str(step)})
-        else:
-            torch.save({"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(), "step": step},
-                       partial)
+        saved = {"model": self.model.state_dict(), "step": step}
+        if self.optimiser is not None:
+            saved["optimiser"] = self.optimiser.state_dict()
+        torch.save(saved, partial)
         partial.replace(self.path)
 
 
 def resume(settings, name, model, optimiser=None):
-    """The checkpoint of a part, and the step it had reached: in the work folder, else in what git keeps."""
+    """The checkpoint of a part, and the step it had reached."""
     checkpoint = Checkpoint(settings.work / f"{name}.pt", model, optimiser)
-    step = checkpoint.load()
-    if step == 0:
-        step = Checkpoint(settings.state / f"{name}.safetensors", model).load()
-        kept, curve = (folder / f"{name}_curve.csv" for folder in (settings.state, settings.work))
-        if step and not curve.exists():
-            curve.write_text(kept.read_text())
-    return checkpoint, step
+    return checkpoint, checkpoint.load()
 
 
 class Curve:

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from transformers import LlavaOnevisionForConditionalGeneration
 
-from . import decoder, export, pooling, prompts, rope, sequences, text
+from . import decoder, export, guidance, pooling, prompts, rope, sequences, text
 from .cards import READABLE, Card, Painter, every_card
 from .library import Library, timeline
 from .settings import DecoderSizes, Settings, TowerSizes
+from .state import Checkpoint
 from .tower import Tower
 from .world import Video
 
@@ -54,7 +55,7 @@ class Training(unittest.TestCase):
 
         def hidden(rows):
             made.seed(0)
-            sequence = made.packer.of_video(tokens, rows, prompts.QWEN, made.random)
+            sequence = made.packer.of_video([-1] * tokens, rows, prompts.QWEN, made.random)
             return sequence, model.hidden(sequences.stack([sequence]), [visual])[0]
         _, alone = hidden(QUESTIONS[1:])
         packed, together = hidden((QUESTIONS[0], QUESTIONS[0]))
@@ -85,8 +86,45 @@ class Training(unittest.TestCase):
         self.assertEqual(answer, "B")
         self.assertIn("Options:\n(A) 1\n(B) 3\n(C) 5\n(D) 7\nOnly give", words)
 
+    def test_when_names_the_part_that_the_frames_show(self):
+        random = np.random.default_rng(0)
+        rows = [sequences.when(VIDEO, [0, -1, -1, -1, 1, -1, -1, -1, -1], random) for _ in range(40)]
+        for row in rows:
+            card = 0 if any(word in row["question"] for word in ("7", "star", " red ")) else 1
+            self.assertEqual(row["answers"], [("beginning", "middle")[card]])
+            if row["candidates"]:
+                self.assertIn(row["answers"][0], row["candidates"][row["gold"]])
+        self.assertIsNone(sequences.when(replace(VIDEO, cards=VIDEO.cards[:1]), [-1, 0, 0, 0, -1, -1], random))
+
+    def test_answers_point_at_their_cards(self):
+        made = material()
+        rows = (*QUESTIONS, sequences.describe(VIDEO, made.random))
+        sequence = made.packer.of_video([-1, 0, 0, 1], rows, prompts.QWEN, made.random)
+        start, cards = sequence.visual[0], sequence.points.cards
+        self.assertEqual(cards[start:], [-1, 0, 0, 1, -1])
+        said = [i for i, label in enumerate(sequence.labels) if label not in (sequences.IGNORED, made.packer.end)]
+        key, answer = dict(sequence.points.key), dict(sequence.points.answer)
+        self.assertEqual([i + 1 for i in key], said)
+        cards_said = [[answer[i - 1] for i in said if sequence.blocks[i] == block] for block in (1, 2, 3)]
+        self.assertEqual([set(c) for c in cards_said], [{0}, {1}, {0, 1}])
+        self.assertEqual({key[i - 1] for i in said if sequence.blocks[i] == 2}, {0})
+        self.assertEqual(sequence.points.before(), [(start + 3, 0)])
+
+    def test_guidance_is_the_share_of_attention(self):
+        query = torch.zeros(4, 64)
+        missed = guidance.missing([-1, 0, 1], [(3, 0), (2, 1)], query, torch.randn(4, 64), torch.ones(4, 4).bool().tril())
+        torch.testing.assert_close(torch.exp(-missed), torch.tensor([1 / 4, 1 / 3]))
+
+    def test_a_table_knows_its_lines(self):
+        made = material()
+        sequence = made.packer.of_table(VIDEO, QUESTIONS[:1], 5, made.random)
+        ids = [[i for i, c in zip(sequence.ids, sequence.points.cards) if c == card] for card in (0, 1)]
+        texts = [made.packer.tokenizer.decode(i).strip() for i in ids]
+        self.assertEqual(texts, ["- a red plate with a yellow star and the number 7",
+                                 "- a white plate with a blue square and the number 3"])
+
     def test_describe(self):
-        self.assertEqual(sequences.describe(VIDEO)["answers"], [
+        self.assertEqual(sequences.describe(VIDEO, np.random.default_rng(0))["answers"], [
             "a yellow star with the number 7 on a red plate, then a blue square with the number 3 on a white plate"])
 
 
@@ -94,15 +132,15 @@ class Formulas(unittest.TestCase):
     def test_ramp(self):
         real = DecoderSizes(hidden=896, heads=7, theta=1e6)
         self.assertEqual(rope.ramp(real, 6272, 1, 32), (15, 32))
-        self.assertEqual(rope.ramp(DecoderSizes(), 800, 1, 32), (6, 23))
+        self.assertEqual(rope.ramp(DecoderSizes(), 1000, 1, 32), (5, 18))
 
     def test_frequencies(self):
-        base, _ = rope.frequencies(DecoderSizes(), rope.Context(), 6400)
-        values, factor = rope.frequencies(DecoderSizes(), rope.Context("vcwe"), 6400)
+        base, _ = rope.frequencies(DecoderSizes(), rope.Context(), 8000)
+        values, factor = rope.frequencies(DecoderSizes(), rope.Context("vcwe"), 8000)
         self.assertAlmostEqual(factor, 1.2079442, places=6)
-        np.testing.assert_array_equal(values[:7], base[:7])
-        np.testing.assert_allclose(values[23:], base[23:] / 8)
-        self.assertEqual(rope.frequencies(DecoderSizes(), rope.Context("vcwe"), 700)[1], 1.0)
+        np.testing.assert_array_equal(values[:6], base[:6])
+        np.testing.assert_allclose(values[18:], base[18:] / 8)
+        self.assertEqual(rope.frequencies(DecoderSizes(), rope.Context("vcwe"), 900)[1], 1.0)
 
     def test_pooling_is_transformers(self):
         features = torch.randn(5, 81, 256)
@@ -125,6 +163,17 @@ class Cards(unittest.TestCase):
 
 
 class Exported(unittest.TestCase):
+    def check_restored(self, run, *models):
+        """The exported folder gives the checkpoints back, rounded to f16."""
+        again = Tower(run.tower), decoder.Decoder(run)
+        export.restore(run, run.work, *again)
+        for name, step, old, new in zip(("tower", "decoder"), (3, 5), models, again):
+            self.assertEqual(Checkpoint(run.work / f"{name}.pt", new).load(), step)
+            weights = new.state_dict()
+            for key, tensor in old.state_dict().items():
+                if not key.startswith("classifier") and tensor.is_floating_point():
+                    torch.testing.assert_close(weights[key], tensor.half().float(), msg=key)
+
     @torch.no_grad()
     def test_transformers_computes_what_was_trained(self):
         made, model, tower = material(), random_model(decoder.Decoder(SMALL)), random_model(Tower(SMALL.tower))
@@ -133,10 +182,11 @@ class Exported(unittest.TestCase):
         model = random_model(decoder.Decoder(run))
         frames = torch.randint(0, 255, (4, 126, 126, 3), dtype=torch.uint8)
         with tempfile.TemporaryDirectory() as folder:
-            export.export(run, tower, model, tokenizer, Path(folder))
+            export.export(run, tower, model, tokenizer, Path(folder), {"tower": 3, "decoder": 5})
             whole = export.load(Path(folder))
+            self.check_restored(replace(run, work=Path(folder)), tower, model)
         tokens = pooling.UNIFORM_2.tokens(4, 9)
-        sequence = made.packer.of_video(tokens, QUESTIONS[:1], prompts.QWEN, made.random)
+        sequence = made.packer.of_video([-1] * tokens, QUESTIONS[:1], prompts.QWEN, made.random)
         for parameter in (*model.parameters(), *tower.parameters()):
             parameter.copy_(parameter.half())
         visual = model.visual(tower(frames), pooling.UNIFORM_2)

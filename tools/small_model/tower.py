@@ -4,18 +4,20 @@ Every patch token has to say what card is in the frame, those on the card and th
 any pooling, and the decoder has only to bind and compare them.
 """
 
+import itertools
 import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.data import DataLoader, IterableDataset
 from transformers import SiglipVisionConfig, SiglipVisionModel
 
 from . import world
 from .frames import LABELS, FrameMaker
 from .settings import VALIDATION_SEEDS
-from .state import Curve, cosine_with_warmup, descend, resume
+from .state import Curve, Optimiser, cosine_with_warmup, mixed, resume
 from .world import footage
 
 VALIDATION_STREAM = 1 << 40  # training draws its frames from the streams of its own steps
@@ -93,27 +95,39 @@ def batch_of(maker, count, **kind):
 
 
 def difficulty(step):
-    """Large upright cards first, the world's own sizes and tilts from step 1,500 on."""
-    share = min(step / 1500, 1.0)
-    return {"size": (0.75 - 0.35 * share, 0.95 - 0.15 * share), "tilt": 25.0 * share}
+    """Large upright cards first, the world's own sizes and tilts (and a little beyond) from step 1,000 on."""
+    share = min(step / 1000, 1.0)
+    return {"size": (0.75 - 0.32 * share, 0.95 - 0.17 * share), "tilt": 22.0 * share}
 
 
-def train(settings, until, steps, batch=48, rate=1e-3):
+class Batches(IterableDataset):
+    """Training batches from `step` on, drawn beside the training in a process of their own."""
+
+    def __init__(self, settings, step, size):
+        self.settings, self.step, self.size = settings, step, size
+
+    def __iter__(self):
+        maker = FrameMaker(footage(self.settings), self.settings.tower.image_side, (self.settings.seed, self.step))
+        for step in itertools.count(self.step):
+            yield batch_of(maker, self.size, **difficulty(step))
+
+
+def train(settings, until, steps, batch=32, rate=1e-3):
     """Trains until `steps` or the clock `until` (time.time()). Goes on where it stopped."""
     torch.manual_seed(settings.seed)
     tower = Tower(settings.tower)
-    optimiser = torch.optim.AdamW(tower.parameters(), lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
+    optimiser = Optimiser(tower, rate, "siglip.encoder.layers.")
     checkpoint, start = resume(settings, "tower", tower, optimiser)
     curve = Curve(settings.work / "tower_curve.csv")
-    maker = FrameMaker(footage(settings), settings.tower.image_side, (settings.seed, start))
+    batches = iter(DataLoader(Batches(settings, start, batch), batch_size=None, num_workers=1, prefetch_factor=4))
     counts = {}
     for step in range(start, steps):
         began = time.time()
-        frames, labels, boxes = batch_of(maker, batch, **difficulty(step))
-        with torch.autocast("cpu", torch.bfloat16):
+        frames, labels, boxes = next(batches)
+        with mixed():
             features = tower(frames)
             value = loss(tower, features, labels, boxes)
-        descend(optimiser, value, rate * cosine_with_warmup(step, steps, 100, start))
+        optimiser.descend(value, rate * cosine_with_warmup(step, steps, 100, start))
         for name, count in right(tower, features, labels).items():
             counts[name] = counts.get(name, 0) + count
         if step % 20 == 19 or step == steps - 1:

@@ -42,7 +42,7 @@ def footage(settings):
     """Frames without cards, uint8 [n, 126, 224, 3], of every kind of footage."""
     cache = settings.work / "footage.npy"
     if not cache.exists():
-        folder = make(settings, settings.work / "footage", videos=150, duration_secs="20..20", size="224x126",
+        folder = make(settings, settings.work / "footage", videos=150, duration_secs="20..20", sizes="224x126",
                       frame_rates=1, segment_secs="2..4", cards="0..0", kinds="is-there", seed=900_001)
         videos = sorted((folder / "videos").iterdir())
         np.save(cache, np.concatenate([read_frames(path, FOOTAGE_SIZE) for path in videos]))
@@ -51,7 +51,7 @@ def footage(settings):
 
 def scripts(settings, name, videos, seed, **flags):
     """Scripts with their questions; their pictures are the cheapest there are, and not looked at."""
-    cheap = dict(size="64x64", frame_rates=1, footage="gradient", distractors="0..0", codecs="mpeg4")
+    cheap = dict(sizes="64x64", frame_rates=1, footage="gradient", distractors="0..0", codecs="mpeg4")
     return read(make(settings, settings.work / name, videos=videos, seed=seed, **(cheap | flags)))
 
 
