@@ -2,12 +2,12 @@
 .PHONY: help demo test ci
 
 help:
-	@echo "make demo   put a question to a sample video (installs what is missing)"
+	@echo "make demo   ask a ten-minute video three questions; SEED=2 makes another one (installs what is missing)"
 	@echo "make test   run the tests (installs what is missing)"
 	@echo "make ci     all checks: formatting, lints, layering, docs, demo, tests"
 
 demo:
-	@bash scripts/demo.sh
+	@SEED=$(SEED) bash scripts/demo.sh
 
 test:
 	@bash scripts/test.sh

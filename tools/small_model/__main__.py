@@ -25,8 +25,8 @@ def arguments():
     parser.add_argument("--state", type=Path, default=HERE / "state", help="what git keeps")
     parser.add_argument("--out", type=Path, help="folder of the exported model [default: assets/tiny]")
     parser.add_argument("--minutes", type=float, default=110, help="a part ends after so long, and can be resumed")
-    parser.add_argument("--tower-steps", type=int, default=4300)
-    parser.add_argument("--decoder-steps", type=int, default=7000)
+    parser.add_argument("--tower-steps", type=int, default=4500)
+    parser.add_argument("--decoder-steps", type=int, default=6000)
     parser.add_argument("--beta", type=float, help="with export: the model's own end of the ramp, where it is not 32")
     parser.add_argument("--looks", type=int, default=3, help="frames of each card in the library")
     parser.add_argument("--threads", type=int, default=2)
@@ -74,10 +74,10 @@ def report_tower(run):
     print("frames of encoded videos, right:", tower.evaluate_videos(run, model))
 
 
-def keep_curves(run):
-    """The loss curves to the state folder, which git keeps."""
-    for curve in run.work.glob("*_curve.csv"):
-        (run.state / curve.name).write_text(curve.read_text())
+def copy_curves(source, target):
+    """The loss curves, to the state folder, which git keeps, or back: the decoder's tells the level that it had reached."""
+    for curve in source.glob("*_curve.csv"):
+        (target / curve.name).write_text(curve.read_text())
 
 
 def main():
@@ -98,9 +98,10 @@ def main():
         evaluate.text_table(trained_decoder(run), made)
     if args.part == "restore":
         export.restore(run, out, tower.Tower(run.tower), decoder.Decoder(run))
+        copy_curves(run.state, run.work)
     if args.part in ("export", "check"):
         export.export(run, tower.load(run), trained_decoder(run), tokenizer_of(run), out, steps(run), args.beta)
-        keep_curves(run)
+        copy_curves(run.work, run.state)
     if args.part == "check":
         print("same answers, right answers, asked:", check.check(run, out, settings.VALIDATION_SEEDS[2]))
 

@@ -50,21 +50,42 @@ def mimic(attention, likeness=2.5, share=0.5):
             attention.o_proj.weight[:, place] += share / groups * value.T
 
 
-def prefixed_attention(module, query, key, value, mask, prefix_tokens=0, guide=None, **_):
-    """Attention [b, heads, t, d] where the first tokens of every sequence see each other causally: that square needs no
-    mask, and the questions after it no rows for the prefix. Two fifths less work than the whole masked square.
+def prefixed_attention(module, query, key, value, mask, batch=None, guide=None, **_):
+    """Attention [b, heads, t, d] where every sequence begins with a prefix that is seen causally and goes on with questions
+    that see it and themselves: neither mask nor work for what is never seen.
     """
     groups = module.num_key_value_groups
     key, value = (x.repeat_interleave(groups, dim=1) for x in (key, value))
     if guide is not None:
         guide.see(module.layer_idx, query, key)
-    n = prefix_tokens
+    n = batch.prefix_tokens
     parts = []
     if n:
         parts.append(F.scaled_dot_product_attention(query[:, :, :n], key[:, :, :n], value[:, :, :n], is_causal=True))
     if n < query.shape[2]:
-        parts.append(F.scaled_dot_product_attention(query[:, :, n:], key, value, attn_mask=mask[:, :, n:]))
+        if batch.places is not None:
+            parts.append(question_attention(query, key, value, n, batch.places))
+        else:
+            parts.append(F.scaled_dot_product_attention(query[:, :, n:], key, value, attn_mask=mask[:, :, n:]))
     return torch.cat(parts, dim=2).transpose(1, 2), None
+
+
+def question_attention(query, key, value, n, places):
+    """What the questions' tokens take over from the `n` tokens before them and from their own question, [b, heads, t - n, d]."""
+    b, heads, _, d = query.shape
+
+    def picked(x, index):
+        return x.gather(2, index[:, None, :, None].expand(-1, heads, -1, d))
+
+    def apart(x):
+        return x.unflatten(2, (-1, places.longest))  # [b, heads, questions, longest, d]
+    query, own_key, own_value = (picked(x, places.of_slots) for x in (query * d**-0.5, key, value))
+    own = apart(query) @ apart(own_key).mT
+    later = torch.ones(places.longest, places.longest, dtype=torch.bool).triu(1)
+    own = own.masked_fill(later, float("-inf")).flatten(2, 3)
+    shares = torch.cat([query @ key[:, :, :n].mT, own], dim=-1).softmax(-1)
+    out = shares[..., :n] @ value[:, :, :n] + (apart(shares[..., n:]) @ apart(own_value)).flatten(2, 3)
+    return picked(out, places.of_tokens)
 
 
 AttentionInterface.register("prefixed", prefixed_attention)
@@ -138,7 +159,7 @@ class Decoder(nn.Module):
             rows.append(row if visual is None else torch.cat([row[:start], visual.to(row), row[start + count + 1:]]))
         return self.language(inputs_embeds=torch.stack(rows), attention_mask=batch.may_see,
                              position_ids=batch.positions, use_cache=False,
-                             prefix_tokens=batch.prefix_tokens, guide=guide).last_hidden_state
+                             batch=batch, guide=guide).last_hidden_state
 
     def logits(self, hidden):
         return F.linear(hidden, self.language.embed_tokens.weight)
@@ -171,7 +192,7 @@ class Level:
     choices: float
 
 
-LEVELS = (Level((2, 3), (3, 6), 0.0), Level((2, 5), (5, 12), 0.1), Level((3, 6), (10, 20), 0.2), Level((4, 8), (16, 32), 0.3),
+LEVELS = (Level((2, 3), (3, 6), 0.0), Level((2, 5), (5, 12), 0.1), Level((2, 6), (6, 24), 0.1), Level((4, 8), (16, 32), 0.3),
           Level((4, 8), (24, 1000), 0.3))
 
 
@@ -188,13 +209,16 @@ class Material:
         self.random = np.random.default_rng(seed)
 
     def excerpt(self, cards):
-        """Some cards in a row of some video, with the questions that they answer."""
+        """Some cards in a row of some video, with the questions that they answer; of those on no card ("Is there ...?" "no")
+        a like share.
+        """
         video = self.videos[self.random.integers(len(self.videos))]
         cards = min(cards, len(video.cards))
         start = int(self.random.integers(len(video.cards) - cards + 1))
         kept = range(start, start + cards)
+        share = cards / len(video.cards)
         rows = [row | {"cards": [card - start for card in row["cards"]]} for row in video.questions
-                if all(card in kept for card in row["cards"])]
+                if all(card in kept for card in row["cards"]) and (row["cards"] or self.random.random() < share)]
         return type(video)(video.path, video.frames, video.cards[start:start + cards], video.shown, tuple(rows))
 
     def questions(self, video, count, choices=0.5, seen=None):
@@ -207,13 +231,13 @@ class Material:
         first += [row for _ in range(count // 3) if (row := sequences.one_card(video, self.random))] + closed
         return (first + [row for row in kept if not row["candidates"]])[:count]
 
-    def draw_video(self, level, pooling, frames, count):
+    def draw_video(self, level, pooling, frames, count, template=None):
         least, most = level.cards
         video = self.excerpt(int(self.random.integers(least, min(most, frames) + 1)))
         seen = library.timeline(len(video.cards), frames, self.random)
         rows = self.library.rows(seen, video.cards, self.random)
         shown = np.repeat(seen, pooling.frame_tokens(frames, self.settings.tower.grid_side)).tolist()
-        template = prompts.draw_template(self.random)
+        template = template or prompts.draw_template(self.random)
         sequence = self.packer.of_video(shown, self.questions(video, count, level.choices, seen), template, self.random)
         return sequence, self.library[rows]
 
@@ -224,7 +248,8 @@ class Material:
         most = min(level.frames[1], pooling.most_frames(window, grid))
         frames = int(self.random.integers(min(level.frames[0], most), most + 1))
         size = max(1, budget_tokens // (pooling.tokens(frames, grid) + 20 * count))
-        drawn = [self.draw_video(level, pooling, frames, count) for _ in range(size)]
+        template = prompts.draw_template(self.random)  # one for all, so that all prefixes are of one length
+        drawn = [self.draw_video(level, pooling, frames, count, template) for _ in range(size)]
         return sequences.stack([s for s, _ in drawn]), [f for _, f in drawn], pooling
 
     def text_batch(self, level, budget_tokens, count):
@@ -256,7 +281,7 @@ class Plan:
     tokens: int = 3000
     questions: int = 16
     text_share: float = 0.12
-    guidance: float = 0.3
+    guidance: float = 1.0
 
 
 def train(settings, material, plan):
@@ -279,7 +304,7 @@ def train(settings, material, plan):
             visuals = [f if f is None else decoder.visual(f, pooling) for f in features]
             guide = guidance.Guide(batch.sequences, batch.may_see)
             value, verdicts = answer_loss(decoder, batch, visuals, guide)
-        optimiser.descend(value + plan.guidance * guide.loss(), plan.rate * cosine_with_warmup(step - 1, plan.steps, 80, start))
+        optimiser.descend(value + plan.guidance * guide.loss(), plan.rate * cosine_with_warmup(step - 1, plan.steps, 40, start))
         progress.add(is_text, value.item(), verdicts, time.time() - began)
         progress.look(is_text, guide.shares())
         out_of_time = time.time() > plan.until

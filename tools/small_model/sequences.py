@@ -156,8 +156,21 @@ class Packer:
 
 
 @dataclass
+class Places:
+    """Questions side by side, behind prefixes of one length: `of_slots` [b, questions * longest], each slot's place in the
+    sequence, and `of_tokens` [b, t - prefix], each token's slot.
+    """
+
+    longest: int
+    of_slots: torch.Tensor
+    of_tokens: torch.Tensor
+
+
+@dataclass
 class Batch:
-    """Padded sequences: ids, positions, labels [b, t]; may_see bool [b, 1, t, t], causal in the first `prefix_tokens`."""
+    """Padded sequences: ids, positions, labels [b, t]; may_see bool [b, 1, t, t], causal in the first `prefix_tokens`.
+    `places` where all prefixes are of one length.
+    """
 
     ids: torch.Tensor
     positions: torch.Tensor
@@ -165,6 +178,25 @@ class Batch:
     may_see: torch.Tensor
     sequences: list
     prefix_tokens: int
+    places: Places = None
+
+
+def places(sequences, prefix_tokens, length):
+    """None where the prefixes are not of one length, or nothing is asked."""
+    counts = [[s.blocks.count(block) for block in range(1 + len(s.questions))] for s in sequences]
+    if any(c[0] != prefix_tokens for c in counts) or not all(c[1:] for c in counts):
+        return None
+    longest, most = max(max(c[1:]) for c in counts), max(len(c) - 1 for c in counts)
+    of_slots = torch.full((len(sequences), most * longest), prefix_tokens)
+    of_tokens = torch.zeros(len(sequences), length - prefix_tokens, dtype=torch.long)
+    for row, count in enumerate(counts):
+        start = 0
+        for block, tokens in enumerate(count[1:]):
+            slot = block * longest
+            of_slots[row, slot:slot + tokens] = torch.arange(prefix_tokens + start, prefix_tokens + start + tokens)
+            of_tokens[row, start:start + tokens] = torch.arange(slot, slot + tokens)
+            start += tokens
+    return Places(longest, of_slots, of_tokens)
 
 
 def stack(sequences):
@@ -175,5 +207,6 @@ def stack(sequences):
     blocks = padded("blocks", -1)
     same = blocks[:, :, None] == blocks[:, None, :]
     may_see = (same | (blocks == 0)[:, None, :]).tril()
-    return Batch(padded("ids", 0), padded("positions", 0), padded("labels", IGNORED), may_see[:, None], sequences,
-                 min(s.blocks.count(0) for s in sequences))
+    prefix = min(s.blocks.count(0) for s in sequences)
+    return Batch(padded("ids", 0), padded("positions", 0), padded("labels", IGNORED), may_see[:, None], sequences, prefix,
+                 places(sequences, prefix, length))

@@ -34,14 +34,15 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self):
         for group in self.param_groups:
-            gradients = torch.stack([p.grad for p in group["params"]])
-            state = self.state[group["params"][0]]
-            average = state.setdefault("momentum", torch.zeros_like(gradients))
-            average.lerp_(gradients, 1 - group["momentum"])
-            update = orthogonal(gradients.lerp(average, group["momentum"]))
-            size = group["lr"] * 0.2 * max(update.shape[1:]) ** 0.5
-            for parameter, change in zip(group["params"], update):
-                parameter.mul_(1 - group["lr"] * group["weight_decay"]).sub_(change, alpha=size)
+            parameters = [p for p in group["params"] if p.grad is not None]  # the projector has none where there is only text
+            if not parameters:
+                continue
+            for p in parameters:
+                self.state[p].setdefault("momentum", torch.zeros_like(p)).lerp_(p.grad, 1 - group["momentum"])
+            updates = torch.stack([p.grad.lerp(self.state[p]["momentum"], group["momentum"]) for p in parameters])
+            size = group["lr"] * 0.2 * max(updates.shape[1:]) ** 0.5
+            for p, update in zip(parameters, orthogonal(updates)):
+                p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(update, alpha=size)
 
 
 def orthogonal(matrices, iterations=5):

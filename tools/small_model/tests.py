@@ -14,7 +14,7 @@ from .cards import READABLE, Card, Painter, every_card
 from .library import Library, timeline
 from .settings import DecoderSizes, Settings, TowerSizes
 from .state import Checkpoint
-from .tower import Tower
+from .tower import Tower, distances, near_card, shifted
 from .world import Video
 
 SMALL = Settings(Path(), Path(), Path(), tower=TowerSizes(hidden=48, layers=2, mlp=64),
@@ -160,6 +160,26 @@ class Cards(unittest.TestCase):
             painter.lay(frame, card, (112, 63), 80, 5)
             drawn.add(frame.tobytes())
         self.assertEqual(len(drawn), 80)
+
+
+class Frames(unittest.TestCase):
+    def test_a_shifted_card_is_where_its_box_is(self):
+        frames, boxes = torch.zeros(6, 126, 126, 3, dtype=torch.uint8), torch.tensor([[40.0, 30, 70, 50]] * 5 + [[0.0] * 4])
+        frames[:5, 30:50, 40:70] = 255
+        moved, _, at = shifted(frames, {}, boxes, np.random.default_rng(0))
+        self.assertEqual(at[5].tolist(), [0] * 4)
+        self.assertGreater(len({tuple(box.tolist()) for box in at}), 3)
+        for frame, (left, top, right, bottom) in zip(moved[:5], at[:5].int()):
+            self.assertEqual(frame.count_nonzero(), 20 * 30 * 3)
+            self.assertTrue((frame[top:bottom, left:right] == 255).all())
+
+    def test_patches_are_kept_near_the_card(self):
+        far = distances(torch.tensor([[42.0, 42, 84, 84], [0, 0, 0, 0]]), TowerSizes())
+        self.assertEqual((far < 1).sum(1).tolist(), [9, 0])
+        kept = near_card(far, 36)
+        self.assertEqual([len(set(row)) for row in kept.tolist()], [36, 36])
+        self.assertGreaterEqual((far[0, kept[0]] < 1).sum(), 9)
+        self.assertLess((far[0, kept[0]] < 1.5).sum(), 36)
 
 
 class Exported(unittest.TestCase):

@@ -5,6 +5,7 @@ pub mod world;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use longsight_engine::LogprobCount;
+use longsight_hub::BUILT_IN;
 use longsight_method::{ContextMethod, PoolSpec, Scale};
 use longsight_models::processor::TemplateKind;
 use longsight_video::MediaTime;
@@ -96,8 +97,8 @@ pub struct RunArgs {
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Model")]
 pub struct ModelArgs {
-    /// Checkpoint: a folder, or ORG/NAME or ORG/NAME@REVISION on the Hugging Face hub
-    #[arg(long, env = "LONGSIGHT_MODEL", value_name = "FOLDER|ORG/NAME")]
+    /// Checkpoint: a folder, ORG/NAME or ORG/NAME@REVISION on the Hugging Face hub, or `tiny`, the one built in
+    #[arg(long, env = "LONGSIGHT_MODEL", default_value = BUILT_IN, value_name = "FOLDER|ORG/NAME|tiny")]
     pub model: String,
     /// Dtype of the weights [default: the checkpoint's own]
     #[arg(long, value_enum)]

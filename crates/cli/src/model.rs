@@ -1,20 +1,27 @@
 //! `--model` to a checkpoint folder and a loaded model.
 
+use crate::commands::note;
 use crate::progress::DownloadBars;
 use crate::settings::Resolved;
 use anyhow::Result;
-use longsight_hub::{HubSettings, ModelFolder, NoProgress, resolve};
+use longsight_hub::{HubSettings, ModelFolder, ModelSource, NoProgress, resolve};
 use longsight_models::{Description, Llava};
 
-/// Finds or downloads the checkpoint.
+/// Finds, downloads or unpacks the checkpoint.
 pub fn folder(name: &str, quiet: bool) -> Result<ModelFolder> {
     let settings = HubSettings::from_env();
-    Ok(if quiet {
-        resolve(name, &settings, &NoProgress)
-    } else {
-        resolve(name, &settings, &DownloadBars::default())
-    }?)
+    if quiet {
+        return Ok(resolve(name, &settings, &NoProgress)?);
+    }
+    let folder = resolve(name, &settings, &DownloadBars::default())?;
+    if folder.source == ModelSource::BuiltIn {
+        note(ABOUT_BUILT_IN);
+    }
+    Ok(folder)
 }
+
+const ABOUT_BUILT_IN: &str = "longsight: model tiny, built in: it reads the coloured cards of `longsight world make` and \
+    knows nothing else; for other videos name a real one, e.g. --model llava-hf/llava-onevision-qwen2-0.5b-ov-hf (2 GB)";
 
 /// Reads all but the weights.
 pub fn describe(folder: &ModelFolder, resolved: &Resolved) -> Result<Description> {

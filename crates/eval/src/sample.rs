@@ -21,9 +21,10 @@ pub struct Sample {
     /// As published (lmms-eval's MLVU rows hold the options inside).
     pub question: String,
     /// As published: Video-MME's start with their letters; LongVideoBench's hold `N/A`. Empty where they are inside the
-    /// question.
+    /// question. Of a question without candidates, the accepted answers, the usual one first.
     pub options: Vec<String>,
-    /// The right letter; None where the benchmark keeps it hidden, `@` where no candidate matches (never correct).
+    /// The right letter (or the usual answer); None where the benchmark keeps it hidden, `@` where no candidate matches
+    /// (never correct).
     pub gold: Option<String>,
     /// The benchmark's breakdown: names and labels, such as ("duration", "short").
     pub groups: Vec<(String, String)>,

@@ -14,6 +14,8 @@ pub enum Benchmark {
     Mlvu,
     /// LongVideoBench.
     LongVideoBench,
+    /// Synthetic videos made by `longsight world make`.
+    World,
 }
 
 /// A benchmark's task, as it is named on the command line.
@@ -36,17 +38,20 @@ pub enum Task {
     /// LongVideoBench, frames and subtitles interleaved.
     #[serde(rename = "longvideobench-subs")]
     LongVideoBenchSubs,
+    /// The open-ended questions of a synthetic world.
+    World,
 }
 
 impl Task {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::VideoMme,
         Self::VideoMmeSubs,
         Self::MlvuDev,
         Self::MlvuTest,
         Self::LongVideoBench,
         Self::LongVideoBenchSubs,
+        Self::World,
     ];
 
     /// As it is typed.
@@ -58,6 +63,7 @@ impl Task {
             Self::MlvuTest => "mlvu-test",
             Self::LongVideoBench => "longvideobench",
             Self::LongVideoBenchSubs => "longvideobench-subs",
+            Self::World => "world",
         }
     }
 
@@ -67,6 +73,7 @@ impl Task {
             Self::VideoMme | Self::VideoMmeSubs => Benchmark::VideoMme,
             Self::MlvuDev | Self::MlvuTest => Benchmark::Mlvu,
             Self::LongVideoBench | Self::LongVideoBenchSubs => Benchmark::LongVideoBench,
+            Self::World => Benchmark::World,
         }
     }
 
@@ -76,12 +83,17 @@ impl Task {
             Benchmark::VideoMme => Profile::VideoMme,
             Benchmark::Mlvu => Profile::Mlvu,
             Benchmark::LongVideoBench => Profile::Lvb,
+            Benchmark::World => Profile::World,
         }
     }
 
-    /// Longest answer in tokens under lmms-eval.
+    /// Longest answer in tokens under lmms-eval; of a world, room for a description of ten cards.
     pub fn max_new_tokens(self) -> usize {
-        if self.benchmark() == Benchmark::LongVideoBench { 32 } else { 16 }
+        match self.benchmark() {
+            Benchmark::VideoMme | Benchmark::Mlvu => 16,
+            Benchmark::LongVideoBench => 32,
+            Benchmark::World => 256,
+        }
     }
 
     /// Frames a video unless the user asks for others: 16 interleaved images, else lmms-eval's 32.
@@ -108,6 +120,8 @@ pub enum Extractor {
     ParenUntrimmed,
     /// E4: the oldest LongVideoBench extractor, after MMMU's.
     Mmmu,
+    /// All of the response, as an answer in words.
+    Words,
 }
 
 /// How rows become one number.
@@ -168,11 +182,14 @@ pub enum Profile {
     /// lmms-eval 0.2.0.post1 to 0.2.4.
     #[serde(rename = "lvb-0.2")]
     Lvb02,
+    /// The question alone; right is who says one of the accepted answers and nothing else.
+    #[serde(rename = "world")]
+    World,
 }
 
 impl Profile {
     /// All of them, in the order of their documentation.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::VideoMme,
         Self::VideoMme03,
         Self::VideoMme022,
@@ -186,6 +203,7 @@ impl Profile {
         Self::MlvuOfficial,
         Self::Lvb,
         Self::Lvb02,
+        Self::World,
     ];
 
     /// As it is typed.
@@ -204,6 +222,7 @@ impl Profile {
             Self::MlvuOfficial => "mlvu-official",
             Self::Lvb => "lvb",
             Self::Lvb02 => "lvb-0.2",
+            Self::World => "world",
         }
     }
 
@@ -222,6 +241,7 @@ impl Profile {
             | Self::Mlvu022
             | Self::MlvuOfficial => Benchmark::Mlvu,
             Self::Lvb | Self::Lvb02 => Benchmark::LongVideoBench,
+            Self::World => Benchmark::World,
         }
     }
 
@@ -237,6 +257,7 @@ impl Profile {
             Self::MlvuOfficial => Extractor::ParenUntrimmed,
             Self::Lvb => Extractor::LetterLvb,
             Self::Lvb02 => Extractor::Mmmu,
+            Self::World => Extractor::Words,
         }
     }
 
@@ -247,7 +268,7 @@ impl Profile {
             Self::VideoMmeOfficial => Averaging::MicroOfParsed,
             Self::Mlvu | Self::Mlvu033 | Self::Mlvu032 => Averaging::TaskMean,
             Self::MlvuOfficial => Averaging::TaskMeanOfPresent,
-            Self::Mlvu030 | Self::Mlvu022 => Averaging::Micro,
+            Self::Mlvu030 | Self::Mlvu022 | Self::World => Averaging::Micro,
             Self::Lvb | Self::Lvb02 => Averaging::Fraction,
         }
     }

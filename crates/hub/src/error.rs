@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub enum HubError {
     /// Not an existing folder and not `org/name[@revision]`.
     #[error(
-        "'{model}' is neither a folder nor a hub name: give the path of a checkpoint folder, or org/name"
+        "'{model}' is neither a folder nor a hub name: give the path of a checkpoint folder, org/name, or tiny"
     )]
     NotAModelName {
         /// What was given.

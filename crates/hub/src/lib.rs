@@ -1,6 +1,6 @@
 //! A model's name, or a folder, becomes a folder with the checkpoint's files.
 //!
-//! A folder is used as it is. A Hugging Face name (`org/name`, `org/name@revision`) is looked up at the hub; the files
+//! A folder is used as it is, and so is the small model inside the program (`built_in.rs`). A Hugging Face name (`org/name`, `org/name@revision`) is looked up at the hub; the files
 //! that a checkpoint needs are downloaded (resumable, checked) into the cache that huggingface_hub uses too, in the
 //! same layout and under the same locks, so that both share one copy. Without a network a complete cached copy is used.
 //!
@@ -8,6 +8,7 @@
 //! `download.rs` (one blob), `cache.rs` (layout), `files.rs` and `name.rs` (what a name may be).
 
 mod agent;
+mod built_in;
 mod cache;
 mod client;
 mod download;
@@ -21,6 +22,7 @@ mod settings;
 
 use std::path::{Path, PathBuf};
 
+pub use built_in::BUILT_IN;
 pub use error::HubError;
 pub use progress::{DownloadProgress, NoProgress};
 pub use settings::{HubSettings, Patience};
@@ -39,6 +41,8 @@ pub struct ModelFolder {
 pub enum ModelSource {
     /// The caller's own folder.
     Local,
+    /// The small model inside the program.
+    BuiltIn,
     /// The hub.
     Hub {
         /// `org/name`.
@@ -52,9 +56,9 @@ pub enum ModelSource {
     },
 }
 
-/// Finds the folder of `model`: an existing folder, or `org/name[@revision]` at the hub.
+/// Finds the folder of `model`: [`BUILT_IN`], an existing folder, or `org/name[@revision]` at the hub.
 ///
-/// An existing folder wins over a hub name of the same spelling.
+/// An existing folder wins over a hub name of the same spelling; the built-in name always means the built-in model.
 ///
 /// # Errors
 /// [`HubError`], each of one line: a name that is neither, a refused or missing model, no network and no complete
@@ -64,6 +68,10 @@ pub fn resolve(
     settings: &HubSettings,
     progress: &dyn DownloadProgress,
 ) -> Result<ModelFolder, HubError> {
+    if model == BUILT_IN {
+        let path = built_in::unpack(&settings.own_cache_dir)?;
+        return Ok(ModelFolder { path, source: ModelSource::BuiltIn });
+    }
     let path = Path::new(model);
     if path.is_dir() {
         return local_folder(path);

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct HubSettings {
     /// Folder that holds `models--org--name` folders, shared with huggingface_hub.
     pub cache_dir: PathBuf,
+    /// Folder for what longsight makes itself: the built-in model, unpacked.
+    pub own_cache_dir: PathBuf,
     /// Access token; sent to the endpoint's own host and nowhere else.
     pub token: Option<String>,
     /// Base address without a trailing slash, `https://huggingface.co` by default.
@@ -56,7 +58,8 @@ impl HubSettings {
     }
 
     /// Settings from a lookup of variables: `HF_HUB_CACHE` (else `$HF_HOME/hub`), `HF_HOME` (else
-    /// `$XDG_CACHE_HOME/huggingface`, else `~/.cache/huggingface`), `HF_TOKEN` (else the file `HF_TOKEN_PATH`,
+    /// `$XDG_CACHE_HOME/huggingface`, else `~/.cache/huggingface`), `LONGSIGHT_CACHE` (else `$XDG_CACHE_HOME/longsight`,
+    /// else `~/.cache/longsight`), `HF_TOKEN` (else the file `HF_TOKEN_PATH`,
     /// else `$HF_HOME/token`), `HF_ENDPOINT`, `HF_HUB_OFFLINE` (1, true, yes, on) and `SSL_CERT_FILE`.
     /// An empty variable counts as unset.
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Self {
@@ -68,9 +71,8 @@ impl HubSettings {
                 None => PathBuf::from(v),
             })
         };
-        let hf_home = path("HF_HOME").unwrap_or_else(|| {
-            path("XDG_CACHE_HOME").unwrap_or_else(|| user_home.join(".cache")).join("huggingface")
-        });
+        let user_cache = path("XDG_CACHE_HOME").unwrap_or_else(|| user_home.join(".cache"));
+        let hf_home = path("HF_HOME").unwrap_or_else(|| user_cache.join("huggingface"));
         let token_path = path("HF_TOKEN_PATH").unwrap_or_else(|| hf_home.join("token"));
         let token_in_file = || {
             let text = std::fs::read_to_string(&token_path).ok()?;
@@ -78,6 +80,7 @@ impl HubSettings {
         };
         Self {
             cache_dir: path("HF_HUB_CACHE").unwrap_or_else(|| hf_home.join("hub")),
+            own_cache_dir: path("LONGSIGHT_CACHE").unwrap_or_else(|| user_cache.join("longsight")),
             token: var("HF_TOKEN").or_else(token_in_file),
             endpoint: var("HF_ENDPOINT")
                 .map(|v| v.trim_end_matches('/').to_owned())
@@ -99,6 +102,7 @@ impl fmt::Debug for HubSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HubSettings")
             .field("cache_dir", &self.cache_dir)
+            .field("own_cache_dir", &self.own_cache_dir)
             .field("token", &self.token.as_ref().map(|_| "(hidden)"))
             .field("endpoint", &self.endpoint)
             .field("offline", &self.offline)

@@ -26,6 +26,8 @@ pub enum EvalCommand {
     /// Runs LongVideoBench with frames and subtitles interleaved
     #[command(name = "longvideobench-subs")]
     LongVideoBenchSubs(TaskArgs),
+    /// Runs the open-ended questions of a synthetic world (`longsight world make`)
+    World(TaskArgs),
     /// Finds cards hidden in haystack footage: frames x depth, as pictures and numbers
     Needle(NeedleArgs),
     /// Runs a task over a grid of frames x context method x pooling, encoding each video once a number of frames

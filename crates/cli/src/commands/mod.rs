@@ -51,7 +51,7 @@ fn prepare(video: &str, run: &RunArgs) -> Result<Prepared> {
     let description = model::describe(&folder, &resolved)?;
     let model_commit = match folder.source {
         ModelSource::Hub { commit, .. } => Some(commit),
-        ModelSource::Local => None,
+        ModelSource::Local | ModelSource::BuiltIn => None,
     };
     Ok(Prepared { resolved, video, probe_secs, description, model_commit })
 }
@@ -112,6 +112,6 @@ fn write_answer_json(question: &str, model: &str, model_commit: Option<&str>, an
 }
 
 /// Writes a line to standard error; a closed one is no reason to fail.
-fn note(line: &str) {
+pub fn note(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

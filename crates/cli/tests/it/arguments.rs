@@ -65,7 +65,7 @@ fn arguments_that_cannot_be_understood() {
     }
     assert_names(&ask(clip(), CASE).args("--frames 2 --fps 1").run().failed(2), &["--frames", "--fps"]);
     assert_names(&ask(clip(), CASE).args("--speed 2").run().failed(2), &["--speed"]);
-    assert_names(&longsight("ask").run().failed(2), &["<VIDEO>", "<QUESTION>", "--model"]);
+    assert_names(&longsight("ask").run().failed(2), &["<VIDEO>", "<QUESTION>"]);
     assert_names(&longsight("dance").run().failed(2), &["dance"]);
 }
 

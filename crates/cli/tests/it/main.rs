@@ -21,5 +21,6 @@ mod plan;
 mod program;
 mod subtitles;
 mod sweep;
+mod tiny;
 mod video;
 mod world;

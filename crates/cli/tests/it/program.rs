@@ -18,7 +18,7 @@ pub fn longsight(command: &str) -> Program {
         program.env_remove(name);
     }
     // Nothing may be downloaded but in the tests that bring a hub of their own.
-    program.env("HF_HUB_OFFLINE", "1").arg(command);
+    program.env("HF_HUB_OFFLINE", "1").env("LONGSIGHT_CACHE", env!("CARGO_TARGET_TMPDIR")).arg(command);
     Program { command: program, input: Vec::new() }
 }
 

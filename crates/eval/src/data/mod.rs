@@ -13,6 +13,7 @@ mod parquet;
 pub mod responses;
 mod rows;
 mod videomme;
+mod world;
 
 pub use mlvu::lmms_mlvu_question;
 pub use responses::responses;
@@ -52,12 +53,16 @@ pub fn load(task: Task, folder: &Path, settings: &LoadSettings) -> Result<Loaded
     let hidden = task == Task::MlvuTest || settings.test_split;
     let source = Source { task, folder: Some(folder), hidden };
     let mut loaded = Loaded::default();
-    let (mut ids, mut generative) = (HashSet::new(), 0);
+    let (mut ids, mut generative, mut choices) = (HashSet::new(), 0, 0);
     for file in &files {
         for row in rows::open(file, keys(task))? {
             let row = row?;
             if mlvu::is_generative(&row, &source) {
                 generative += 1;
+                continue;
+            }
+            if task == Task::World && world::has_candidates(&row)? {
+                choices += 1;
                 continue;
             }
             let mut sample = sample(&row, &source)?;
@@ -75,6 +80,11 @@ pub fn load(task: Task, folder: &Path, settings: &LoadSettings) -> Result<Loaded
             "{generative} generative questions (sub-scene captioning, summaries) are left out: they have no options"
         ));
     }
+    if choices > 0 {
+        loaded.remarks.push(format!(
+            "{choices} multiple-choice questions are left out: a world in a benchmark's --layout asks those"
+        ));
+    }
     loaded.remarks.extend(mlvu::missing_files(task, &files));
     loaded.files = files;
     Ok(loaded)
@@ -90,6 +100,7 @@ fn patterns(task: Task, settings: &LoadSettings) -> &'static [&'static str] {
             longvideobench::TEST_PATTERNS
         }
         Task::LongVideoBench | Task::LongVideoBenchSubs => longvideobench::VALIDATION_PATTERNS,
+        Task::World => world::PATTERNS,
     }
 }
 
@@ -99,6 +110,7 @@ fn keys(task: Task) -> &'static [&'static str] {
         Benchmark::VideoMme => videomme::KEYS,
         Benchmark::Mlvu => mlvu::KEYS,
         Benchmark::LongVideoBench => longvideobench::KEYS,
+        Benchmark::World => world::KEYS,
     }
 }
 
@@ -108,6 +120,7 @@ fn sample(row: &Row, source: &Source<'_>) -> Result<Sample> {
         Benchmark::VideoMme => videomme::sample(row, source),
         Benchmark::Mlvu => mlvu::sample(row, source),
         Benchmark::LongVideoBench => longvideobench::sample(row, source),
+        Benchmark::World => world::sample(row, source),
     }
 }
 

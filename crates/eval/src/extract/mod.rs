@@ -1,4 +1,4 @@
-//! Letters out of responses, as each version of the public harnesses reads them.
+//! Letters out of responses, as each version of the public harnesses reads them; and answers in words.
 
 mod letter;
 mod mcq;
@@ -12,8 +12,9 @@ use crate::task::Extractor;
 /// What `extractor` reads off a response: a letter, or `""` where it finds none.
 ///
 /// Only the two `Paren` extractors can return something longer or other than a letter ([`is_letter`] tells): they take
-/// what stands before a parenthesis, and everything where there is none. `options` are the sample's, as published;
-/// only [`Extractor::Mmmu`] looks at them. Where lmms-eval would draw a random option for LongVideoBench, this is `""`.
+/// what stands before a parenthesis, and everything where there is none. [`Extractor::Words`] gives the whole response in
+/// lower case, without white space and a full stop at its end; an accepted answer as the usual one. `options` are the
+/// sample's, as published; only [`Extractor::Mmmu`] and [`Extractor::Words`] look at them. Where lmms-eval would draw a random option for LongVideoBench, this is `""`.
 pub fn extract(extractor: Extractor, response: &str, options: &[String]) -> String {
     match extractor {
         Extractor::Mcq => found(mcq(response, "ABCD")),
@@ -23,6 +24,21 @@ pub fn extract(extractor: Extractor, response: &str, options: &[String]) -> Stri
         Extractor::Paren => before_parenthesis(python::trim(response)),
         Extractor::ParenUntrimmed => before_parenthesis(response),
         Extractor::Mmmu => found(mmmu::choose(response, options)),
+        Extractor::Words => in_words(response, options),
+    }
+}
+
+/// Whether `prediction` could have been right: a letter, or any words where words are asked for.
+pub fn is_found(extractor: Extractor, prediction: &str) -> bool {
+    if extractor == Extractor::Words { !prediction.is_empty() } else { is_letter(prediction) }
+}
+
+/// The usual one of the accepted answers where any of them is said.
+fn in_words(response: &str, accepted: &[String]) -> String {
+    let said = response.trim().trim_end_matches('.').to_lowercase();
+    match accepted.first() {
+        Some(usual) if accepted.iter().any(|answer| answer.to_lowercase() == said) => usual.clone(),
+        _ => said,
     }
 }
 

@@ -95,6 +95,7 @@ pub fn build(
         Benchmark::VideoMme => videomme::build(settings, sample, facts, subtitles).map(Prompt::from),
         Benchmark::Mlvu => Ok(mlvu::build(settings, sample)),
         Benchmark::LongVideoBench => lvb::build(settings, sample, facts, subtitles),
+        Benchmark::World => Ok(sample.question.clone().into()),
     };
     built.map_err(|message| EvalError::File {
         path: sample.subtitles.clone().unwrap_or_else(|| sample.video.clone()),

@@ -89,7 +89,8 @@ fn remarks(results: &Results) -> String {
     let unparsed: Vec<String> = results.unparsed.iter().take(MAX_LISTED).cloned().collect();
     let mut text = String::new();
     text += &remark("whose video failed, counted wrong", counts.failed, &described(&results.failures));
-    text += &remark("without a letter in the answer", counts.unparsed, &unparsed);
+    let missing = format!("{} in the answer", view::missing_answer(results));
+    text += &remark(&missing, counts.unparsed, &unparsed);
     text += &remark("with an imperfect annotation", results.imperfect.len(), &described(&results.imperfect));
     if counts.hidden_gold > 0 {
         text += &format!("answers hidden by the benchmark: {}\n", thousands(counts.hidden_gold as f64));

@@ -16,7 +16,13 @@ pub(super) fn task_title(task: Task) -> &'static str {
         Task::MlvuTest => "MLVU test",
         Task::LongVideoBench => "LongVideoBench",
         Task::LongVideoBenchSubs => "LongVideoBench with subtitles",
+        Task::World => "synthetic world",
     }
+}
+
+/// What a response lacks that nothing could be read off.
+pub(super) fn missing_answer(results: &Results) -> &'static str {
+    if results.task == Task::World { "without words" } else { "without a letter" }
 }
 
 /// A breakdown's title.
@@ -28,6 +34,7 @@ pub(super) fn breakdown_title<'a>(results: &Results, breakdown: &'a Breakdown) -
         "task_type" | "question_type" if results.task.benchmark() == Benchmark::Mlvu => "Task",
         "task_type" => "Task type",
         "question_category" => "Question category",
+        "kind" => "Kind",
         name => name,
     }
 }
@@ -63,8 +70,8 @@ pub(super) fn column_label<'a>(breakdown: &Breakdown, row: &'a Row) -> &'a str {
 pub(super) fn primary(results: &Results) -> Option<&Breakdown> {
     let by_duration = |one: &&Breakdown| matches!(one.name.as_str(), "duration" | "duration_group");
     results.breakdowns.iter().find(by_duration).or_else(|| match results.task.benchmark() {
-        Benchmark::Mlvu => results.breakdowns.first(),
-        _ => None,
+        Benchmark::Mlvu | Benchmark::World => results.breakdowns.first(),
+        Benchmark::VideoMme | Benchmark::LongVideoBench => None,
     })
 }
 

@@ -14,8 +14,12 @@ pub(super) fn of(task: Task) -> &'static [Known] {
         (Benchmark::Mlvu, Task::MlvuTest) => MLVU_TEST,
         (Benchmark::Mlvu, _) => MLVU_DEV,
         (Benchmark::LongVideoBench, _) => LONGVIDEOBENCH,
+        (Benchmark::World, _) => WORLD,
     }
 }
+
+const WORLD: &[Known] =
+    &[("kind", &["which", "what-number", "is-there", "first", "next", "how-many", "when", "describe"])];
 
 const VIDEOMME: &[Known] = &[
     ("duration", &["short", "medium", "long"]),

@@ -4,7 +4,7 @@ use super::breakdowns::{self, MLVU_TASKS};
 use super::judge::judge;
 use super::sums::{Sums, stderr_of_mean_of_means};
 use super::{Breakdown, Counts, Listed, Results, Row, Unit, interval};
-use crate::extract::{choices, is_letter};
+use crate::extract::{choices, is_found};
 use crate::{Averaging, Profile, Record, Task};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,7 +47,7 @@ impl Scorer {
     /// without a letter do not count at all (but failed videos do). Rows with a hidden answer are counted only.
     pub fn push(&mut self, record: &Record) {
         let (prediction, is_correct) = judge(record, self.profile);
-        let is_parsed = is_letter(&prediction);
+        let is_parsed = is_found(self.profile.extractor(), &prediction);
         self.note(record, is_parsed);
         let is_dropped = self.profile.averaging() == Averaging::MicroOfParsed
             && record.response.is_some()

@@ -1,7 +1,7 @@
 //! Extractors against the reference functions' answers, and on anything.
 
 use longsight_eval::Extractor;
-use longsight_eval::extract::{extract, is_letter, mcq};
+use longsight_eval::extract::{extract, is_found, is_letter, mcq};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -64,6 +64,23 @@ fn options_behind_an_absent_one_cannot_be_chosen() {
     assert_eq!(extract(Extractor::Mmmu, "(C)", &options), "");
     assert_eq!(extract(Extractor::Mmmu, "(A)", &options), "A");
     assert_eq!(extract(Extractor::Mmmu, "(A)", &[]), "");
+}
+
+#[test]
+fn words_are_right_when_any_accepted_answer_is_all_that_is_said() {
+    let four = ["4", "four"].map(String::from);
+    for (response, expected) in [
+        (" Four. ", "4"),
+        ("4", "4"),
+        ("four or five", "four or five"),
+        ("FIVE", "five"),
+        (" . ", ""),
+        ("", ""),
+    ] {
+        assert_eq!(extract(Extractor::Words, response, &four), expected, "{response:?}");
+        assert_eq!(is_found(Extractor::Words, expected), !expected.is_empty());
+    }
+    assert!(!is_found(Extractor::Mcq, "four") && is_found(Extractor::Mcq, "D"));
 }
 
 #[test]

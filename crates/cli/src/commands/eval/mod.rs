@@ -20,6 +20,7 @@ pub fn run(command: &EvalCommand) -> Result<()> {
         EvalCommand::MlvuTest(args) => task::run(Task::MlvuTest, args),
         EvalCommand::LongVideoBench(args) => task::run(Task::LongVideoBench, args),
         EvalCommand::LongVideoBenchSubs(args) => task::run(Task::LongVideoBenchSubs, args),
+        EvalCommand::World(args) => task::run(Task::World, args),
         EvalCommand::Needle(args) => needle::run(args),
         EvalCommand::Sweep(args) => sweep::run(args),
         EvalCommand::Score(args) => score::score(args),

@@ -61,6 +61,7 @@ fn belongs(task: Task, record: &Record) -> bool {
         Benchmark::VideoMme => "duration",
         Benchmark::Mlvu => "task_type",
         Benchmark::LongVideoBench => "duration_group",
+        Benchmark::World => "kind",
     };
     let has = |name: &str| record.groups.iter().any(|(key, _)| key == name);
     record.groups.is_empty() || (has(label) && (task.benchmark() != Benchmark::Mlvu || !has("domain")))

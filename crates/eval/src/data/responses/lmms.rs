@@ -87,6 +87,7 @@ fn of_metric(row: &Row, join: &mut Join<'_>, place: usize) -> Result<Sample> {
         Benchmark::VideoMme => videomme(&metric)?,
         Benchmark::Mlvu => mlvu(&metric, join)?,
         Benchmark::LongVideoBench => longvideobench(&metric, join)?,
+        Benchmark::World => return Err(row.error("lmms-eval has no metric for synthetic worlds")),
     };
     sample.gold = gold;
     sample.row = place;

@@ -39,7 +39,7 @@ fn tiles(run: &RunSummary) -> Vec<(&'static str, String)> {
         ("questions", number(counts.samples)),
         ("videos", number(counts.videos)),
         ("failed", number(counts.failed)),
-        ("without a letter", number(counts.unparsed)),
+        (view::missing_answer(&run.results), number(counts.unparsed)),
         ("imperfect data", number(run.results.imperfect.len())),
     ];
     if all.questions > 0 {

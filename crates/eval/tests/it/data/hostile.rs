@@ -22,7 +22,8 @@ fn an_empty_folder_says_what_was_looked_for() {
     let folder = tempfile::tempdir().unwrap();
     for task in Task::ALL {
         let message = refusal(try_load(task, folder.path()), "no annotations of");
-        assert!(message.contains(task.name()) && message.contains(".parquet"), "{message}");
+        let looked_for = if task == Task::World { "questions.jsonl" } else { ".parquet" };
+        assert!(message.contains(task.name()) && message.contains(looked_for), "{message}");
     }
     let message = refusal(try_load(TASK, &folder.path().join("nowhere")), "nowhere");
     assert!(message.contains("--data"), "{message}");

@@ -6,6 +6,7 @@ mod mlvu;
 mod parquet_file;
 mod responses;
 mod videomme;
+mod world;
 
 use longsight_eval::data::{LoadSettings, Loaded, load};
 use longsight_eval::{Result, Sample, Task};

@@ -1,0 +1,110 @@
+//! The built-in model: its answers are right, they are its own, and they come from the frames.
+
+use crate::eval_bench::{json_lines, read_json};
+use crate::program::longsight;
+use crate::video::ffmpeg;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// Videos of seeds that the model was not trained on, a frame a second.
+fn world() -> &'static Path {
+    static WORLD: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = WORLD.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let flags = "--seed 920501 --videos 10 --duration-secs 12..16 --sizes 224x126 --frame-rates 1 --codecs h264 \
+                     --cards 3..4 --card-secs 2..3 --gap-secs 1 --questions-per-video 20 \
+                     --kinds which,what-number,is-there,first,next --quiet";
+        let make = longsight("world").arg("make").arg("--out").arg(folder.path().join("w")).args(flags);
+        make.run().succeeded();
+        folder
+    });
+    folder.path()
+}
+
+/// Open-ended questions of some kinds: number of the video, question, accepted answers.
+fn questions(kinds: &[&str]) -> Vec<(usize, String, Vec<String>)> {
+    let rows = json_lines(&world().join("w/questions.jsonl"));
+    let asked = rows.iter().filter(|row| {
+        kinds.contains(&row["kind"].as_str().unwrap()) && row["candidates"].as_array().unwrap().is_empty()
+    });
+    let texts =
+        |value: &Value| value.as_array().unwrap().iter().map(|v| v.as_str().unwrap().into()).collect();
+    asked
+        .map(|row| {
+            let video = row["id"].as_str().unwrap().split('-').next().unwrap().parse().unwrap();
+            (video, row["question"].as_str().unwrap().to_owned(), texts(&row["answers"]))
+        })
+        .collect()
+}
+
+/// The frames of a video as images, `order` giving for each place the frame that is put there.
+fn images(video: usize, order: impl Fn(usize, usize) -> usize) -> tempfile::TempDir {
+    let frames = tempfile::tempdir().unwrap();
+    let pattern = frames.path().join("%04d.png");
+    ffmpeg("-i {} -start_number 0 {}", &[&world().join(format!("w/videos/{video:05}.mp4")), &pattern]);
+    let count = std::fs::read_dir(frames.path()).unwrap().count();
+    let ordered = tempfile::tempdir().unwrap();
+    for place in 0..count {
+        let name = |i: usize| PathBuf::from(format!("{i:04}.png"));
+        std::fs::copy(frames.path().join(name(order(place, count))), ordered.path().join(name(place)))
+            .unwrap();
+    }
+    ordered
+}
+
+fn answer(video: &Path, question: &str) -> String {
+    longsight("ask").arg(video).arg(question).args("--quiet").text().trim().to_owned()
+}
+
+fn right(answers: &[(String, Vec<String>)]) -> usize {
+    answers.iter().filter(|(said, accepted)| accepted.contains(said)).count()
+}
+
+#[test]
+fn questions_about_videos_never_seen_are_answered_rightly() {
+    let out = tempfile::tempdir().unwrap();
+    let run = out.path().join("run");
+    let program = longsight("eval").arg("world").arg("--data").arg(world().join("w")).arg("--out").arg(&run);
+    let outcome = program.args("--fps 1").run().succeeded();
+    assert!(outcome.stderr.contains("model tiny, built in"), "{}", outcome.stderr);
+    let results = read_json(run.join("results.json"));
+    let (correct, total) = (&results["all"]["correct"], &results["all"]["total"]);
+    let (correct, total) = (correct.as_u64().unwrap(), total.as_u64().unwrap());
+    assert!(total >= 60 && correct * 100 >= total * 75, "{correct} of {total} are right");
+}
+
+#[test]
+fn order_answers_follow_the_order_of_the_frames() {
+    let mut turned = 0;
+    let asked = questions(&["first"]);
+    for (video, question, accepted) in &asked {
+        let (forward, backward) = (images(*video, |i, _| i), images(*video, |i, count| count - 1 - i));
+        let (then, now) = (answer(forward.path(), question), answer(backward.path(), question));
+        // Of two cards the other one comes first when the frames run backwards.
+        turned += usize::from(accepted.contains(&then) && now != then && question.contains(&now));
+    }
+    assert!(asked.len() >= 6 && turned * 10 >= asked.len() * 5, "{turned} of {} turned", asked.len());
+}
+
+#[test]
+fn without_the_plates_there_is_nothing_to_retrieve() {
+    let (mut seen, mut blank) = (Vec::new(), Vec::new());
+    for (video, question, accepted) in questions(&["which", "what-number"]) {
+        let cards = read_json(world().join(format!("w/truth/{video:05}.json")))["cards"].clone();
+        let is_card = |i: usize| {
+            let shows = |card: &Value| {
+                let frame = |name: &str| card[name].as_u64().unwrap() as usize;
+                (frame("first_frame")..=frame("last_frame")).contains(&i)
+            };
+            cards.as_array().unwrap().iter().any(shows)
+        };
+        assert!(!is_card(0), "a video begins with footage");
+        let without = images(video, |i, _| if is_card(i) { 0 } else { i });
+        seen.push((answer(images(video, |i, _| i).path(), &question), accepted.clone()));
+        blank.push((answer(without.path(), &question), accepted));
+    }
+    let (with, without) = (right(&seen), right(&blank));
+    assert!(with * 100 >= seen.len() * 80, "{with} of {} are right with the plates", seen.len());
+    assert!(without * 100 <= seen.len() * 45, "{without} of {} are right without", seen.len());
+}
