@@ -18,12 +18,11 @@ step() { printf '\n== %s\n' "$*"; }
 # field NAME ROW: what a string of a row of questions.jsonl says, or the first of a list of strings.
 field() { sed -n "s/.*\"$1\":\[\{0,1\}\"\([^\"]*\)\".*/\1/p" <<<"$2"; }
 
-# ask KIND...: the first open question of one of these kinds that the world has.
+# ask KIND: the first open question of this kind that the world has.
 ask() {
-  local row question expected answer kinds
-  kinds=$(IFS='|'; printf '%s' "$*")
-  row=$(grep -m 1 -E "\"kind\":\"($kinds)\".*\"candidates\":\[\]" "$world/questions.jsonl") ||
-    fail "no question of kind $kinds in $world/questions.jsonl"
+  local row question expected answer
+  row=$(grep -m 1 "\"kind\":\"$1\".*\"candidates\":\[\]" "$world/questions.jsonl") ||
+    fail "no question of kind $1 in $world/questions.jsonl"
   question=$(field question "$row") expected=$(field answers "$row")
   printf '\n$ longsight ask %s "%s" --fps 1\n' "$world/videos/00000.mp4" "$question"
   answer=$("$longsight" ask "$world/videos/00000.mp4" "$question" --fps 1 --quiet)

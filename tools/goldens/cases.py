@@ -42,8 +42,6 @@ class Case:
     question: str = "What happens after the dog jumps?"
     # Where the search for suitable weights starts: the seed it found.
     first_seed: int = 0
-    # A trained checkpoint in place of seeded weights, below the project's folder; the seed only makes frames then.
-    trained: str | None = None
 
     @property
     def grid(self):
@@ -70,9 +68,6 @@ CASES = [
          dtype="bfloat16", alpha=0.5, beta=8.0, **SMALL),
     Case("video-average", first_seed=14, hidden=64, heads=2, kv_heads=1, head_dim=32, mlp=96, tied=False, layout="lmms",
          pool_mode="average", newline="grid"),
-    Case("tiny", trained="assets/tiny", hidden=256, heads=4, kv_heads=2, head_dim=64, mlp=640, tied=True, layers=5,
-         theta=1e4, tower_hidden=192, tower_heads=3, tower_mlp=768, tower_layers=4, image_size=126, patch=14,
-         dtype="float16", chat_template="newline", frames=5, visual_window=24, language_window=48),
     Case("video-bilinear", first_seed=31, hidden=64, heads=2, kv_heads=2, head_dim=32, mlp=96, tied=False, layout="lmms",
          newline="grid", **SMALL),
 ]

@@ -20,7 +20,7 @@ MASTERED = 0.78  # accuracy that lengthens the videos
 WHITENING_FLOOR, START_SIZE = 3.0, 0.08
 
 
-def card_words(cards, words, tokenizer):
+def card_targets(cards, words, tokenizer):
     """For every card, and last for none, the sum of its words' embeddings [n + 1, hidden]."""
     def said(word):
         return torch.stack([words[tokenizer.encode(form).ids[0]] for form in (word, f" {word}")]).mean(0)
@@ -120,7 +120,7 @@ class Decoder(nn.Module):
         self.register_buffer("whitening", torch.eye(side))
 
     def begin(self, library, tokenizer, steps=600, batch=4096):
-        """The start, from the tower's features: they are whitened, since they are ten times larger in some directions than
+        """The start, from the tower's features: they are whitened, since they are far larger in some directions than
         in others, and what is small would be learnt late. Then the projector alone learns to put every token where the
         words are that say what its frame shows (LLaVA's first stage): the sum of the words' embeddings, those of the two
         colours turned by a rotation each, nothing where there is no card.
@@ -134,7 +134,7 @@ class Decoder(nn.Module):
             words.mul_(START_SIZE / words.std())
             for layer in self.language.layers:
                 mimic(layer.self_attn)
-        targets = card_words(library.cards, words.detach(), tokenizer)
+        targets = card_targets(library.cards, words.detach(), tokenizer)
         random, optimiser = np.random.default_rng(0), torch.optim.AdamW(self.projector.parameters(), lr=2e-3)
         for _ in range(steps):
             rows = random.integers(len(library.features), size=batch)
@@ -183,7 +183,7 @@ def answer_loss(decoder, batch, visuals, guide=None):
 
 @dataclass(frozen=True)
 class Level:
-    """Least and most cards and frames of a video, and the share of multiple choice: its prompts are five times as long as
+    """Least and most cards and frames of a video, and the share of multiple choice: its prompts are far longer than
     open questions, and teach nothing before cards are found.
     """
 

@@ -15,7 +15,7 @@ def cosine_with_warmup(step, steps, warmup, start=0):
 
 
 def mixed():
-    """Autocast to bf16 where the machine multiplies it natively; elsewhere it is ten times slower than f32."""
+    """Autocast to bf16 where the machine multiplies it natively; elsewhere it is far slower than f32."""
     return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported())
 
 

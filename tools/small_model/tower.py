@@ -111,7 +111,7 @@ def difficulty(step):
 
 
 def shifted(frames, labels, boxes, random, most=9):
-    """The frames moved by up to `most` pixels, their edges repeated: other patches cut them, at a tenth of drawing's cost."""
+    """The frames moved by up to `most` pixels, their edges repeated: other patches cut them, and nothing is drawn."""
     padded = np.pad(frames.numpy(), ((0, 0), (most, most), (most, most), (0, 0)), mode="edge")
     side, moves = frames.shape[1], random.integers(-most, most + 1, size=(len(frames), 2))
     cut = [f[most - y:most - y + side, most - x:most - x + side] for f, (x, y) in zip(padded, moves)]
@@ -139,7 +139,7 @@ class Batches(IterableDataset):
 
 def train(settings, until, steps, batch=72, patches=36, rate=1e-3):
     """Trains until `steps` or the clock `until` (time.time()). Goes on where it stopped. Before the last tenth of the steps
-    only so many `patches` of a frame are seen: what a card looks like is learnt from twice as many cards in the same time.
+    only so many `patches` of a frame are seen: what a card looks like is learnt from more cards in the same time.
     """
     torch.manual_seed(settings.seed)
     tower = Tower(settings.tower)

@@ -110,12 +110,9 @@ pub fn cases() -> Vec<String> {
     names
 }
 
-/// The checkpoint folder of a case; `tiny` is the trained model that the program carries.
+/// The checkpoint folder of a case.
 pub fn checkpoint_dir(case: &str) -> PathBuf {
-    match case {
-        "tiny" => data_dir().join("../../../assets/tiny"),
-        _ => data_dir().join("goldens").join(case).join("checkpoint"),
-    }
+    data_dir().join("goldens").join(case).join("checkpoint")
 }
 
 impl Golden {

@@ -14,7 +14,8 @@ use crate::task::Extractor;
 /// Only the two `Paren` extractors can return something longer or other than a letter ([`is_letter`] tells): they take
 /// what stands before a parenthesis, and everything where there is none. [`Extractor::Words`] gives the whole response in
 /// lower case, without white space and a full stop at its end; an accepted answer as the usual one. `options` are the
-/// sample's, as published; only [`Extractor::Mmmu`] and [`Extractor::Words`] look at them. Where lmms-eval would draw a random option for LongVideoBench, this is `""`.
+/// sample's, as published; only [`Extractor::Mmmu`] and [`Extractor::Words`] look at them. Where lmms-eval would draw a
+/// random option for LongVideoBench, this is `""`.
 pub fn extract(extractor: Extractor, response: &str, options: &[String]) -> String {
     match extractor {
         Extractor::Mcq => found(mcq(response, "ABCD")),
