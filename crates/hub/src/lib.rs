@@ -1,6 +1,7 @@
 //! A model's name, or a folder, becomes a folder with the checkpoint's files.
 //!
-//! A folder is used as it is, and so is the small model inside the program (`built_in.rs`). A Hugging Face name (`org/name`, `org/name@revision`) is looked up at the hub; the files
+//! A folder is used as it is, and so is the small model inside the program (`built_in.rs`). A Hugging Face name
+//! (`org/name`, `org/name@revision`) is looked up at the hub; the files
 //! that a checkpoint needs are downloaded (resumable, checked) into the cache that huggingface_hub uses too, in the
 //! same layout and under the same locks, so that both share one copy. Without a network a complete cached copy is used.
 //!
