@@ -9,6 +9,7 @@ import torch
 from tokenizers import Tokenizer
 
 from . import check, decoder, evaluate, export, library, settings, text, tower, world
+from .material import Material
 from .state import Checkpoint, resume
 
 TRAIN_VIDEOS, VALIDATION_VIDEOS = 1000, 100
@@ -28,8 +29,12 @@ def arguments():
     parser.add_argument("--tower-steps", type=int, default=4500)
     parser.add_argument("--decoder-steps", type=int, default=6000)
     parser.add_argument("--beta", type=float, help="with export: the model's own end of the ramp, where it is not 32")
-    parser.add_argument("--looks", type=int, default=3, help="frames of each card in the library")
+    parser.add_argument("--looks", type=int, default=1, help="frames of each card in the library; six times as many of stage 1")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw training data")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--batch-tokens", type=int, default=3000, help="of the decoder")
+    parser.add_argument("--rate", type=float, default=1.5e-3, help="the decoder's learning rate")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -45,7 +50,7 @@ def tokenizer_of(run):
 
 
 def training_videos(run):
-    return world.scripts(run, "scripts", TRAIN_VIDEOS, settings.TRAIN_SEEDS[1], **SCRIPT)
+    return world.scripts(run, "scripts", TRAIN_VIDEOS, settings.TRAIN_SEEDS[2], **SCRIPT)
 
 
 def validation_videos(run):
@@ -54,13 +59,17 @@ def validation_videos(run):
 
 def material(run, args, videos):
     frames = library.build(run, tower.load(run), looks=args.looks)
-    return decoder.Material(run, videos, frames, tokenizer_of(run))
+    return Material(run, videos, frames, tokenizer_of(run))
+
+
+def plan(args, until):
+    return decoder.Plan(until, args.decoder_steps, rate=args.rate, tokens=args.batch_tokens)
 
 
 def trained_decoder(run):
     model = decoder.Decoder(run)
     resume(run, "decoder", model)
-    return model.eval()
+    return model.eval().to(run.device)
 
 
 def steps(run):
@@ -84,13 +93,13 @@ def main():
     args = arguments()
     torch.set_num_threads(args.threads)
     args.work.mkdir(parents=True, exist_ok=True)
-    run = settings.Settings(args.work, args.longsight, args.state, args.seed, args.threads)
+    run = settings.Settings(args.work, args.longsight, args.state, args.seed, args.threads, args.workers, args.device)
     until, out = time.time() + 60 * args.minutes, args.out or HERE.parents[1] / "assets/tiny"
     if args.part in ("train", "tower"):
         tower.train(run, until, args.tower_steps)
         report_tower(run)
     if args.part in ("train", "decoder") and time.time() < until:
-        decoder.train(run, material(run, args, training_videos(run)), decoder.Plan(until, args.decoder_steps))
+        decoder.train(run, material(run, args, training_videos(run)), plan(args, until))
     if args.part == "evaluate":
         report_tower(run)
         made = material(run, args, validation_videos(run))

@@ -19,24 +19,37 @@ WEAK = {frozenset(COLOURS.index(c) for c in pair) for pair in (
     ("blue", "black"), ("purple", "black"))}
 READABLE = [(plate, shape) for plate in range(8) for shape in range(8)
             if plate != shape and frozenset((plate, shape)) not in WEAK]
-ASPECT = 1.7
-DIGIT_WIDTH, HALF_STROKE = 0.6, 0.095
+DIGIT_WIDTH, BETWEEN_DIGITS, HALF_STROKE = 0.6, 0.32, 0.095
 
 
 @dataclass(frozen=True)
 class Card:
-    """Indices into COLOURS and SHAPES, and the digit."""
+    """Indices into COLOURS and SHAPES, and the number."""
 
     plate: int
     shape: int
     shape_colour: int
     number: int
 
+    @property
+    def tens(self):
+        """The first of two digits, or 0: numbers are 0 to 9 in stage 1 and 10 to 99 in stage 2."""
+        return self.number // 10
+
+    @property
+    def units(self):
+        return self.number % 10
+
+    @property
+    def aspect(self):
+        """The plate's width over its height."""
+        return 2.0 if self.tens else 1.7
+
 
 def every_card():
-    """All 3,000 or so cards of stage 1."""
+    """All cards of both stages, 33,600."""
     return [Card(plate, shape, colour, number) for plate, colour in READABLE
-            for shape in range(len(SHAPES)) for number in range(10)]
+            for shape in range(len(SHAPES)) for number in range(100)]
 
 
 def ink(plate):
@@ -137,11 +150,11 @@ class Painter:
                        for d in range(10)]
 
     def lay(self, frame, card, centre, plate_height, tilt_degrees):
-        """`centre` in pixels; the plate is ASPECT times as wide as high."""
+        """`centre` in pixels."""
         frame_height, frame_width = frame.shape[:2]
-        height, width = plate_height, ASPECT * plate_height
+        height, width = plate_height, card.aspect * plate_height
         sin, cos = math.sin(math.radians(tilt_degrees)), math.cos(math.radians(tilt_degrees))
-        bounds = tilted_bounds(height, tilt_degrees)
+        bounds = tilted_bounds((width, height), tilt_degrees)
         left, right = (int(centre[0] + sign * (bounds[0] / 2 + 2)) for sign in (-1, 1))
         top, bottom = (int(centre[1] + sign * (bounds[1] / 2 + 2)) for sign in (-1, 1))
         left, top, right, bottom = max(left, 0), max(top, 0), min(right, frame_width), min(bottom, frame_height)
@@ -163,16 +176,22 @@ class Painter:
         under = frame[top:bottom, left:right]
         under[:] = np.rint(blend(under.astype(np.float32), colour, coverage(edge)))
 
-    def number_distance(self, digit, x, y, width, height):
+    def number_distance(self, number, x, y, width, height):
+        digits = [int(digit) for digit in str(number)]
         left, right = -width / 2 + height, width / 2
-        scale = min(0.68 * height, (right - left - 0.12 * height) / (DIGIT_WIDTH + 2 * HALF_STROKE))
-        start = (left + right - 0.06 * height) / 2 - DIGIT_WIDTH * scale / 2
-        return self.digits[digit]((x - start) / scale, y / scale + 0.5) * scale - HALF_STROKE * scale
+        pitch = DIGIT_WIDTH + BETWEEN_DIGITS
+        units = len(digits) * pitch - BETWEEN_DIGITS
+        scale = min(0.68 * height, (right - left - 0.12 * height) / (units + 2 * HALF_STROKE))
+        start = (left + right - 0.06 * height) / 2 - units * scale / 2
+        nearest = [self.digits[digit]((x - start) / scale - i * pitch, y / scale + 0.5) for i, digit in enumerate(digits)]
+        return np.minimum.reduce(nearest) * scale - HALF_STROKE * scale
 
 
-def tilted_bounds(plate_height, tilt_degrees):
-    sin, cos = abs(math.sin(math.radians(tilt_degrees))), abs(math.cos(math.radians(tilt_degrees)))
-    return (plate_height * (ASPECT * cos + sin), plate_height * (ASPECT * sin + cos))
+def tilted_bounds(size, tilt_degrees):
+    """Width and height of the upright rectangle around a tilted one."""
+    (width, height), angle = size, math.radians(tilt_degrees)
+    sin, cos = abs(math.sin(angle)), abs(math.cos(angle))
+    return (width * cos + height * sin, width * sin + height * cos)
 
 
 def coverage(distance):

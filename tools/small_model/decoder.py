@@ -10,13 +10,14 @@ from torch import nn
 from transformers import AttentionInterface, LlavaOnevisionConfig, Qwen2Model
 from transformers.models.llava_onevision.modeling_llava_onevision import LlavaOnevisionMultiModalProjector
 
-from . import guidance, library, prompts, sequences, tower
-from .pooling import TRAINED, pool
+from . import guidance, tower
+from .guidance import Guide
+from .material import LEVELS, Batches
+from .pooling import pool
 from .settings import COLOURS, SHAPES
 from .sequences import IGNORED
-from .state import Curve, Optimiser, cosine_with_warmup, mixed, resume
+from .state import Curve, Optimiser, cosine_with_warmup, drawn, mixed, on_device, resume
 
-MASTERED = 0.78  # accuracy that lengthens the videos
 WHITENING_FLOOR, START_SIZE = 3.0, 0.08
 
 
@@ -25,11 +26,12 @@ def card_targets(cards, words, tokenizer):
     def said(word):
         return torch.stack([words[tokenizer.encode(form).ids[0]] for form in (word, f" {word}")]).mean(0)
     generator = torch.Generator().manual_seed(0)
-    turns = [torch.linalg.qr(torch.randn(words.shape[1], words.shape[1], generator=generator))[0] for _ in range(2)]
+    turns = [torch.linalg.qr(torch.randn(words.shape[1], words.shape[1], generator=generator))[0] for _ in range(3)]
     colours, shapes = (torch.stack([said(word) for word in group]) for group in (COLOURS, SHAPES))
-    numbers = torch.stack([words[tokenizer.encode(str(number)).ids[0]] for number in range(10)])
-    made = [colours[c.plate] @ turns[0] + colours[c.shape_colour] @ turns[1] + shapes[c.shape] + numbers[c.number]
-            for c in cards]
+    digits = torch.stack([words[tokenizer.encode(str(number)).ids[0]] for number in range(10)])
+    plates, drawn, tens = colours @ turns[0], colours @ turns[1], digits @ turns[2]
+    tens[0] = 0
+    made = [plates[c.plate] + drawn[c.shape_colour] + shapes[c.shape] + tens[c.tens] + digits[c.units] for c in cards]
     return torch.stack([*made, torch.zeros_like(made[0])])
 
 
@@ -40,7 +42,8 @@ def mimic(attention, likeness=2.5, share=0.5):
     """
     d, groups = attention.head_dim, attention.num_key_value_groups
     for start in range(0, attention.k_proj.weight.shape[0], d):
-        key, value = (torch.linalg.qr(torch.randn(attention.k_proj.weight.shape[1], d))[0].T for _ in range(2))
+        key, value = (torch.linalg.qr(torch.randn(attention.k_proj.weight.shape[1], d))[0].T.to(attention.k_proj.weight)
+                      for _ in range(2))
         gain = (likeness / d**0.5) ** 0.5
         attention.k_proj.weight[start:start + d] += gain * key
         attention.v_proj.weight[start:start + d] += value
@@ -50,7 +53,7 @@ def mimic(attention, likeness=2.5, share=0.5):
             attention.o_proj.weight[:, place] += share / groups * value.T
 
 
-def prefixed_attention(module, query, key, value, mask, batch=None, guide=None, **_):
+def prefixed_attention(module, query, key, value, _mask, batch=None, guide=None, **_):
     """Attention [b, heads, t, d] where every sequence begins with a prefix that is seen causally and goes on with questions
     that see it and themselves: neither mask nor work for what is never seen.
     """
@@ -63,10 +66,10 @@ def prefixed_attention(module, query, key, value, mask, batch=None, guide=None, 
     if n:
         parts.append(F.scaled_dot_product_attention(query[:, :, :n], key[:, :, :n], value[:, :, :n], is_causal=True))
     if n < query.shape[2]:
-        if batch.places is not None:
+        if batch.places is not None and query.device.type == "cpu":
             parts.append(question_attention(query, key, value, n, batch.places))
         else:
-            parts.append(F.scaled_dot_product_attention(query[:, :, n:], key, value, attn_mask=mask[:, :, n:]))
+            parts.append(F.scaled_dot_product_attention(query[:, :, n:], key, value, attn_mask=batch.may_see[:, :, n:]))
     return torch.cat(parts, dim=2).transpose(1, 2), None
 
 
@@ -125,7 +128,7 @@ class Decoder(nn.Module):
         words are that say what its frame shows (LLaVA's first stage): the sum of the words' embeddings, those of the two
         colours turned by a rotation each, nothing where there is no card.
         """
-        sample = library[range(0, len(library.features), 20)].flatten(0, 1)
+        sample = library[torch.arange(0, len(library), 20)].flatten(0, 1)
         self.mean.copy_(sample.mean(0))
         values, vectors = torch.linalg.eigh(torch.cov(sample.T))
         self.whitening.copy_(vectors @ torch.diag((values + WHITENING_FLOOR) ** -0.5) @ vectors.T)
@@ -134,140 +137,55 @@ class Decoder(nn.Module):
             words.mul_(START_SIZE / words.std())
             for layer in self.language.layers:
                 mimic(layer.self_attn)
-        targets = card_targets(library.cards, words.detach(), tokenizer)
-        random, optimiser = np.random.default_rng(0), torch.optim.AdamW(self.projector.parameters(), lr=2e-3)
+        targets = card_targets(library.cards, words.detach().cpu(), tokenizer)
+        random, optimiser = torch.Generator().manual_seed(0), torch.optim.AdamW(self.projector.parameters(), lr=2e-3)
         for _ in range(steps):
-            rows = random.integers(len(library.features), size=batch)
-            tokens = random.integers(library.features.shape[1], size=batch)
-            features = torch.from_numpy(library.features[rows, tokens]).float()
-            cards = torch.from_numpy(np.minimum(rows // library.looks, len(targets) - 1))
-            loss = F.mse_loss(self.projector((features - self.mean) @ self.whitening), targets[cards]) / START_SIZE**2
+            rows = torch.randint(len(library), (batch,), generator=random)
+            tokens = torch.randint(library.patches, (batch,), generator=random)
+            wanted = targets[library.card_of_row[rows]].to(words)
+            features = library[rows, tokens]
+            loss = F.mse_loss(self.projector((features - self.mean) @ self.whitening), wanted) / START_SIZE**2
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
         print(f"projector aligned: {loss.item():.3f} of {(targets**2).mean().item() / START_SIZE**2:.3f} is left", flush=True)
 
     def visual(self, features, pooling):
-        """Features [frames, grid^2, tower hidden] -> visual tokens with the newline, [n + 1, hidden]."""
-        return torch.cat([pool(self.projector((features - self.mean) @ self.whitening), pooling), self.newline[None]])
+        """Features [b, frames, grid^2, tower hidden] -> visual tokens with the newline, [b, n + 1, hidden]."""
+        tokens = pool(self.projector((features - self.mean) @ self.whitening), pooling)
+        return torch.cat([tokens, self.newline.to(tokens).expand(len(tokens), 1, -1)], dim=1)
 
-    def hidden(self, batch, visuals, guide=None):
+    def hidden(self, batch, visual=None, guide=None):
+        """`visual` [b, n + 1, hidden], where the batch is of videos."""
         embeddings = self.language.embed_tokens(batch.ids)
-        rows = []
-        for row, sequence, visual in zip(embeddings, batch.sequences, visuals):
-            start, count = sequence.visual
-            rows.append(row if visual is None else torch.cat([row[:start], visual.to(row), row[start + count + 1:]]))
-        return self.language(inputs_embeds=torch.stack(rows), attention_mask=batch.may_see,
-                             position_ids=batch.positions, use_cache=False,
-                             batch=batch, guide=guide).last_hidden_state
+        if visual is not None:
+            start, end = batch.visual[0], batch.visual[0] + visual.shape[1]
+            embeddings = torch.cat([embeddings[:, :start], visual.to(embeddings), embeddings[:, end:]], dim=1)
+        # `prefixed_attention` makes its own mask; transformers makes none where it is given one for each kind of layer.
+        return self.language(inputs_embeds=embeddings, attention_mask={"full_attention": None}, position_ids=batch.positions,
+                             use_cache=False, batch=batch, guide=guide).last_hidden_state
 
     def logits(self, hidden):
         return F.linear(hidden, self.language.embed_tokens.weight)
 
 
-def answer_loss(decoder, batch, visuals, guide=None):
-    """Mean cross-entropy of the labelled tokens, and for each question whether all its tokens would be said."""
-    hidden = decoder.hidden(batch, visuals, guide)
+def answer_loss(decoder, batch, visual=None, guide=None):
+    """Mean cross-entropy of the labelled tokens, and which of them would not be said, bool [b, t - 1]."""
+    hidden = decoder.hidden(batch, visual, guide)
     known = batch.labels[:, 1:] != IGNORED
     logits = decoder.logits(hidden[:, :-1][known]).float()
     labels = batch.labels[:, 1:][known]
-    value = F.cross_entropy(logits, labels)
     wrong = torch.zeros_like(known)
     wrong[known] = logits.argmax(-1) != labels
-    verdicts = []
-    for sequence, row in zip(batch.sequences, wrong):
-        bad = {sequence.blocks[i + 1] for i in row.nonzero()[:, 0].tolist()}
-        verdicts += [(q["kind"], bool(q["candidates"]), i not in bad) for i, q in enumerate(sequence.questions, 1)]
-    return value, verdicts
+    return F.cross_entropy(logits, labels), wrong
 
 
-@dataclass(frozen=True)
-class Level:
-    """Least and most cards and frames of a video, and the share of multiple choice: its prompts are far longer than
-    open questions, and teach nothing before cards are found.
-    """
-
-    cards: tuple
-    frames: tuple
-    choices: float
-
-
-LEVELS = (Level((2, 3), (3, 6), 0.0), Level((2, 5), (5, 12), 0.1), Level((2, 6), (6, 24), 0.1), Level((4, 8), (16, 32), 0.3),
-          Level((4, 8), (24, 1000), 0.3))
-
-
-class Material:
-    """Draws batches: videos of a level, tables, plain English."""
-
-    def __init__(self, settings, videos, frames, tokenizer):
-        self.settings, self.videos, self.library = settings, videos, frames
-        self.packer = sequences.Packer(tokenizer)
-        self.seed(settings.seed)
-
-    def seed(self, *seed):
-        """What is drawn from here on follows from the seed."""
-        self.random = np.random.default_rng(seed)
-
-    def excerpt(self, cards):
-        """Some cards in a row of some video, with the questions that they answer; of those on no card ("Is there ...?" "no")
-        a like share.
-        """
-        video = self.videos[self.random.integers(len(self.videos))]
-        cards = min(cards, len(video.cards))
-        start = int(self.random.integers(len(video.cards) - cards + 1))
-        kept = range(start, start + cards)
-        share = cards / len(video.cards)
-        rows = [row | {"cards": [card - start for card in row["cards"]]} for row in video.questions
-                if all(card in kept for card in row["cards"]) and (row["cards"] or self.random.random() < share)]
-        return type(video)(video.path, video.frames, video.cards[start:start + cards], video.shown, tuple(rows))
-
-    def questions(self, video, count, choices=0.5, seen=None):
-        """Rows of the script, shuffled; half of the time a description, and parts of the video where it is one."""
-        kept = [video.questions[i] for i in self.random.permutation(len(video.questions))]
-        closed = [row for row in kept if row["candidates"]][:round(choices * count)]
-        first = [sequences.describe(video, self.random)] if self.random.random() < 0.5 else []
-        if seen is not None and len(seen) >= 6:
-            first += [row for _ in range(2) if (row := sequences.when(video, seen, self.random))]
-        first += [row for _ in range(count // 3) if (row := sequences.one_card(video, self.random))] + closed
-        return (first + [row for row in kept if not row["candidates"]])[:count]
-
-    def draw_video(self, level, pooling, frames, count, template=None):
-        least, most = level.cards
-        video = self.excerpt(int(self.random.integers(least, min(most, frames) + 1)))
-        seen = library.timeline(len(video.cards), frames, self.random)
-        rows = self.library.rows(seen, video.cards, self.random)
-        shown = np.repeat(seen, pooling.frame_tokens(frames, self.settings.tower.grid_side)).tolist()
-        template = template or prompts.draw_template(self.random)
-        sequence = self.packer.of_video(shown, self.questions(video, count, level.choices, seen), template, self.random)
-        return sequence, self.library[rows]
-
-    def video_batch(self, level, budget_tokens, count):
-        """As many videos of one length as the budget of tokens allows."""
-        pooling = TRAINED[self.random.integers(len(TRAINED))]
-        window, grid = self.settings.decoder.visual_window_tokens, self.settings.tower.grid_side
-        most = min(level.frames[1], pooling.most_frames(window, grid))
-        frames = int(self.random.integers(min(level.frames[0], most), most + 1))
-        size = max(1, budget_tokens // (pooling.tokens(frames, grid) + 20 * count))
-        template = prompts.draw_template(self.random)  # one for all, so that all prefixes are of one length
-        drawn = [self.draw_video(level, pooling, frames, count, template) for _ in range(size)]
-        return sequences.stack([s for s, _ in drawn]), [f for _, f in drawn], pooling
-
-    def text_batch(self, level, budget_tokens, count):
-        """Tables and English, up to the language window where the videos fill the visual one."""
-        window = self.settings.decoder.language_window_tokens
-        longest = window if level == LEVELS[-1] else min(window, 256 * (1 + LEVELS.index(level)))
-        if self.random.random() < 0.4:
-            length = int(self.random.integers(longest // 2, longest + 1))
-            made = [self.packer.of_english(length, self.random) for _ in range(max(1, budget_tokens // length))]
-        else:
-            lines = int(self.random.integers(6, max(8, (longest - 120) // 12)))
-            size = max(1, budget_tokens // (11 * lines + 20 * count))
-            made = [self.draw_table(level, lines, count) for _ in range(size)]
-        return sequences.stack(made), [None] * len(made), None
-
-    def draw_table(self, level, lines, count):
-        video = self.excerpt(int(self.random.integers(level.cards[0], min(level.cards[1], lines) + 1)))
-        return self.packer.of_table(video, self.questions(video, count, level.choices), lines, self.random)
+def verdicts(batch, wrong):
+    """(kind, whether multiple choice, whether all tokens of the answer would be said) of all questions."""
+    asked = batch.blocks[:, 1:].clamp(min=0)
+    bad = torch.zeros(len(asked), 1 + max(map(len, batch.kinds)), device=asked.device)
+    bad = bad.scatter_add(1, asked, wrong.float()).tolist()
+    return [(*kind, bad[row][i] == 0) for row, kinds in enumerate(batch.kinds) for i, kind in enumerate(kinds, 1)]
 
 
 @dataclass(frozen=True)
@@ -283,33 +201,34 @@ class Plan:
     text_share: float = 0.12
     guidance: float = 1.0
 
+    def level(self, step):
+        """Index into LEVELS: lengthened as the steps go by."""
+        return sum(step > level.begins * self.steps for level in LEVELS) - 1
+
 
 def train(settings, material, plan):
-    """Trains until the plan's end. Goes on where it stopped, at the level that it had reached."""
+    """Trains until the plan's end. Goes on where it stopped."""
     torch.manual_seed(settings.seed)
-    decoder = Decoder(settings)
+    decoder = Decoder(settings).to(settings.device)
     optimiser = Optimiser(decoder, plan.rate, ("language.layers.", "projector."), plan.muon_gain)
     checkpoint, start = resume(settings, "decoder", decoder, optimiser)
     if start == 0:
         decoder.begin(material.library, material.packer.tokenizer)
-    material.seed(settings.seed, start)
-    curve = Curve(settings.work / "decoder_curve.csv")
-    progress = Progress(curve.last("level", 0))
+    curve, progress = Curve(settings.work / "decoder_curve.csv"), Progress()
+    batches = drawn(Batches(material, plan, start), settings)
     for step in range(start + 1, plan.steps + 1):
         began = time.time()
-        is_text = material.random.random() < plan.text_share
-        draw = material.text_batch if is_text else material.video_batch
-        batch, features, pooling = draw(LEVELS[progress.level], plan.tokens, plan.questions)
-        with mixed():
-            visuals = [f if f is None else decoder.visual(f, pooling) for f in features]
-            guide = guidance.Guide(batch.sequences, batch.may_see)
-            value, verdicts = answer_loss(decoder, batch, visuals, guide)
+        batch, rows, pooling = on_device(next(batches), settings.device)
+        with mixed(settings.device):
+            visual = None if rows is None else decoder.visual(material.library[rows], pooling)
+            guide = Guide(batch)
+            value, wrong = answer_loss(decoder, batch, visual, guide)
         optimiser.descend(value + plan.guidance * guide.loss(), plan.rate * cosine_with_warmup(step - 1, plan.steps, 40, start))
-        progress.add(is_text, value.item(), verdicts, time.time() - began)
-        progress.look(is_text, guide.shares())
+        progress.add(rows is None, value, verdicts(batch, wrong), guide.shares())
+        progress.secs.append(time.time() - began)
         out_of_time = time.time() > plan.until
         if step % 20 == 0 or out_of_time:
-            curve.add(step=step, **progress.row())
+            curve.add(step=step, level=plan.level(step), **progress.row())
         if step % 100 == 0 or out_of_time or step == plan.steps:
             checkpoint.save(step)
         if out_of_time:
@@ -318,43 +237,33 @@ def train(settings, material, plan):
 
 
 class Progress:
-    """Losses and accuracies since the last row, and the level of the curriculum."""
+    """Losses, accuracies and shares of attention since the last row."""
 
-    def __init__(self, level):
-        self.level, self.recent = int(level), []
-        self.clear()
+    def __init__(self):
+        self.losses, self.hits, self.looks, self.secs = {"video": [], "text": []}, {}, {}, []
 
-    def clear(self):
-        self.losses, self.hits, self.secs = {"video": [], "text": []}, {}, []
-        self.looks = {f"{what}_share": [] for what in ("before", "key", "answer")}
-
-    def look(self, is_text, shares):
-        """`shares`: of attention on the cards, by layer."""
-        for name, layer in zip(self.looks, (guidance.BEFORE_LAYER, guidance.KEY_LAYER, guidance.ANSWER_LAYER)):
-            self.looks[name] += [shares[layer]] if layer in shares and not is_text else []
-
-    def add(self, is_text, loss, verdicts, secs):
-        self.losses["text" if is_text else "video"].append(loss)
-        self.secs.append(secs)
-        for kind, choice, right in [] if is_text else verdicts:
-            group = "choice" if choice else GROUPS.get(kind, "retrieval")
-            self.hits.setdefault(group, []).append(right)
-            if kind in RETRIEVAL_AND_ORDER:
-                self.recent.append(right)
-        self.recent = self.recent[-600:]
-        if len(self.recent) == 600 and np.mean(self.recent) > MASTERED and self.level + 1 < len(LEVELS):
-            self.level, self.recent = self.level + 1, []
+    def add(self, is_text, loss, verdicts, shares):
+        """`shares`: of attention on what it was told, by layer."""
+        self.losses["text" if is_text else "video"].append(loss.detach())
+        if is_text:
+            return
+        for kind, choice, right in verdicts:
+            self.hits.setdefault("choice" if choice else GROUPS.get(kind, "retrieval"), []).append(right)
+        for layer, share in shares.items():
+            self.looks.setdefault(layer, []).append(share)
 
     def row(self):
-        means = {f"{name}_loss": float(np.mean(v)) if v else float("nan") for name, v in self.losses.items()}
-        shares = {g: float(np.mean(self.hits.get(g, [np.nan]))) for g in SHOWN}
-        looks = {name: float(np.mean(v)) if v else float("nan") for name, v in self.looks.items()}
-        row = {"level": self.level, **means, **shares, **looks, "secs": float(np.mean(self.secs))}
-        self.clear()
+        def mean(values):
+            return float(np.mean([float(value) for value in values])) if values else float("nan")
+        row = {f"{name}_loss": mean(losses) for name, losses in self.losses.items()}
+        row |= {group: mean(self.hits.get(group)) for group in SHOWN}
+        row |= {f"{name}_share": mean(self.looks.get(layer)) for name, layer in LOOKS.items()}
+        row |= {"secs": mean(self.secs)}
+        self.__init__()
         return row
 
 
 SHOWN = ("retrieval", "order", "choice", "count", "when", "card", "describe")
-RETRIEVAL_AND_ORDER = ("which", "what-number", "is-there", "first", "next")
 GROUPS = {"card": "card", "first": "order", "next": "order", "how-many": "count", "when": "when",
           "describe": "describe"}
+LOOKS = dict(zip(("before", "key", "answer", "option"), guidance.LAYERS))

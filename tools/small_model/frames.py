@@ -9,7 +9,8 @@ from .cards import Painter, every_card, tilted_bounds
 from .settings import COLOURS, SHAPES
 from .world import to_tower
 
-LABELS = {"there": 2, "plate": len(COLOURS), "shape": len(SHAPES), "shape_colour": len(COLOURS), "number": 10}
+LABELS = {"there": 2, "plate": len(COLOURS), "shape": len(SHAPES), "shape_colour": len(COLOURS), "tens": 10, "units": 10}
+TWO_DIGITS = 0.6  # share of the cards that are of stage 2
 
 
 class FrameMaker:
@@ -17,7 +18,8 @@ class FrameMaker:
 
     def __init__(self, footage, side, seed):
         self.footage, self.side = footage, side
-        self.painter, self.cards = Painter(), every_card()
+        self.painter = Painter()
+        self.cards = [[card for card in every_card() if bool(card.tens) == two] for two in (False, True)]
         self.random = np.random.default_rng(seed)
 
     def frame(self, card, size=(0.45, 0.75), tilt=20.0):
@@ -27,6 +29,10 @@ class FrameMaker:
         if card is not None:
             box = self.lay(frame, card, size, tilt)
         return to_tower(self.compress(frame), self.side), box
+
+    def draw_card(self):
+        cards = self.cards[self.random.random() < TWO_DIGITS]
+        return cards[self.random.integers(len(cards))]
 
     def background(self):
         """A footage frame, zoomed, mirrored, its colour channels exchanged: 3,000 frames as they are would be learnt by
@@ -43,9 +49,9 @@ class FrameMaker:
     def lay(self, frame, card, size, tilt):
         frame_size = np.array([frame.shape[1], frame.shape[0]], np.float64)
         degrees = self.random.uniform(-tilt, tilt)
-        height = self.random.uniform(*size) * min(frame_size[1], frame_size[0] / 1.7)
-        height *= min(1.0, ((frame_size - 2) / tilted_bounds(height, degrees)).min())
-        bounds = np.array(tilted_bounds(height, degrees))
+        height = self.random.uniform(*size) * min(frame_size[1], frame_size[0] / card.aspect)
+        height *= min(1.0, ((frame_size - 2) / tilted_bounds((height * card.aspect, height), degrees)).min())
+        bounds = np.array(tilted_bounds((height * card.aspect, height), degrees))
         room = np.maximum((frame_size - bounds) / 2 - 1, 0)
         centre = np.rint(frame_size / 2 + self.random.uniform(-room, room))
         self.painter.lay(frame, card, centre, height, degrees)
@@ -63,12 +69,12 @@ class FrameMaker:
         """Frames uint8 [count, side, side, 3], labels by name [count], boxes [count, 4]."""
         frames, boxes, labels = [], [], {name: np.zeros(count, np.int64) for name in LABELS}
         for i in range(count):
-            card = None if self.random.random() < empty_share else self.cards[self.random.integers(len(self.cards))]
+            card = None if self.random.random() < empty_share else self.draw_card()
             frame, box = self.frame(card, size, tilt)
             frames.append(frame)
             boxes.append(box)
             if card is not None:
                 labels["there"][i] = 1
-                for name in ("plate", "shape", "shape_colour", "number"):
+                for name in set(LABELS) - {"there"}:
                     labels[name][i] = getattr(card, name)
         return np.stack(frames), labels, np.array(boxes, np.float32)

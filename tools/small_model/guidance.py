@@ -1,85 +1,113 @@
 """Shows attention where to look while it learns.
 
 Finding a card by one of its marks is a circuit of several layers that forms only once all of its parts are there; from the
-answers alone that takes many thousands of steps. So the first head of three layers is told: in `BEFORE_LAYER` a card's
+answers alone that takes many thousands of steps. So the first head of four layers is told: in `BEFORE_LAYER` a card's
 tokens should look at the card before it, in `KEY_LAYER` an answer's tokens at the cards that the question names, in
-`ANSWER_LAYER` at the card that has the answer. Used in training only: the model is an ordinary Qwen2.
+`ANSWER_LAYER` at the card that has the answer, and in `OPTION_LAYER` a letter at the option that says it. A count looks at
+the cards that are counted and at the very first token, at each alike, so that what is left for that one tells how many they
+are. Used in training only: the model is an ordinary Qwen2.
 """
 
 from dataclasses import dataclass, field
 
 import torch
 
-BEFORE_LAYER, KEY_LAYER, ANSWER_LAYER = 1, 2, 3
+BEFORE_LAYER, KEY_LAYER, ANSWER_LAYER, OPTION_LAYER = LAYERS = 1, 2, 3, 4
 HEAD = 0
 BEFORE_TOKENS = 64  # of each sequence, drawn: all of them would cost as much as the layer
+NOTHING, FIRST_TOKEN = -1, -2
+FIRST_OPTION = 1000
+
+
+def option(block, letter):
+    """What a token shows that is in an option (0 to 3) of a question."""
+    return FIRST_OPTION + 4 * block + letter
 
 
 @dataclass
 class Points:
-    """Where the tokens of one sequence should look. `cards`: for each token of the prefix the card that it shows, or -1;
-    `key` and `answer`: (position, card) of the tokens that say the answer.
+    """Where the tokens of one sequence should look. `shown`: for each token the card or the option that it shows,
+    FIRST_TOKEN or NOTHING; `aims`: by layer, (position, what is shown there) of the tokens that are told.
     """
 
-    cards: list
-    key: list = field(default_factory=list)
-    answer: list = field(default_factory=list)
+    shown: list
+    aims: dict = field(default_factory=lambda: {layer: [] for layer in LAYERS})
 
     def before(self):
-        """(position, card) of tokens that show a card, evenly drawn, and the card before theirs."""
-        later = [(i, card - 1) for i, card in enumerate(self.cards) if card > 0]
-        return later[::-(-len(later) // BEFORE_TOKENS) or 1]
+        """Tokens that show a card, evenly drawn, look at the card before theirs."""
+        later = [(i, card - 1) for i, card in enumerate(self.shown) if card > 0]
+        self.aims[BEFORE_LAYER] = later[::-(-len(later) // BEFORE_TOKENS) or 1]
 
-    def of_layer(self, layer):
-        return {BEFORE_LAYER: self.before, KEY_LAYER: lambda: self.key, ANSWER_LAYER: lambda: self.answer}[layer]()
+    def answer(self, row, positions, segments, block):
+        """The tokens at `positions`, which say the answer of a row; `segments`: how many cards of a list come before each."""
+        cards = row["cards"]
+        for position, segment in zip(positions, segments):
+            if row["kind"] == "describe":
+                named, answering = [cards[segment]], cards[segment]
+            elif not cards:
+                continue
+            elif row["kind"] == "how-many":
+                named, answering = [*cards, FIRST_TOKEN], None
+            elif row["kind"] == "first":
+                named, answering = cards, cards[0]
+            else:
+                named, answering = cards[:1], cards[-1]
+            self.aims[KEY_LAYER] += [(position, card) for card in named]
+            if answering is not None:
+                self.aims[ANSWER_LAYER].append((position, answering))
+        if row["candidates"]:
+            self.aims[OPTION_LAYER].append((positions[0], option(block, row["gold"])))
 
 
-def point(row, positions, segments, points):
-    """Adds the tokens at `positions`, which say the answer of a row; `segments`: how many cards of a list come before each."""
-    cards = row["cards"]
-    for position, segment in zip(positions, segments):
-        if row["kind"] == "describe":
-            named, answering = [cards[segment]], cards[segment]
-        elif not cards:
-            continue
-        elif row["kind"] in ("first", "how-many"):
-            named, answering = cards, cards[0]
-        else:
-            named, answering = cards[:1], cards[-1]
-        points.key += [(position, card) for card in named]
-        if row["kind"] != "how-many":
-            points.answer.append((position, answering))
+@dataclass
+class Aims:
+    """One layer's aims of a batch, padded: `positions` and `shown` [b, w]; `real` bool [b, w]."""
+
+    positions: torch.Tensor
+    shown: torch.Tensor
+    real: torch.Tensor
+
+    @classmethod
+    def of(cls, rows):
+        """`rows`: a list of (position, shown) for each sequence. None where all are empty."""
+        width = max(map(len, rows))
+        if width == 0:
+            return None
+        padded = torch.tensor([row + [(0, NOTHING)] * (width - len(row)) for row in rows])
+        real = torch.tensor([[True] * len(row) + [False] * (width - len(row)) for row in rows])
+        return cls(padded[..., 0], padded[..., 1], real)
 
 
 class Guide:
-    """Collects, layer by layer of one forward pass, how much attention misses the cards: -log of the share on them."""
+    """Collects, layer by layer of one forward pass, how much attention misses: -log of the share on what it is told."""
 
-    def __init__(self, sequences, may_see):
-        self.points, self.may_see = [sequence.points for sequence in sequences], may_see[:, 0]
-        self.losses = {}
+    def __init__(self, batch):
+        self.batch, self.losses = batch, {}
 
     def see(self, layer, query, key):
         """`query`, `key` [b, heads, t, d], rotated."""
-        if layer not in (BEFORE_LAYER, KEY_LAYER, ANSWER_LAYER):
-            return
-        missed = [missing(points.cards, wanted, query[row, HEAD].float(), key[row, HEAD].float(), self.may_see[row])
-                  for row, points in enumerate(self.points) if (wanted := points.of_layer(layer))]
-        if missed:
-            self.losses[layer] = torch.cat(missed)
+        aims = self.batch.aims.get(layer)
+        if aims is not None:
+            self.losses[layer] = missing(self.batch, aims, query[:, HEAD].float(), key[:, HEAD].float())
 
     def loss(self):
-        return sum(missed.mean() for missed in self.losses.values()) if self.losses else torch.zeros(())
+        return sum(missed.mean() for missed in self.losses.values()) if self.losses else 0.0
 
     def shares(self):
-        """Mean share of attention on the cards, by layer."""
-        return {layer: torch.exp(-missed.detach()).mean().item() for layer, missed in self.losses.items()}
+        """Mean share of attention on what it is told, by layer; still on the device."""
+        return {layer: torch.exp(-missed.detach()).mean() for layer, missed in self.losses.items()}
 
 
-def missing(cards, wanted, query, key, may_see):
-    """-log of the share of attention on the wanted cards, for one head of one sequence: query, key [t, d]."""
-    positions, aims = torch.tensor(wanted).T
-    logits = query[positions] @ key.T / query.shape[-1] ** 0.5
-    logits = logits.masked_fill(~may_see[positions], float("-inf"))
-    on_card = torch.tensor(cards) == aims[:, None]
-    found = logits[:, :len(cards)].masked_fill(~on_card, float("-inf"))
-    return torch.logsumexp(logits, -1) - torch.logsumexp(found, -1)
+def missing(batch, aims, query, key):
+    """-log of the share of attention on what is wanted, for one head: query, key [b, t, d]. One for each real aim."""
+    wanted = query.gather(1, aims.positions[..., None].expand(-1, -1, query.shape[2]))
+    logits = wanted @ key.mT / query.shape[-1] ** 0.5
+    block = batch.blocks.gather(1, aims.positions)[..., None]
+    others = batch.blocks[:, None]
+    seen = (others == 0) | (others == block)
+    seen &= torch.arange(key.shape[1], device=key.device) <= aims.positions[..., None]
+    logits = logits.masked_fill(~seen, float("-inf"))
+    # What is no aim wants everything, so that it misses nothing.
+    found = (batch.shown[:, None] == aims.shown[..., None]) | ~aims.real[..., None]
+    missed = torch.logsumexp(logits, -1) - torch.logsumexp(logits.masked_fill(~found, float("-inf")), -1)
+    return missed[aims.real]

@@ -7,46 +7,74 @@ encoded one would, without running the tower (three quarters of the work) on eve
 
 import numpy as np
 import torch
+from torch.utils.data import IterableDataset, get_worker_info
 
 from .cards import every_card
 from .frames import FrameMaker
-from .state import mixed
+from .state import drawn, mixed
 from .world import footage
 
 
 class Library:
     """`features` f16 [n, grid^2, hidden]; rows of every card, and rows without a card."""
 
-    def __init__(self, features, looks, cards):
-        self.features, self.looks, self.cards = features, looks, cards
-        self.first_row = {card: i * looks for i, card in enumerate(cards)}
-        self.empty_from = len(cards) * looks
+    def __init__(self, features, looks, cards, device="cpu"):
+        self.features = features.to(device)
+        self.cards, self.patches = cards, features.shape[1]
+        counts = [looks_of(card, looks) for card in cards]
+        firsts = np.cumsum([0, *counts])
+        self.places = {card: (int(first), count) for card, first, count in zip(cards, firsts, counts)}
+        self.empty_from = int(firsts[-1])
+        self.card_of_row = torch.from_numpy(np.repeat(np.arange(len(cards) + 1), [*counts, len(features) - firsts[-1]]))
+
+    def __len__(self):
+        return len(self.features)
 
     def rows(self, timeline, cards, random):
         """A row for every frame; `timeline` has the index of the card that shows, or -1. A card keeps its look."""
-        look = {i: self.first_row[card] + random.integers(self.looks) for i, card in enumerate(cards)}
+        looks = [self.places[card] for card in cards]
+        look = [first + int(random.integers(count)) for first, count in looks]
         empty = random.integers(self.empty_from, len(self.features), size=len(timeline))
         return [look[i] if i >= 0 else int(e) for i, e in zip(timeline, empty)]
 
     def __getitem__(self, rows):
-        return torch.from_numpy(np.asarray(self.features[rows])).float()
+        """f32, on the library's device."""
+        return self.features[rows].float()
+
+
+def looks_of(card, looks):
+    """There are nine times fewer cards with one digit, and half of the videos show them."""
+    return looks if card.tens else 6 * looks
+
+
+class Looks(IterableDataset):
+    """Frames uint8 [64, side, side, 3] of the cards in their order (None: no card), each batch from a seed of its own."""
+
+    def __init__(self, settings, wanted):
+        self.settings, self.wanted = settings, wanted
+
+    def __iter__(self):
+        info, images = get_worker_info(), footage(self.settings)
+        for start in range(64 * info.id, len(self.wanted), 64 * info.num_workers):
+            maker = FrameMaker(images, self.settings.tower.image_side, (self.settings.seed, 1 << 41, start))
+            yield torch.from_numpy(np.stack([maker.frame(card)[0] for card in self.wanted[start:start + 64]]))
 
 
 @torch.no_grad()
-def build(settings, tower, looks=3, empty=4000, cards=None):
+def build(settings, tower, looks=1, empty=4000, cards=None):
     """Reads the cached library, or makes it. `looks`: sizes, tilts, places and footage that a card is seen with."""
     cards = cards or every_card()
     path = settings.work / f"library-{looks}-{len(cards)}.npy"
     if not path.exists():
-        maker = FrameMaker(footage(settings), settings.tower.image_side, (settings.seed, 1 << 41))
-        wanted = [card for card in cards for _ in range(looks)] + [None] * empty
-        features = []
-        for start in range(0, len(wanted), 64):
-            frames = np.stack([maker.frame(card)[0] for card in wanted[start:start + 64]])
-            with mixed():
-                features.append(tower(torch.from_numpy(frames)).half().numpy())
-        np.save(path, np.concatenate(features))
-    return Library(np.load(path, mmap_mode="r"), looks, cards)
+        wanted = [card for card in cards for _ in range(looks_of(card, looks))] + [None] * empty
+        features = np.lib.format.open_memmap(
+            path.with_suffix(".part"), "w+", np.float16, (len(wanted), settings.tower.grid_side**2, settings.tower.hidden))
+        for i, frames in enumerate(drawn(Looks(settings, wanted), settings)):
+            with mixed(settings.device):
+                features[64 * i:64 * i + len(frames)] = tower(frames.to(settings.device)).half().cpu().numpy()
+        features.flush()
+        path.with_suffix(".part").rename(path)
+    return Library(torch.from_numpy(np.load(path, mmap_mode="c")), looks, cards, settings.device)
 
 
 def timeline(cards, frames, random):

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -40,16 +41,18 @@ TRAINED = (UNIFORM_2, UNIFORM_4, PROGRESSIVE)
 
 
 def pool(projected, pooling):
-    """[frames, grid^2, hidden] -> [tokens, hidden]: bilinear as F.interpolate does, frames in order, row by row."""
-    frames, patches, hidden = projected.shape
+    """[b, frames, grid^2, hidden] -> [b, tokens, hidden]: bilinear as F.interpolate does, frames in order, row by row."""
+    b, frames, patches, hidden = projected.shape
     side = math.isqrt(patches)
-    grid = projected.transpose(1, 2).reshape(frames, hidden, side, side)
-    strides = torch.tensor(pooling.strides(frames))
-    tokens = [None] * frames
-    for stride in set(strides.tolist()):
+    strides = np.array(pooling.strides(frames))
+    pooled, at = [], []
+    for stride in sorted(set(pooling.strides(frames))):
         out = math.ceil(side / stride)
-        chosen = (strides == stride).nonzero()[:, 0]
-        small = F.interpolate(grid[chosen], size=(out, out), mode="bilinear", align_corners=False)
-        for index, frame in zip(chosen.tolist(), small.flatten(2).transpose(1, 2)):
-            tokens[index] = frame
-    return torch.cat(tokens)
+        chosen = (strides == stride).nonzero()[0]
+        grid = projected if len(chosen) == frames else projected[:, chosen]
+        grid = grid.flatten(0, 1).transpose(1, 2).unflatten(2, (side, side))
+        small = F.interpolate(grid, size=(out, out), mode="bilinear", align_corners=False)
+        pooled.append(small.flatten(2).transpose(1, 2).reshape(b, -1, hidden))
+        at.append(chosen.repeat(out * out))
+    order = torch.from_numpy(np.concatenate(at).argsort(kind="stable"))
+    return torch.cat(pooled, dim=1)[:, order.to(projected.device)]

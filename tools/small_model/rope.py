@@ -45,5 +45,5 @@ def frequencies(sizes, context, visual_tokens):
 def apply(decoder, sizes, context, visual_tokens):
     """Gives transformers' decoder the frequencies for a prompt of so many visual tokens."""
     values, factor = frequencies(sizes, context, visual_tokens)
-    decoder.rotary_emb.inv_freq = torch.from_numpy(values).float()
+    decoder.rotary_emb.inv_freq = torch.from_numpy(values).float().to(decoder.rotary_emb.inv_freq.device)
     decoder.rotary_emb.attention_scaling = factor

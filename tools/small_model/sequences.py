@@ -1,10 +1,13 @@
 """Videos and texts as packed sequences: one prefix, many questions that do not see each other."""
 
+import re
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
 from . import guidance, prompts
+from .guidance import NOTHING
 from .settings import COLOURS
 from .text import card_words, english, table
 
@@ -116,43 +119,61 @@ class Packer:
         """Prefix, visual tokens, newline; then the questions. `shown`: the card of each visual token, or -1."""
         before = self.encode(template.before)
         prefix = before + [self.video] * (len(shown) + 1)
-        points = guidance.Points([-1] * len(before) + list(shown) + [-1])
-        return self.pack(prefix, rows, template, random, points, (len(before), len(shown)))
+        shown_in_prefix = [NOTHING] * len(before) + list(shown) + [NOTHING]
+        return self.pack(prefix, shown_in_prefix, rows, template, random, (len(before), len(shown)))
 
     def of_table(self, video, rows, lines, random):
         """The same lookup in text: a table of cards instead of a video."""
         lines, at = table(video, random, lines)
-        prefix, cards = self.encode(prompts.QWEN.before), []
-        cards += [-1] * len(prefix)
+        prefix = self.encode(prompts.QWEN.before)
+        shown = [NOTHING] * len(prefix)
         for i, line in enumerate(lines):
             ids = self.encode("\n" * (i > 0) + line)
             prefix += ids
-            cards += [at.index(i) if i in at else -1] * len(ids)
-        return self.pack(prefix, rows, prompts.QWEN, random, guidance.Points(cards))
+            shown += [at.index(i) if i in at else NOTHING] * len(ids)
+        return self.pack(prefix, shown, rows, prompts.QWEN, random)
 
     def of_english(self, length, random, held_out=False):
         book = self.unseen_english if held_out else self.english
         start = int(random.integers(len(book) - length + 1))
         ids = book[start:start + length]
-        return Sequence(ids, list(range(length)), [0] * length, [IGNORED, *ids[1:]], [], points=guidance.Points([-1] * length))
+        points = guidance.Points([NOTHING] * length)
+        return Sequence(ids, list(range(length)), [0] * length, [IGNORED, *ids[1:]], [], points=points)
 
-    def pack(self, prefix, rows, template, random, points, visual=(0, 0)):
+    def pack(self, prefix, shown, rows, template, random, visual=(0, 0)):
+        """`shown`: the card of each token of the prefix, or NOTHING."""
         n = len(prefix)
+        points = guidance.Points([guidance.FIRST_TOKEN, *shown[1:]])
+        points.before()
         out = Sequence(list(prefix), list(range(n)), [0] * n, [IGNORED] * n, list(rows), visual, points)
         for block, row in enumerate(rows, 1):
             words, answer = prompts.render(row, template, random)
-            asked = self.encode(template.between + words + template.after)
+            asked = self.tokenizer.encode(template.between + words + template.after)
             answered = self.tokenizer.encode(answer)
             said = answered.ids + [self.end]
             first = len(out.ids) + len(asked) - 1  # the token after which the answer's first is said
             segments = [answer[:end].count(THEN) for _, end in answered.offsets]
-            guidance.point(row, range(first, first + len(answered.ids)), segments, points)
+            points.shown += options_shown(row, template.between + words, asked, block) + [NOTHING] * len(said)
+            points.answer(row, range(first, first + len(answered)), segments, block)
             count = len(asked) + len(said)
-            out.ids += asked + said
+            out.ids += asked.ids + said
             out.positions += range(n, n + count)
             out.blocks += [block] * count
             out.labels += [IGNORED] * len(asked) + said
         return out
+
+
+OPTION_LINE = re.compile(r"^\(?([ABCD])[.)] .*$", re.MULTILINE)
+
+
+def options_shown(row, text, encoded, block):
+    """For each token of a question in multiple choice the option that it is in, or NOTHING."""
+    shown = [NOTHING] * len(encoded)
+    for line in OPTION_LINE.finditer(text) if row["candidates"] else ():
+        for i, (start, end) in enumerate(encoded.offsets):
+            if line.start() <= start and end <= line.end():
+                shown[i] = guidance.option(block, "ABCD".index(line[1]))
+    return shown
 
 
 @dataclass
@@ -168,17 +189,26 @@ class Places:
 
 @dataclass
 class Batch:
-    """Padded sequences: ids, positions, labels [b, t]; may_see bool [b, 1, t, t], causal in the first `prefix_tokens`.
-    `places` where all prefixes are of one length.
+    """Padded sequences: `ids`, `positions`, `labels`, `blocks`, `shown` [b, t]; `visual` (start, count), one for all.
+    `places` where all prefixes are of one length. `kinds`: (kind, whether multiple choice) of each sequence's questions.
     """
 
     ids: torch.Tensor
     positions: torch.Tensor
     labels: torch.Tensor
-    may_see: torch.Tensor
-    sequences: list
+    blocks: torch.Tensor
+    shown: torch.Tensor
+    visual: tuple
+    aims: dict
+    kinds: list
     prefix_tokens: int
     places: Places = None
+
+    @cached_property
+    def may_see(self):
+        """bool [b, 1, t, t]"""
+        same = self.blocks[:, :, None] == self.blocks[:, None, :]
+        return (same | (self.blocks == 0)[:, None, :]).tril()[:, None]
 
 
 def places(sequences, prefix_tokens, length):
@@ -202,11 +232,14 @@ def places(sequences, prefix_tokens, length):
 def stack(sequences):
     length = max(len(s.ids) for s in sequences)
 
-    def padded(name, filler):
-        return torch.tensor([getattr(s, name) + [filler] * (length - len(s.ids)) for s in sequences])
-    blocks = padded("blocks", -1)
-    same = blocks[:, :, None] == blocks[:, None, :]
-    may_see = (same | (blocks == 0)[:, None, :]).tril()
+    def padded(lists, filler):
+        return torch.tensor([values + [filler] * (length - len(values)) for values in lists])
     prefix = min(s.blocks.count(0) for s in sequences)
-    return Batch(padded("ids", 0), padded("positions", 0), padded("labels", IGNORED), may_see[:, None], sequences, prefix,
-                 places(sequences, prefix, length))
+    rows = {layer: [s.points.aims[layer] for s in sequences] for layer in guidance.LAYERS}
+    return Batch(
+        *(padded([getattr(s, name) for s in sequences], filler)
+          for name, filler in (("ids", 0), ("positions", 0), ("labels", IGNORED), ("blocks", -1))),
+        shown=padded([s.points.shown for s in sequences], guidance.NOTHING), visual=sequences[0].visual,
+        aims={layer: aims for layer, aimed in rows.items() if (aims := guidance.Aims.of(aimed)) is not None},
+        kinds=[[(q["kind"], bool(q["candidates"])) for q in s.questions] for s in sequences],
+        prefix_tokens=prefix, places=places(sequences, prefix, length))

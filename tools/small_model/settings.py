@@ -57,5 +57,7 @@ class Settings:
     state: Path
     seed: int = 1
     threads: int = 2
+    workers: int = 1  # processes that draw training data
+    device: str = "cpu"  # or cuda
     tower: TowerSizes = field(default_factory=TowerSizes)
     decoder: DecoderSizes = field(default_factory=DecoderSizes)

@@ -2,8 +2,10 @@
 
 import csv
 import math
+from dataclasses import fields, is_dataclass, replace
 
 import torch
+from torch.utils.data import DataLoader
 
 
 def cosine_with_warmup(step, steps, warmup, start=0):
@@ -14,9 +16,29 @@ def cosine_with_warmup(step, steps, warmup, start=0):
     return min((step - start + 1) / warmup, 1.0) * (0.1 + 0.45 * (1 + math.cos(math.pi * min(share, 1.0))))
 
 
-def mixed():
-    """Autocast to bf16 where the machine multiplies it natively; elsewhere it is far slower than f32."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported())
+def mixed(device):
+    """Autocast to bf16 where the device multiplies it natively; elsewhere it is far slower than f32."""
+    return torch.autocast(device, torch.bfloat16, enabled=device == "cuda" or torch.cpu._is_avx512_bf16_supported())
+
+
+def on_device(part, device):
+    """All tensors of a batch on the device; what is no tensor stays."""
+    if isinstance(part, torch.Tensor):
+        return part.to(device, non_blocking=True)
+    if isinstance(part, dict):
+        return {name: on_device(value, device) for name, value in part.items()}
+    if isinstance(part, (tuple, list)):
+        return type(part)(on_device(value, device) for value in part)
+    if is_dataclass(part):
+        return replace(part, **{f.name: on_device(getattr(part, f.name), device) for f in fields(part)})
+    return part
+
+
+def drawn(dataset, settings):
+    """Batches of an IterableDataset, drawn beside the training by processes of their own, in an order that only their number
+    can change.
+    """
+    return iter(DataLoader(dataset, batch_size=None, num_workers=settings.workers, prefetch_factor=2))
 
 
 class Muon(torch.optim.Optimizer):
@@ -100,7 +122,7 @@ class Checkpoint:
         """The step to go on with; 0 where there is nothing."""
         if not self.path.exists():
             return 0
-        saved = torch.load(self.path, weights_only=True)
+        saved = torch.load(self.path, weights_only=True, map_location="cpu")
         self.model.load_state_dict(saved["model"])
         if self.optimiser is not None and "optimiser" in saved:
             self.optimiser.load_state_dict(saved["optimiser"])

@@ -4,6 +4,7 @@ import tempfile
 import unittest
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -12,8 +13,10 @@ from transformers import LlavaOnevisionForConditionalGeneration
 from . import decoder, export, guidance, pooling, prompts, rope, sequences, text
 from .cards import READABLE, Card, Painter, every_card
 from .library import Library, timeline
-from .settings import DecoderSizes, Settings, TowerSizes
-from .state import Checkpoint
+from .material import Batches, Material
+from .renaming import renamed
+from .settings import COLOURS, SHAPES, DecoderSizes, Settings, TowerSizes
+from .state import Checkpoint, drawn
 from .tower import Tower, distances, near_card, shifted
 from .world import Video
 
@@ -31,8 +34,14 @@ VIDEO = Video("", 8, (Card(0, 3, 2, 7), Card(6, 1, 4, 3)), ((1, 2), (4, 5)), QUE
 def material():
     random = np.random.default_rng(0)
     tokenizer = text.build_tokenizer([VIDEO], SMALL.decoder.vocabulary, random)
-    features = random.normal(size=(6, 81, SMALL.tower.hidden)).astype(np.float16)
-    return decoder.Material(SMALL, [VIDEO], Library(features, 2, VIDEO.cards), tokenizer)
+    cards = every_card()
+    features = torch.from_numpy(random.normal(size=(1, 81, SMALL.tower.hidden))).half().expand(2 * len(cards), -1, -1)
+    return Material(SMALL, [VIDEO], Library(features, 1, cards), tokenizer)
+
+
+def made_batch(made, plan, start):
+    """The first batch after `start`, drawn by the only worker."""
+    return next(drawn(Batches(made, plan, start), SMALL))
 
 
 def random_model(module):
@@ -49,14 +58,14 @@ class Training(unittest.TestCase):
     def test_packed_questions_are_as_if_asked_alone(self):
         made, model = material(), random_model(decoder.Decoder(SMALL))
         plan = pooling.PROGRESSIVE
-        visual = model.visual(made.library[np.arange(6)], plan)
+        visual = model.visual(made.library[torch.arange(6)][None], plan)
         tokens = plan.tokens(6, 9)
-        self.assertEqual(len(visual), tokens + 1)
+        self.assertEqual(visual.shape[1], tokens + 1)
 
         def hidden(rows):
             made.seed(0)
             sequence = made.packer.of_video([-1] * tokens, rows, prompts.QWEN, made.random)
-            return sequence, model.hidden(sequences.stack([sequence]), [visual])[0]
+            return sequence, model.hidden(sequences.stack([sequence]), visual)[0]
         _, alone = hidden(QUESTIONS[1:])
         packed, together = hidden((QUESTIONS[0], QUESTIONS[0]))
         _, first = hidden(QUESTIONS[:1])
@@ -79,6 +88,27 @@ class Training(unittest.TestCase):
             kinds.add((video.cards[0].number, tuple(row["kind"] for row in video.questions)))
         self.assertEqual(kinds, {(7, ("which",)), (3, ())})
 
+    def test_questions_follow_the_names(self):
+        random, row = np.random.default_rng(0), dict(QUESTIONS[0], kind="how-many", question="How many cards show a star?",
+                                                     answers=["7"], candidates=["7", "8"])
+        asked = dict(QUESTIONS[1], question="Which coloured shape comes right after the card with a yellow star on it?",
+                     answers=["blue square"], candidates=["blue square", "yellow star", "an orange plate"])
+        video = replace(VIDEO, questions=(*QUESTIONS, row, asked))
+        seen = set()
+        for _ in range(50):
+            new = renamed(video, random)
+            first, second = new.cards
+            self.assertTrue(all((card.plate, card.shape_colour) in READABLE for card in new.cards))
+            self.assertEqual(new.questions[0]["question"], f"Which shape is on the {COLOURS[first.plate]} card?")
+            self.assertEqual(new.questions[0]["answers"], [SHAPES[first.shape]])
+            self.assertEqual(new.questions[1]["candidates"][1], str(second.number))
+            self.assertEqual(new.questions[2]["question"], f"How many cards show a {SHAPES[first.shape]}?")
+            self.assertEqual(new.questions[2]["candidates"], ["7", "8"])
+            self.assertIn(text.card_words(first).split(" with ")[1].split(" and ")[0], new.questions[3]["question"])
+            self.assertEqual(new.questions[3]["candidates"][0], f"{COLOURS[second.shape_colour]} {SHAPES[second.shape]}")
+            seen.add(new.cards)
+        self.assertGreater(len(seen), 45)
+
     def test_answers_by_prompt(self):
         random = np.random.default_rng(0)
         self.assertEqual(prompts.render(QUESTIONS[0], prompts.QWEN, random), ("Which shape is on the red card?", "star"))
@@ -100,25 +130,52 @@ class Training(unittest.TestCase):
         made = material()
         rows = (*QUESTIONS, sequences.describe(VIDEO, made.random))
         sequence = made.packer.of_video([-1, 0, 0, 1], rows, prompts.QWEN, made.random)
-        start, cards = sequence.visual[0], sequence.points.cards
-        self.assertEqual(cards[start:], [-1, 0, 0, 1, -1])
+        start, points = sequence.visual[0], sequence.points
+        self.assertEqual(points.shown[start:start + 5], [-1, 0, 0, 1, -1])
         said = [i for i, label in enumerate(sequence.labels) if label not in (sequences.IGNORED, made.packer.end)]
-        key, answer = dict(sequence.points.key), dict(sequence.points.answer)
+        key, answer = (dict(points.aims[layer]) for layer in (guidance.KEY_LAYER, guidance.ANSWER_LAYER))
         self.assertEqual([i + 1 for i in key], said)
         cards_said = [[answer[i - 1] for i in said if sequence.blocks[i] == block] for block in (1, 2, 3)]
         self.assertEqual([set(c) for c in cards_said], [{0}, {1}, {0, 1}])
         self.assertEqual({key[i - 1] for i in said if sequence.blocks[i] == 2}, {0})
-        self.assertEqual(sequence.points.before(), [(start + 3, 0)])
+        self.assertEqual(points.aims[guidance.BEFORE_LAYER], [(start + 3, 0)])
+        counted = guidance.Points(list(points.shown))
+        counted.answer(dict(QUESTIONS[0], kind="how-many", cards=[0, 1]), range(40, 41), [0], 1)
+        self.assertEqual(counted.aims[guidance.KEY_LAYER], [(40, 0), (40, 1), (40, points.shown[0])])
+        self.assertEqual(counted.aims[guidance.ANSWER_LAYER], [])
+        (position, wanted), = points.aims[guidance.OPTION_LAYER]
+        self.assertEqual(sequence.labels[position + 1], made.packer.encode("B")[0])
+        option = [i for i, shown in zip(sequence.ids, points.shown) if shown == wanted]
+        self.assertRegex(made.packer.tokenizer.decode(option), r"^\(?B[.)] 3\.?$")
 
     def test_guidance_is_the_share_of_attention(self):
-        query = torch.zeros(4, 64)
-        missed = guidance.missing([-1, 0, 1], [(3, 0), (2, 1)], query, torch.randn(4, 64), torch.ones(4, 4).bool().tril())
-        torch.testing.assert_close(torch.exp(-missed), torch.tensor([1 / 4, 1 / 3]))
+        query, key = torch.zeros(2, 5, 64), torch.randn(2, 5, 64)
+        batch = SimpleNamespace(blocks=torch.tensor([[0, 0, 0, 1, 2]] * 2), shown=torch.tensor([[-1, 0, 1, -1, -1]] * 2))
+        aims = guidance.Aims.of([[(4, 0), (2, 1)], [(1, 0)]])
+        missed = guidance.missing(batch, aims, query, key)
+        torch.testing.assert_close(torch.exp(-missed), torch.tensor([1 / 4, 1 / 3, 1 / 2]))  # no question sees another
+
+    def test_a_step_in_batches_is_a_step_alone(self):
+        """What is drawn follows from the step; the answers and losses of a batch are those of its sequences."""
+        made, model = material(), random_model(decoder.Decoder(SMALL))
+        plan = decoder.Plan(0, 100, tokens=2000, questions=3, text_share=0.0)
+        batch, rows, pooling = made_batch(made, plan, 40)
+        again, same, _ = made_batch(material(), plan, 40)
+        self.assertEqual(rows.tolist(), same.tolist())
+        self.assertEqual(batch.ids.tolist(), again.ids.tolist())
+        self.assertGreater(len(rows), 1)
+        with torch.no_grad():
+            visual = model.visual(made.library[rows], pooling)
+            _, wrong = decoder.answer_loss(model, batch, visual)
+            _, masked = decoder.answer_loss(model, replace(batch, places=None), visual)
+        torch.testing.assert_close(wrong, masked)
+        verdicts = decoder.verdicts(batch, wrong)
+        self.assertEqual([v[:2] for v in verdicts], [kind for kinds in batch.kinds for kind in kinds])
 
     def test_a_table_knows_its_lines(self):
         made = material()
         sequence = made.packer.of_table(VIDEO, QUESTIONS[:1], 5, made.random)
-        ids = [[i for i, c in zip(sequence.ids, sequence.points.cards) if c == card] for card in (0, 1)]
+        ids = [[i for i, c in zip(sequence.ids, sequence.points.shown) if c == card] for card in (0, 1)]
         texts = [made.packer.tokenizer.decode(i).strip() for i in ids]
         self.assertEqual(texts, ["- a red plate with a yellow star and the number 7",
                                  "- a white plate with a blue square and the number 3"])
@@ -146,8 +203,10 @@ class Formulas(unittest.TestCase):
         features = torch.randn(5, 81, 256)
         whole = LlavaOnevisionForConditionalGeneration(decoder.config(SMALL)).model
         expected = whole.apply_pooling(features).reshape(-1, 256)
-        torch.testing.assert_close(pooling.pool(features, pooling.UNIFORM_2), expected)
-        self.assertEqual(len(pooling.pool(features, pooling.PROGRESSIVE)), 25 * 2 + 4 * 3)
+        torch.testing.assert_close(pooling.pool(features[None], pooling.UNIFORM_2)[0], expected)
+        mixed = pooling.pool(features[None], pooling.PROGRESSIVE)[0]
+        self.assertEqual(len(mixed), 25 * 2 + 4 * 3)
+        torch.testing.assert_close(mixed[25 + 12:], expected[4 * 25:])
         self.assertEqual(pooling.UNIFORM_2.most_frames(800, 9), 32)
 
 
@@ -159,7 +218,7 @@ class Cards(unittest.TestCase):
             frame = np.zeros((126, 224, 3), np.uint8)
             painter.lay(frame, card, (112, 63), 80, 5)
             drawn.add(frame.tobytes())
-        self.assertEqual(len(drawn), 80)
+        self.assertEqual(len(drawn), 800)
 
 
 class Frames(unittest.TestCase):
@@ -209,8 +268,8 @@ class Exported(unittest.TestCase):
         sequence = made.packer.of_video([-1] * tokens, QUESTIONS[:1], prompts.QWEN, made.random)
         for parameter in (*model.parameters(), *tower.parameters()):
             parameter.copy_(parameter.half())
-        visual = model.visual(tower(frames), pooling.UNIFORM_2)
-        ours = model.logits(model.hidden(sequences.stack([sequence]), [visual]))
+        visual = model.visual(tower(frames)[None], pooling.UNIFORM_2)
+        ours = model.logits(model.hidden(sequences.stack([sequence]), visual))
         pixels = (frames.permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
         theirs = whole(input_ids=torch.tensor([sequence.ids]), pixel_values_videos=pixels[None]).logits
         torch.testing.assert_close(ours[0, -1], theirs[0, -1], atol=1e-3, rtol=1e-3)

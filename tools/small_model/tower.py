@@ -11,13 +11,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 from transformers import SiglipVisionConfig, SiglipVisionModel
 
 from . import world
 from .frames import LABELS, FrameMaker
 from .settings import VALIDATION_SEEDS
-from .state import Curve, Optimiser, cosine_with_warmup, mixed, resume
+from .state import Curve, Optimiser, cosine_with_warmup, drawn, mixed, on_device, resume
 from .world import footage
 
 VALIDATION_STREAM = 1 << 40  # training draws its frames from the streams of its own steps
@@ -61,7 +61,7 @@ def distances(boxes, sizes):
     """How far every patch's middle is from the card's, where 1 is the edge of the card's box: [n, grid^2]; infinite without
     a card.
     """
-    middles = (torch.arange(sizes.grid_side) + 0.5) * sizes.patch_side
+    middles = (torch.arange(sizes.grid_side, device=boxes.device) + 0.5) * sizes.patch_side
     x, y = middles.repeat(sizes.grid_side), middles.repeat_interleave(sizes.grid_side)
     left, top, right, bottom = boxes.T[:, :, None]
     across, down = (2 * x - left - right) / (right - left), (2 * y - top - bottom) / (bottom - top)
@@ -120,21 +120,22 @@ def shifted(frames, labels, boxes, random, most=9):
 
 
 class Batches(IterableDataset):
-    """Training batches from `step` on, drawn beside the training in a process of their own. Half of a batch is the one before,
-    shifted: drawing is slower than learning.
+    """Training batches from `step` on. Half of a batch is the one before (of the same process), shifted: drawing is slower than
+    learning.
     """
 
     def __init__(self, settings, step, size):
         self.settings, self.step, self.size = settings, step, size
 
     def __iter__(self):
-        maker = FrameMaker(footage(self.settings), self.settings.tower.image_side, (self.settings.seed, self.step))
+        info = get_worker_info()
+        maker = FrameMaker(footage(self.settings), self.settings.tower.image_side, (self.settings.seed, self.step, info.id))
         last = batch_of(maker, self.size // 2, **difficulty(self.step))
-        for step in itertools.count(self.step):
-            drawn = batch_of(maker, self.size // 2, **difficulty(step))
-            (frames, labels, boxes), last = shifted(*last, maker.random), drawn
-            yield (torch.cat([drawn[0], frames]), {k: torch.cat([v, labels[k]]) for k, v in drawn[1].items()},
-                   torch.cat([drawn[2], boxes]))
+        for step in itertools.count(self.step + info.id, info.num_workers):
+            fresh = batch_of(maker, self.size // 2, **difficulty(step))
+            (frames, labels, boxes), last = shifted(*last, maker.random), fresh
+            yield (torch.cat([fresh[0], frames]), {k: torch.cat([v, labels[k]]) for k, v in fresh[1].items()},
+                   torch.cat([fresh[2], boxes]))
 
 
 def train(settings, until, steps, batch=72, patches=36, rate=1e-3):
@@ -142,22 +143,22 @@ def train(settings, until, steps, batch=72, patches=36, rate=1e-3):
     only so many `patches` of a frame are seen: what a card looks like is learnt from more cards in the same time.
     """
     torch.manual_seed(settings.seed)
-    tower = Tower(settings.tower)
+    tower = Tower(settings.tower).to(settings.device)
     optimiser = Optimiser(tower, rate, "siglip.encoder.layers.", muon_gain=1.5)
     checkpoint, start = resume(settings, "tower", tower, optimiser)
     curve = Curve(settings.work / "tower_curve.csv")
-    batches = iter(DataLoader(Batches(settings, start, batch), batch_size=None, num_workers=1, prefetch_factor=4))
+    batches = drawn(Batches(settings, start, batch), settings)
     counts = {}
     for step in range(start, steps):
         began = time.time()
-        frames, labels, boxes = next(batches)
+        frames, labels, boxes = on_device(next(batches), settings.device)
         far, kept = distances(boxes, tower.sizes), None
         if step < 0.9 * steps:
             kept = near_card(far, patches)
             far = far.gather(1, kept)
         else:
             frames, labels, far = frames[:batch // 2], {k: v[:batch // 2] for k, v in labels.items()}, far[:batch // 2]
-        with mixed():
+        with mixed(settings.device):
             features = tower(frames, kept)
             value = loss(tower, features, labels, far)
         optimiser.descend(value, rate * cosine_with_warmup(step, steps, 100, start))
@@ -176,16 +177,17 @@ def train(settings, until, steps, batch=72, patches=36, rate=1e-3):
 
 
 def load(settings):
-    """The trained tower, frozen: from the work folder, or from what git keeps."""
+    """The trained tower of the work folder, frozen."""
     tower = Tower(settings.tower)
     resume(settings, "tower", tower)
-    return tower.eval().requires_grad_(False)
+    return tower.eval().requires_grad_(False).to(settings.device)
 
 
 def counted(tower, batches):
     """Sums of `right` over batches of frames and labels."""
-    counts = {}
+    counts, device = {}, tower.classifier.weight.device
     for frames, labels in batches:
+        frames, labels = on_device((frames, labels), device)
         for name, count in right(tower, tower(frames), labels).items():
             counts[name] = counts.get(name, 0) + count
     return counts
@@ -201,9 +203,9 @@ def evaluate_drawn(settings, tower, frames=1000):
 @torch.no_grad()
 def evaluate_videos(settings, tower, videos=24):
     """Hits on every frame of encoded videos of the world, as the product decodes them. Validation seeds."""
-    folder = world.make(settings, settings.work / "tower-validation", videos=videos, duration_secs="20..40",
-                        frame_rates=1, seed=VALIDATION_SEEDS[3])
-    return counted(tower, (frames_of(settings, video) for video in world.read(folder)))
+    folders = [world.make(settings, settings.work / f"tower-validation-{stage}", videos=videos // 2, duration_secs="20..40",
+                          frame_rates=1, stage=stage, seed=VALIDATION_SEEDS[3]) for stage in (1, 2)]
+    return counted(tower, (frames_of(settings, video) for folder in folders for video in world.read(folder)))
 
 
 def frames_of(settings, video):
