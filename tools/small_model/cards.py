@@ -136,8 +136,8 @@ class Table:
 
     def __call__(self, x, y):
         scale = self.SIDE / (2 * self.reach)
-        column = np.clip((x - self.centre[0] + self.reach) * scale, 0, self.SIDE - 1).astype(np.int32)
-        row = np.clip((y - self.centre[1] + self.reach) * scale, 0, self.SIDE - 1).astype(np.int32)
+        column = np.clip((x - (self.centre[0] - self.reach)) * scale, 0, self.SIDE - 1).astype(np.int32)
+        row = np.clip((y - (self.centre[1] - self.reach)) * scale, 0, self.SIDE - 1).astype(np.int32)
         return self.values[row, column]
 
 
@@ -168,13 +168,10 @@ class Painter:
         number = self.number_distance(card.number, x, y, width, height)
 
         line = RGB[ink(card.plate)]
-        colour = np.broadcast_to(RGB[card.plate], (*x.shape, 3))
-        colour = blend(colour, line, 1 - coverage(edge + 0.035 * height))
-        colour = blend(colour, line, coverage(shape - 0.025 * height))
-        colour = blend(colour, RGB[card.shape_colour], coverage(shape))
-        colour = blend(colour, line, coverage(number))
+        layers = ((None, RGB[card.plate]), (1 - coverage(edge + 0.035 * height), line), (coverage(shape - 0.025 * height), line),
+                  (coverage(shape), RGB[card.shape_colour]), (coverage(number), line))
         under = frame[top:bottom, left:right]
-        under[:] = np.rint(blend(under.astype(np.float32), colour, coverage(edge)))
+        under[:] = np.rint(blend(under.astype(np.float32), overlaid(layers), coverage(edge)))
 
     def number_distance(self, number, x, y, width, height):
         digits = [int(digit) for digit in str(number)]
@@ -196,6 +193,15 @@ def tilted_bounds(size, tilt_degrees):
 
 def coverage(distance):
     return np.clip(0.5 - distance, 0, 1)
+
+
+def overlaid(layers):
+    """(cover [height, width], colour) from the lowest, which covers all, to the uppermost: [height, width, 3]."""
+    left, shares = 1.0, []
+    for cover, _ in reversed(layers[1:]):
+        shares.append(left * cover)
+        left = left * (1 - cover)
+    return np.stack([left, *reversed(shares)], axis=-1) @ np.stack([colour for _, colour in layers])
 
 
 def blend(under, over, cover):
