@@ -2,7 +2,7 @@
 .PHONY: help demo test ci
 
 help:
-	@echo "make demo   make a short video and ask it three questions; SEED=2 makes another one (installs what is missing)"
+	@echo "make demo   make a video of ten minutes and ask it three questions; SEED=2 makes another one (installs what is missing)"
 	@echo "make test   run the tests (installs what is missing)"
 	@echo "make ci     all checks: formatting, lints, layering, docs, demo, tests"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a short video and asks the built-in model three questions about it, whose right answers are known.
+# Makes a video of ten minutes and asks the built-in model three questions about it, whose right answers are known.
 # Everything that it makes lies under target/demo. SEED=n: another video. Fails where two answers of three are wrong.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 seed=${SEED:-1}
 case $seed in '' | *[!0-9]*) fail "SEED=$seed: give a whole number" ;; esac
-world=target/demo/video-$seed
+world=target/demo/minutes-$seed video=target/demo/minutes-$seed/videos/00000.mp4
 longsight=target/release/longsight
 export LONGSIGHT_MODEL=tiny
 asked=0 right=0
@@ -24,8 +24,8 @@ ask() {
   row=$(grep -m 1 "\"kind\":\"$1\".*\"candidates\":\[\]" "$world/questions.jsonl") ||
     fail "no question of kind $1 in $world/questions.jsonl"
   question=$(field question "$row") expected=$(field answers "$row")
-  printf '\n$ longsight ask %s "%s" --fps 1\n' "$world/videos/00000.mp4" "$question"
-  answer=$("$longsight" ask "$world/videos/00000.mp4" "$question" --fps 1 --quiet)
+  printf '\n$ longsight ask %s "%s"\n' "$video" "$question"
+  answer=$("$longsight" ask "$video" "$question" --quiet)
   asked=$((asked + 1))
   if [ "$answer" = "$expected" ]; then
     right=$((right + 1))
@@ -39,18 +39,18 @@ step "Building longsight (the first time takes a few minutes)"
 cargo build --release --locked --bin longsight
 
 if [ ! -f "$world/questions.jsonl" ]; then
-  step "Making a video of 16 seconds: coloured cards in moving footage"
-  "$longsight" world make --seed "$seed" --videos 1 --duration-secs 16..16 --cards 3..4 --card-secs 2..3 --gap-secs 1 \
-    --questions-per-video 24 --kinds which,what-number,next,is-there,first --out "$world"
+  step "Making a video of ten minutes: coloured cards, each for a few seconds, in moving footage"
+  "$longsight" world make --seed "$seed" --videos 1 --duration-secs 600..600 --frame-rates 5 --cards 5..8 --card-secs 6..10 \
+    --questions-per-video 24 --kinds which,next,when --out "$world"
 fi
 
 step "What it would take"
-"$longsight" plan "$world/videos/00000.mp4" --fps 1 | grep -v '#[0-9]' # without the list of frames
+"$longsight" plan "$video" | grep -v '#[0-9]' # without the list of frames
 
-step "Three questions: what is on a card, what number, what comes next"
+step "Three questions: what is on a card, what comes next, in which part of the video"
 ask which
-ask what-number
 ask next
+ask when
 
 cat <<END
 

@@ -40,8 +40,14 @@ class Case:
     pool_mode: str = "bilinear"  # bilinear | average
     newline: str = "one_token"  # one_token | grid
     question: str = "What happens after the dog jumps?"
+    # Greedy tokens of each method, and how far the logits must move, relative (the Rust tests
+    # tolerate 1e-4), where a method or a position is wrong.
+    new_tokens: int = 20
+    margin: float = 1e-2
     # Where the search for suitable weights starts: the seed it found.
     first_seed: int = 0
+    # A trained checkpoint in place of seeded weights, below the project's folder; the seed only makes frames then.
+    trained: str | None = None
 
     @property
     def grid(self):
@@ -68,6 +74,10 @@ CASES = [
          dtype="bfloat16", alpha=0.5, beta=8.0, **SMALL),
     Case("video-average", first_seed=14, hidden=64, heads=2, kv_heads=1, head_dim=32, mlp=96, tied=False, layout="lmms",
          pool_mode="average", newline="grid"),
+    Case("tiny", trained="assets/tiny", hidden=256, heads=4, kv_heads=2, head_dim=64, mlp=640, tied=True, layers=5,
+         theta=1e4, tower_hidden=192, tower_heads=3, tower_mlp=768, tower_layers=4, image_size=126, patch=14,
+         dtype="float16", chat_template="newline", frames=5, visual_window=24, language_window=48,
+         new_tokens=4, margin=4e-3, question="Describe every card in the video, from the first to the last."),
     Case("video-bilinear", first_seed=31, hidden=64, heads=2, kv_heads=2, head_dim=32, mlp=96, tied=False, layout="lmms",
          newline="grid", **SMALL),
 ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 from transformers import LlavaOnevisionConfig, LlavaOnevisionForConditionalGeneration
 
 import tiny_tokenizer
@@ -59,8 +60,14 @@ def seed_weights(model, seed, tied):
         tensor.data.copy_(value)
 
 
+PROJECT = Path(__file__).resolve().parents[2]
+
+
 def write(case, seed, folder: Path):
-    """Writes the checkpoint and returns it as transformers reads it back, in f32."""
+    """Writes the checkpoint and returns it as transformers reads it back, in f32. A trained one is only read."""
+    if case.trained:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        return load(PROJECT / case.trained), Tokenizer.from_file(str(PROJECT / case.trained / "tokenizer.json"))
     tokenizer = tiny_tokenizer.build(media_tokens=case.layout != "lmms")
     torch.manual_seed(seed)
     model = LlavaOnevisionForConditionalGeneration(make_config(case, tokenizer))

@@ -33,6 +33,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1, help="processes that draw training data")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--tower-batch", type=int, default=72, help="frames")
     parser.add_argument("--batch-tokens", type=int, default=3000, help="of the decoder")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="the decoder's learning rate")
     parser.add_argument("--seed", type=int, default=1)
@@ -96,15 +97,13 @@ def main():
     run = settings.Settings(args.work, args.longsight, args.state, args.seed, args.threads, args.workers, args.device)
     until, out = time.time() + 60 * args.minutes, args.out or HERE.parents[1] / "assets/tiny"
     if args.part in ("train", "tower"):
-        tower.train(run, until, args.tower_steps)
+        tower.train(run, until, args.tower_steps, args.tower_batch)
         report_tower(run)
     if args.part in ("train", "decoder") and time.time() < until:
         decoder.train(run, material(run, args, training_videos(run)), plan(args, until))
     if args.part == "evaluate":
         report_tower(run)
-        made = material(run, args, validation_videos(run))
-        evaluate.table(trained_decoder(run), made)
-        evaluate.text_table(trained_decoder(run), made)
+        evaluate.text_table(trained_decoder(run), Material(run, validation_videos(run), None, tokenizer_of(run)))
     if args.part == "restore":
         export.restore(run, out, tower.Tower(run.tower), decoder.Decoder(run))
         copy_curves(run.state, run.work)

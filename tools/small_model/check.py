@@ -12,7 +12,7 @@ SAME = ("--pool", "uniform,2", "--context", "none", "--fps", "1", "--dtype", "f3
         "--max-new-tokens", "24", "--quiet")
 
 
-def check(settings, folder, seed, videos=3, questions=4):
+def check(settings, folder, seed, videos=50, questions=2):
     """Returns how many answers agree, of how many, and how many are right."""
     made = world.make(settings, settings.work / f"check-{seed}", videos=videos, duration_secs="12..24", sizes="224x126",
                       frame_rates=1, codecs="h264", seed=seed)

@@ -91,6 +91,7 @@ def question_attention(query, key, value, n, places):
     return picked(out, places.of_tokens)
 
 
+torch.backends.cuda.enable_cudnn_sdp(False)  # it plans anew for every length, which takes five times the step
 AttentionInterface.register("prefixed", prefixed_attention)
 
 

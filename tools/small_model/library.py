@@ -54,9 +54,9 @@ class Looks(IterableDataset):
         self.settings, self.wanted = settings, wanted
 
     def __iter__(self):
-        info, images = get_worker_info(), footage(self.settings)
+        info, maker = get_worker_info(), FrameMaker(footage(self.settings), self.settings.tower.image_side, 0)
         for start in range(64 * info.id, len(self.wanted), 64 * info.num_workers):
-            maker = FrameMaker(images, self.settings.tower.image_side, (self.settings.seed, 1 << 41, start))
+            maker.random = np.random.default_rng((self.settings.seed, 1 << 41, start))
             yield torch.from_numpy(np.stack([maker.frame(card)[0] for card in self.wanted[start:start + 64]]))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from transformers import LlavaOnevisionForConditionalGeneration
 
-from . import decoder, export, guidance, pooling, prompts, rope, sequences, text
+from . import decoder, export, guidance, pooling, prompts, sequences, text
 from .cards import READABLE, Card, Painter, every_card
 from .library import Library, timeline
 from .material import Batches, Material
@@ -185,20 +185,7 @@ class Training(unittest.TestCase):
             "a yellow star with the number 7 on a red plate, then a blue square with the number 3 on a white plate"])
 
 
-class Formulas(unittest.TestCase):
-    def test_ramp(self):
-        real = DecoderSizes(hidden=896, heads=7, theta=1e6)
-        self.assertEqual(rope.ramp(real, 6272, 1, 32), (15, 32))
-        self.assertEqual(rope.ramp(DecoderSizes(), 1000, 1, 32), (5, 18))
-
-    def test_frequencies(self):
-        base, _ = rope.frequencies(DecoderSizes(), rope.Context(), 8000)
-        values, factor = rope.frequencies(DecoderSizes(), rope.Context("vcwe"), 8000)
-        self.assertAlmostEqual(factor, 1.2079442, places=6)
-        np.testing.assert_array_equal(values[:6], base[:6])
-        np.testing.assert_allclose(values[18:], base[18:] / 8)
-        self.assertEqual(rope.frequencies(DecoderSizes(), rope.Context("vcwe"), 900)[1], 1.0)
-
+class Pooling(unittest.TestCase):
     def test_pooling_is_transformers(self):
         features = torch.randn(5, 81, 256)
         whole = LlavaOnevisionForConditionalGeneration(decoder.config(SMALL)).model

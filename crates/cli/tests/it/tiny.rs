@@ -61,17 +61,36 @@ fn right(answers: &[(String, Vec<String>)]) -> usize {
     answers.iter().filter(|(said, accepted)| accepted.contains(said)).count()
 }
 
-#[test]
-fn questions_about_videos_never_seen_are_answered_rightly() {
+/// Right answers and questions of an evaluation.
+fn evaluated(data: &Path, flags: &str) -> (u64, u64) {
     let out = tempfile::tempdir().unwrap();
     let run = out.path().join("run");
-    let program = longsight("eval").arg("world").arg("--data").arg(world().join("w")).arg("--out").arg(&run);
-    let outcome = program.args("--fps 1").run().succeeded();
+    let program = longsight("eval").arg("world").arg("--data").arg(data).arg("--out").arg(&run);
+    let outcome = program.args(flags).run().succeeded();
     assert!(outcome.stderr.contains("model tiny, built in"), "{}", outcome.stderr);
     let results = read_json(run.join("results.json"));
-    let (correct, total) = (&results["all"]["correct"], &results["all"]["total"]);
-    let (correct, total) = (correct.as_u64().unwrap(), total.as_u64().unwrap());
-    assert!(total >= 60 && correct * 100 >= total * 75, "{correct} of {total} are right");
+    let count = |name: &str| results["all"][name].as_u64().unwrap();
+    (count("correct"), count("total"))
+}
+
+#[test]
+fn questions_about_videos_never_seen_are_answered_rightly() {
+    let (correct, total) = evaluated(&world().join("w"), "--fps 1");
+    assert!(total >= 60 && correct * 100 >= total * 95, "{correct} of {total} are right");
+}
+
+/// 256 frames are 2,368 visual tokens here, 2.4 times what the model has seen in training.
+#[test]
+fn past_the_visual_window_the_method_keeps_the_answers_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("w");
+    let flags = "--seed 920502 --videos 3 --duration-secs 256..256 --sizes 224x126 --frame-rates 1 --codecs h264 --cards 5..6 \
+                 --card-secs 8..10 --questions-per-video 20 --kinds which,what-number,next,when --quiet";
+    longsight("world").arg("make").arg("--out").arg(&data).args(flags).run().succeeded();
+    let (extended, total) = evaluated(&data, "--frames 256");
+    let (unextended, _) = evaluated(&data, "--frames 256 --context none");
+    assert!(total >= 24 && extended * 100 >= total * 85, "{extended} of {total} are right");
+    assert!((unextended + 5) < extended, "{unextended} of {total} without the method, {extended} with it");
 }
 
 #[test]
@@ -84,7 +103,7 @@ fn order_answers_follow_the_order_of_the_frames() {
         // Of two cards the other one comes first when the frames run backwards.
         turned += usize::from(accepted.contains(&then) && now != then && question.contains(&now));
     }
-    assert!(asked.len() >= 6 && turned * 10 >= asked.len() * 5, "{turned} of {} turned", asked.len());
+    assert!(asked.len() >= 6 && turned * 10 >= asked.len() * 9, "{turned} of {} turned", asked.len());
 }
 
 #[test]
@@ -105,6 +124,6 @@ fn without_the_plates_there_is_nothing_to_retrieve() {
         blank.push((answer(without.path(), &question), accepted));
     }
     let (with, without) = (right(&seen), right(&blank));
-    assert!(with * 100 >= seen.len() * 80, "{with} of {} are right with the plates", seen.len());
-    assert!(without * 100 <= seen.len() * 45, "{without} of {} are right without", seen.len());
+    assert!(with * 100 >= seen.len() * 95, "{with} of {} are right with the plates", seen.len());
+    assert!(without * 100 <= seen.len() * 40, "{without} of {} are right without", seen.len());
 }

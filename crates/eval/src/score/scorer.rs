@@ -166,8 +166,10 @@ impl Scorer {
             let none = Sums::default();
             let known = labels.iter().map(|label| row(label, sums.get(*label).unwrap_or(&none), unit));
             let others = sums.iter().filter(|(label, _)| !labels.contains(&label.as_str()));
-            let rows = known.chain(others.map(|(label, sums)| row(label, sums, unit))).collect();
-            Breakdown { name: (*name).into(), rows }
+            let rows = known.chain(others.map(|(label, sums)| row(label, sums, unit)));
+            // A world is asked what it was made for; a benchmark's report names all of its groups.
+            let is_shown = |row: &Row| row.total > 0 || self.task != Task::World;
+            Breakdown { name: (*name).into(), rows: rows.filter(is_shown).collect() }
         };
         groups.map(breakdown).collect()
     }
