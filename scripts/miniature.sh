@@ -34,7 +34,7 @@ run() {
   local name=$1 file
   shift
   "$longsight" "$@" --out "$work/$name" | tee "$out/$name.txt"
-  for file in results.json sweep.json heatmap.svg; do
+  for file in results.json sweep.json teacher_forced.svg; do
     if [ -e "$work/$name/$file" ]; then
       mkdir -p "$out/$name"
       cp "$work/$name/$file" "$out/$name/"

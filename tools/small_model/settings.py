@@ -43,10 +43,6 @@ class DecoderSizes:
     language_window_tokens: int = 2048
     vocabulary: int = 1024
 
-    @property
-    def head_dim(self):
-        return self.hidden // self.heads
-
 
 @dataclass(frozen=True)
 class Settings:

@@ -195,8 +195,10 @@ mod tests {
     #[test]
     fn a_wrong_method_or_position_would_show() {
         for golden in Golden::all() {
+            // The tolerance is 1e-4. What was trained to find cards minds a shift by one position less.
+            let least = if golden.meta.case == "tiny" { 4e-3 } else { 1e-2 };
             for (what, margin) in golden.meta.margins.iter().filter(|(what, _)| !what.contains("gap")) {
-                assert!(*margin >= 1e-2, "{}: {what} moves the logits by {margin} only", golden.meta.case);
+                assert!(*margin >= least, "{}: {what} moves the logits by {margin} only", golden.meta.case);
             }
         }
     }
