@@ -10,6 +10,7 @@
 
 mod activation;
 mod attention;
+mod integer;
 mod linear;
 mod memory;
 mod norm;
@@ -19,6 +20,7 @@ mod values;
 
 pub use activation::{gelu_erf, gelu_tanh, silu_mul};
 pub use attention::{Attention, KeyValues, attention};
+pub use integer::{Format, QuantizedLinear, QuantizedMatrix, quantize_int8, quantized_linear};
 pub use linear::{Linear, linear};
 pub use memory::return_large_blocks;
 pub use norm::{layer_norm, rms_norm};

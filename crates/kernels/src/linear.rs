@@ -172,7 +172,7 @@ dot!(dot_f16, dot_f16_body, f16, widen_f16);
 
 /// f16 to f32 by integer arithmetic that vectorises: exact for every finite value, subnormals included.
 #[inline(always)]
-fn widen_f16(v: f16) -> f32 {
+pub(crate) fn widen_f16(v: f16) -> f32 {
     const TWO_POW_112: f32 = f32::from_bits((127 + 112) << 23); // rebiases the exponent from 15 to 127
     let bits = u32::from(v.to_bits());
     let magnitude = f32::from_bits((bits & 0x7fff) << 13) * TWO_POW_112;

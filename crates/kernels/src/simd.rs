@@ -7,6 +7,9 @@ use half::bf16;
 
 /// How `a * b + c` is computed.
 pub(crate) trait Fma {
+    /// Whether code for this type is compiled with AVX2, and run only where the CPU has it.
+    const AVX2: bool;
+
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
 }
 
@@ -17,6 +20,8 @@ pub(crate) struct Fused;
 pub(crate) struct Separate;
 
 impl Fma for Fused {
+    const AVX2: bool = cfg!(target_arch = "x86_64");
+
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
@@ -24,6 +29,8 @@ impl Fma for Fused {
 }
 
 impl Fma for Separate {
+    const AVX2: bool = false;
+
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
         a * b + c
@@ -88,6 +95,13 @@ pub(crate) fn level() -> Level {
     } else {
         Level::Baseline
     }
+}
+
+/// Whether 16-bit products can be summed in one instruction (AVX-512 VNNI).
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(crate) fn has_vnni() -> bool {
+    is_x86_feature_detected!("avx512vnni")
 }
 
 /// e^x for x <= 88, without branches: 2^n by exponent bits times a degree-6 polynomial (relative error < 3e-7).

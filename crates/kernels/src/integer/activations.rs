@@ -1,0 +1,79 @@
+//! Activations as 12-bit integers, in the order that the products read them.
+
+use super::microkernel::{ActivationTile, GROUPS, TILE_ROWS};
+use super::{ACTIVATION_MAX, BLOCK, SUBBLOCK, SUBBLOCKS};
+use crate::simd::{Fma, dispatch};
+use rayon::prelude::*;
+
+/// One block of one row: `x[i] = scale * values[i]`.
+#[derive(Clone)]
+pub(crate) struct ActivationBlock {
+    pub(crate) values: [i16; BLOCK],
+    pub(crate) scale: f32,
+    /// Sums of the integers of each sub-block: at most 32 x 2047, so exact as floats.
+    pub(crate) sums: [f32; SUBBLOCKS],
+}
+
+impl ActivationBlock {
+    pub(crate) const ZERO: Self = Self { values: [0; BLOCK], scale: 0.0, sums: [0.0; SUBBLOCKS] };
+}
+
+#[inline(always)]
+fn quantize_body<F: Fma>(x: &[f32], to: &mut ActivationBlock) {
+    const LANES: usize = 16;
+    let mut padded = [0f32; BLOCK];
+    padded[..x.len()].copy_from_slice(x);
+    let mut largest = [0f32; LANES];
+    for lane in padded.chunks_exact(LANES) {
+        largest.iter_mut().zip(lane).for_each(|(m, v)| *m = if v.abs() > *m { v.abs() } else { *m });
+    }
+    let largest = largest.iter().fold(0f32, |m, v| m.max(*v));
+    to.scale = largest / ACTIVATION_MAX;
+    let inverse = if to.scale > 0.0 { ACTIVATION_MAX / largest } else { 0.0 };
+    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to the nearest integer, in the lowest bits
+    for (v, x) in to.values.iter_mut().zip(&padded) {
+        *v = (x * inverse + ROUND).to_bits() as i16;
+    }
+    for (sum, values) in to.sums.iter_mut().zip(to.values.chunks_exact(SUBBLOCK)) {
+        *sum = values.iter().map(|v| i32::from(*v)).sum::<i32>() as f32;
+    }
+}
+dispatch!(
+    /// Quantizes up to [`BLOCK`] values; the rest of the block is zero.
+    pub(crate) fn quantize(x: &[f32], to: &mut ActivationBlock) = quantize_body
+);
+
+/// One block of the rows of a tile.
+#[derive(Clone)]
+pub(crate) struct PackedBlock {
+    pub(crate) values: ActivationTile,
+    pub(crate) scales: [f32; TILE_ROWS],
+    pub(crate) sums: [[f32; SUBBLOCKS]; TILE_ROWS],
+}
+
+const EMPTY: PackedBlock = PackedBlock {
+    values: [[[0; 2]; TILE_ROWS]; GROUPS],
+    scales: [0.0; TILE_ROWS],
+    sums: [[0.0; SUBBLOCKS]; TILE_ROWS],
+};
+
+/// `x` `[rows, inputs]` by row tiles, and by blocks within them; rows beyond the last are zero.
+pub(crate) fn pack(x: &[f32], inputs: usize) -> Vec<PackedBlock> {
+    let blocks = inputs.div_ceil(BLOCK);
+    let tiles = (x.len() / inputs).div_ceil(TILE_ROWS);
+    let mut packed = vec![EMPTY; tiles * blocks];
+    packed.par_chunks_exact_mut(blocks).zip(x.par_chunks(TILE_ROWS * inputs)).for_each(|(tile, rows)| {
+        let mut block = ActivationBlock::ZERO;
+        for (r, row) in rows.chunks_exact(inputs).enumerate() {
+            for (to, x) in tile.iter_mut().zip(row.chunks(BLOCK)) {
+                quantize(x, &mut block);
+                to.scales[r] = block.scale;
+                to.sums[r] = block.sums;
+                for (group, pair) in to.values.iter_mut().zip(block.values.chunks_exact(2)) {
+                    group[r] = [pair[0], pair[1]];
+                }
+            }
+        }
+    });
+    packed
+}

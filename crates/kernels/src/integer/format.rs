@@ -1,0 +1,287 @@
+//! The stored formats, and their blocks as 16-bit integers.
+
+use super::{BLOCK, SUBBLOCK, SUBBLOCKS};
+use super::vector;
+use crate::linear::widen_f16;
+use crate::simd::{Fma, Separate};
+use half::f16;
+
+/// How a matrix of quantized weights is stored, row after row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// 128 int8 values and an f32 scale; rows of any length are padded with zeros. Not a GGUF type.
+    Int8,
+    /// GGUF `Q8_0`: 32 int8 values, f16 scale.
+    Q8_0,
+    /// GGUF `Q4_0`: 32 values of 4 bits, f16 scale.
+    Q4_0,
+    /// GGUF `Q6_K`: 256 values of 6 bits, 16 scales of 8 bits.
+    Q6K,
+    /// GGUF `Q5_K`: 256 values of 5 bits, 8 scales and minimums of 6 bits.
+    Q5K,
+    /// GGUF `Q4_K`: 256 values of 4 bits, 8 scales and minimums of 6 bits.
+    Q4K,
+}
+
+impl Format {
+    /// Weights a stored block, and its bytes.
+    pub const fn block(self) -> (usize, usize) {
+        match self {
+            Self::Int8 => (BLOCK, BLOCK + 4),
+            Self::Q8_0 => (32, 34),
+            Self::Q4_0 => (32, 18),
+            Self::Q6K => (256, 210),
+            Self::Q5K => (256, 176),
+            Self::Q4K => (256, 144),
+        }
+    }
+
+    /// Whether rows of `inputs` weights can be stored.
+    pub const fn fits(self, inputs: usize) -> bool {
+        matches!(self, Self::Int8) || inputs.is_multiple_of(self.block().0)
+    }
+
+    /// Bytes of a row of `inputs` weights.
+    pub const fn row_bytes(self, inputs: usize) -> usize {
+        let (weights, bytes) = self.block();
+        inputs.div_ceil(weights) * bytes
+    }
+
+    /// Whether blocks have minimums: weight = scale x integer - minimum.
+    pub(crate) const fn has_minimums(self) -> bool {
+        matches!(self, Self::Q5K | Self::Q4K)
+    }
+}
+
+/// Quantized weights `[outputs, inputs]`.
+#[derive(Clone, Copy)]
+pub struct QuantizedMatrix<'a> {
+    format: Format,
+    bytes: &'a [u8],
+    inputs: usize,
+    outputs: usize,
+}
+
+/// One block of a row: `weight[i] = scale * values[i] - minimum_scale * minimums[i / 32]`.
+#[derive(Clone, Copy)]
+pub(crate) struct WeightBlock {
+    pub(crate) values: [i16; BLOCK],
+    pub(crate) scale: f32,
+    pub(crate) minimum_scale: f32,
+    pub(crate) minimums: [f32; SUBBLOCKS],
+}
+
+impl WeightBlock {
+    pub(crate) const ZERO: Self =
+        Self { values: [0; BLOCK], scale: 0.0, minimum_scale: 0.0, minimums: [0.0; SUBBLOCKS] };
+}
+
+impl<'a> QuantizedMatrix<'a> {
+    /// `bytes` as a matrix; none if their number or the row length does not suit the format.
+    pub fn new(format: Format, bytes: &'a [u8], inputs: usize, outputs: usize) -> Option<Self> {
+        let suits = format.fits(inputs) && Some(bytes.len()) == format.row_bytes(inputs).checked_mul(outputs);
+        suits.then_some(Self { format, bytes, inputs, outputs })
+    }
+
+    /// How it is stored.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Weights a row.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Rows.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Blocks of [`BLOCK`] a row, the last one padded with zeros.
+    pub(crate) fn blocks(&self) -> usize {
+        self.inputs.div_ceil(BLOCK)
+    }
+
+    fn row(&self, row: usize) -> &'a [u8] {
+        let bytes = self.format.row_bytes(self.inputs);
+        &self.bytes[row * bytes..][..bytes]
+    }
+
+    /// Weights of one row as floats.
+    ///
+    /// # Panics
+    /// When `out` does not have the length of a row, or there is no such row.
+    pub fn dequantize_row(&self, row: usize, out: &mut [f32]) {
+        assert_eq!(out.len(), self.inputs, "dequantize_row: wrong length");
+        let mut block = WeightBlock::ZERO;
+        for (index, out) in out.chunks_mut(BLOCK).enumerate() {
+            self.unpack::<Separate>(row, index, &mut block);
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = block.scale * f32::from(block.values[i])
+                    - block.minimum_scale * block.minimums[i / SUBBLOCK];
+            }
+        }
+    }
+
+    /// Block `index` of a row as integers.
+    #[inline(always)]
+    pub(crate) fn unpack<F: Fma>(&self, row: usize, index: usize, to: &mut WeightBlock) {
+        let row = self.row(row);
+        match self.format {
+            Format::Int8 => int8::<F>(&row[index * (BLOCK + 4)..][..BLOCK + 4], to),
+            Format::Q8_0 => scaled32::<F, 34>(sub_blocks(row, index, 34), to, |bytes, codes| {
+                codes.copy_from_slice(bytes);
+            }),
+            Format::Q4_0 => scaled32::<F, 18>(sub_blocks(row, index, 18), to, |bytes, codes| {
+                let nibbles = words::<2>(bytes);
+                put(&mut codes[..16], nibbles.map(|w| minus(w & LOW, 8)));
+                put(&mut codes[16..], nibbles.map(|w| minus(w >> 4 & LOW, 8)));
+            }),
+            Format::Q6K => q6k::<F>(&row[index / 2 * 210..][..210], index % 2, to),
+            Format::Q5K => q5k::<F>(&row[index / 2 * 176..][..176], index % 2, to),
+            Format::Q4K => q4k::<F>(&row[index / 2 * 144..][..144], index % 2, to),
+        }
+    }
+}
+
+/// The low nibble of each byte of a word.
+const LOW: u64 = 0x0f0f_0f0f_0f0f_0f0f;
+/// The lowest bit of each byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Bytes in words of eight, whose bytes are then treated alike.
+#[inline(always)]
+fn words<const N: usize>(bytes: &[u8]) -> [u64; N] {
+    let mut words = [0; N];
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    words
+}
+
+#[inline(always)]
+fn put<const N: usize>(to: &mut [u8], words: [u64; N]) {
+    to.as_chunks_mut::<8>().0.iter_mut().zip(words).for_each(|(to, word)| *to = word.to_le_bytes());
+}
+
+/// Subtracts a small number from each byte, all of which are below 128: no byte borrows from the next.
+#[inline(always)]
+fn minus(word: u64, subtract: u64) -> u64 {
+    const HIGH: u64 = ONES << 7;
+    ((word | HIGH) - subtract * ONES) ^ HIGH
+}
+
+#[inline(always)]
+fn half_at(bytes: &[u8], at: usize) -> f32 {
+    widen_f16(f16::from_le_bytes([bytes[at], bytes[at + 1]]))
+}
+
+#[inline(always)]
+fn int8<F: Fma>(block: &[u8], to: &mut WeightBlock) {
+    if let Some((codes, scale)) = block.split_first_chunk::<BLOCK>() {
+        vector::widen::<F>(codes, &mut to.values);
+        to.scale = f32::from_le_bytes([scale[0], scale[1], scale[2], scale[3]]);
+    }
+}
+
+/// The blocks of 32 that make up block `index`; fewer at the end of a row.
+#[inline(always)]
+fn sub_blocks(row: &[u8], index: usize, bytes: usize) -> &[u8] {
+    let from = index * SUBBLOCKS * bytes;
+    &row[from..row.len().min(from + SUBBLOCKS * bytes)]
+}
+
+/// Up to four blocks of 32 with an f16 scale each, brought to one scale: integers of 13 bits, off by at most one. That is
+/// a thirty-second of a step of `Q8_0`.
+#[inline(always)]
+fn scaled32<F: Fma, const BYTES: usize>(
+    blocks: &[u8],
+    to: &mut WeightBlock,
+    codes_of: impl Fn(&[u8], &mut [u8; SUBBLOCK]),
+) {
+    const FINEST: f32 = 4127.0; // 127 x 4127 / 128 = 4095
+    let (mut codes, mut scales) = ([0u8; BLOCK], [0f32; SUBBLOCKS]);
+    let blocks = blocks.as_chunks::<BYTES>().0;
+    for ((codes, scale), block) in codes.as_chunks_mut().0.iter_mut().zip(&mut scales).zip(blocks) {
+        *scale = half_at(block, 0);
+        codes_of(&block[2..], codes);
+    }
+    let largest = scales.iter().fold(0f32, |m, s| m.max(s.abs()));
+    let inverse = if largest > 0.0 { FINEST / largest } else { 0.0 };
+    to.scale = largest * (128.0 / FINEST);
+    let factors = scales.map(|s| (s * inverse).round_ties_even() as i16);
+    vector::widen_fraction::<F>(&codes, &factors, &mut to.values);
+}
+
+/// Scale and minimum `j` of the twelve bytes that `Q4_K` and `Q5_K` pack them in.
+#[inline(always)]
+fn scale_and_minimum(q: &[u8], j: usize) -> (i16, f32) {
+    let (scale, minimum) = if j < 4 {
+        (q[j] & 63, q[j + 4] & 63)
+    } else {
+        ((q[j + 4] & 15) | (q[j - 4] >> 6) << 4, (q[j + 4] >> 4) | (q[j] >> 6) << 4)
+    };
+    (i16::from(scale), f32::from(minimum))
+}
+
+/// Scales and minimums of half a `Q4_K` or `Q5_K` block; each scale twice, for 16 values.
+#[inline(always)]
+fn half_scales(block: &[u8], half: usize, to: &mut WeightBlock) -> [i16; 8] {
+    (to.scale, to.minimum_scale) = (half_at(block, 0), half_at(block, 2));
+    let mut factors = [0; 8];
+    for sub in 0..SUBBLOCKS {
+        let (scale, minimum) = scale_and_minimum(&block[4..16], half * SUBBLOCKS + sub);
+        (factors[sub * 2], factors[sub * 2 + 1], to.minimums[sub]) = (scale, scale, minimum);
+    }
+    factors
+}
+
+/// Half of a `Q4_K` block: `d, dmin` (f16), 12 bytes of scales, 128 of nibbles.
+#[inline(always)]
+fn q4k<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) {
+    let factors = half_scales(block, half, to);
+    let mut codes = [0u8; BLOCK];
+    for (codes, nibbles) in codes.chunks_exact_mut(64).zip(block[16 + half * 64..].chunks_exact(32)) {
+        let nibbles = words::<4>(nibbles);
+        put(&mut codes[..32], nibbles.map(|w| w & LOW));
+        put(&mut codes[32..], nibbles.map(|w| w >> 4 & LOW));
+    }
+    vector::widen_times::<F>(&codes, &factors, &mut to.values);
+}
+
+/// Half of a `Q5_K` block: as `Q4_K`, with 32 bytes of fifth bits before the nibbles.
+#[inline(always)]
+fn q5k<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) {
+    let factors = half_scales(block, half, to);
+    let fifth = words::<4>(&block[16..48]);
+    let mut codes = [0u8; BLOCK];
+    for pair in 0..2 {
+        let (codes, shift) = (&mut codes[pair * 64..][..64], half * 4 + pair * 2);
+        let nibbles = words::<4>(&block[48 + half * 64 + pair * 32..][..32]);
+        put(&mut codes[..32], std::array::from_fn::<_, 4, _>(|i| nibbles[i] & LOW | (fifth[i] >> shift & ONES) << 4));
+        put(
+            &mut codes[32..],
+            std::array::from_fn::<_, 4, _>(|i| nibbles[i] >> 4 & LOW | (fifth[i] >> (shift + 1) & ONES) << 4),
+        );
+    }
+    vector::widen_times::<F>(&codes, &factors, &mut to.values);
+}
+
+/// Half of a `Q6_K` block: 128 bytes of low nibbles, 64 of high pairs of bits, 16 scales (i8), `d` (f16).
+#[inline(always)]
+fn q6k<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) {
+    to.scale = half_at(block, 208);
+    let low = words::<8>(&block[half * 64..][..64]);
+    let high = words::<4>(&block[128 + half * 32..][..32]);
+    let mut codes = [0u8; BLOCK];
+    for (quarter, codes) in codes.chunks_exact_mut(32).enumerate() {
+        let code = |i: usize| {
+            let nibble = low[quarter % 2 * 4 + i] >> (quarter / 2 * 4) & LOW;
+            minus(nibble | (high[i] >> (quarter * 2) & (3 * ONES)) << 4, 32)
+        };
+        put(codes, std::array::from_fn::<_, 4, _>(code));
+    }
+    let scales = &block[192 + half * 8..][..8];
+    vector::widen_times::<F>(&codes, &std::array::from_fn(|i| i16::from(scales[i] as i8)), &mut to.values);
+}

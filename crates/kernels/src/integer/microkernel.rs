@@ -1,0 +1,141 @@
+//! `sums[r, c] = sum_g a[g, r] . b[g, c]` over pairs of i16: the innermost loop, one version an instruction set.
+
+use super::BLOCK;
+
+/// Activation rows a tile.
+pub(crate) const TILE_ROWS: usize = 12;
+/// Weight rows (columns of the result) a tile.
+pub(crate) const TILE_COLUMNS: usize = 16;
+/// Pairs of inputs in a block.
+pub(crate) const GROUPS: usize = BLOCK / 2;
+
+/// Two consecutive inputs.
+pub(crate) type Pair = [i16; 2];
+/// Pairs of one block for the rows of a tile: `[GROUPS][TILE_ROWS]`.
+pub(crate) type ActivationTile = [[Pair; TILE_ROWS]; GROUPS];
+/// Pairs of one block for the columns of a tile: `[GROUPS][TILE_COLUMNS]`.
+pub(crate) type WeightTile = [[Pair; TILE_COLUMNS]; GROUPS];
+/// The exact sums of a tile.
+pub(crate) type Sums = [[i32; TILE_COLUMNS]; TILE_ROWS];
+
+/// The sums of one tile over one block.
+#[inline]
+pub(crate) fn tile_sums(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use crate::simd::{Level, has_vnni, level};
+        match level() {
+            // SAFETY: the CPU has the features of the function called, as just checked.
+            #[allow(unsafe_code)]
+            Level::Avx512 if has_vnni() => return unsafe { x86::tile_vnni(a, b, sums) },
+            // SAFETY: as above.
+            #[allow(unsafe_code)]
+            Level::Avx512 => return unsafe { x86::tile_avx512(a, b, sums) },
+            // SAFETY: as above.
+            #[allow(unsafe_code)]
+            Level::Avx2 => return unsafe { x86::tile_avx2(a, b, sums) },
+            Level::Baseline => {}
+        }
+    }
+    portable(a, b, sums);
+}
+
+/// For any CPU; the compiler vectorises the columns.
+fn portable(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
+    *sums = [[0; TILE_COLUMNS]; TILE_ROWS];
+    for (a, b) in a.iter().zip(b) {
+        for (x, sums) in a.iter().zip(sums.iter_mut()) {
+            for (w, sum) in b.iter().zip(sums.iter_mut()) {
+                *sum += i32::from(x[0]) * i32::from(w[0]) + i32::from(x[1]) * i32::from(w[1]);
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{ActivationTile, GROUPS, Sums, TILE_ROWS, WeightTile};
+    use std::arch::x86_64::*;
+
+    /// Two passes of 6 rows x 2 vectors: 12 sums, 2 weights, an activation and a product fill the 16 registers.
+    #[allow(unsafe_code)]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn tile_avx2(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
+        const ROWS: usize = TILE_ROWS / 2;
+        for half in 0..2 {
+            let mut left = [_mm256_setzero_si256(); ROWS];
+            let mut right = [_mm256_setzero_si256(); ROWS];
+            let (mut x, mut w) = (a.as_ptr().cast::<i32>().wrapping_add(half * ROWS), b.as_ptr().cast::<__m256i>());
+            for _ in 0..GROUPS {
+                // SAFETY: x walks GROUPS x TILE_ROWS pairs from this half's first, w GROUPS x 2 vectors: both tiles.
+                unsafe {
+                    let (w0, w1) = (_mm256_loadu_si256(w), _mm256_loadu_si256(w.add(1)));
+                    for r in 0..ROWS {
+                        let pair = _mm256_set1_epi32(x.add(r).read_unaligned());
+                        left[r] = _mm256_add_epi32(left[r], _mm256_madd_epi16(pair, w0));
+                        right[r] = _mm256_add_epi32(right[r], _mm256_madd_epi16(pair, w1));
+                    }
+                }
+                x = x.wrapping_add(TILE_ROWS);
+                w = w.wrapping_add(2);
+            }
+            for r in 0..ROWS {
+                let row = sums[half * ROWS + r].as_mut_ptr().cast::<__m256i>();
+                // SAFETY: a row of sums is two vectors.
+                unsafe {
+                    _mm256_storeu_si256(row, left[r]);
+                    _mm256_storeu_si256(row.add(1), right[r]);
+                }
+            }
+        }
+    }
+
+    macro_rules! tile_512 {
+        ($name:ident, $features:literal, $step:expr) => {
+            #[allow(unsafe_code)]
+            #[target_feature(enable = $features)]
+            pub(super) fn $name(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
+                let mut total = [_mm512_setzero_si512(); TILE_ROWS];
+                for (a, b) in a.iter().zip(b) {
+                    // SAFETY: TILE_COLUMNS pairs are one vector.
+                    let w = unsafe { _mm512_loadu_si512(b.as_ptr().cast()) };
+                    for (total, x) in total.iter_mut().zip(a) {
+                        let pair = _mm512_set1_epi32(i32::from(x[0] as u16) | i32::from(x[1]) << 16);
+                        *total = $step(*total, pair, w);
+                    }
+                }
+                for (total, row) in total.iter().zip(sums.iter_mut()) {
+                    // SAFETY: a row of sums is one vector.
+                    unsafe { _mm512_storeu_si512(row.as_mut_ptr().cast(), *total) };
+                }
+            }
+        };
+    }
+    tile_512!(tile_avx512, "avx512f,avx512bw", |t, x, w| _mm512_add_epi32(t, _mm512_madd_epi16(x, w)));
+    tile_512!(tile_vnni, "avx512f,avx512bw,avx512vnni", |t, x, w| _mm512_dpwssd_epi32(t, x, w));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_cpus_version_equals_the_portable_one_at_the_extremes() {
+        let mut state = 1u32;
+        let mut next = |limit: i32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            if state >> 28 == 0 { limit } else { (state >> 8) as i32 % (2 * limit + 1) - limit }
+        };
+        let mut a = [[[0i16; 2]; TILE_ROWS]; GROUPS];
+        let mut b = [[[0i16; 2]; TILE_COLUMNS]; GROUPS];
+        a.iter_mut().flatten().flatten().for_each(|v| *v = next(2047) as i16);
+        b.iter_mut().flatten().flatten().for_each(|v| *v = next(4096) as i16);
+        a.iter_mut().for_each(|group| group[0] = [2047, 2047]); // one row and one column at their largest sum
+        b.iter_mut().for_each(|group| group[15] = [-4096, -4096]);
+        let (mut fast, mut slow) = ([[1; TILE_COLUMNS]; TILE_ROWS], [[2; TILE_COLUMNS]; TILE_ROWS]);
+        tile_sums(&a, &b, &mut fast);
+        portable(&a, &b, &mut slow);
+        assert_eq!(fast, slow);
+        assert_eq!(fast[0][15], -2047 * 4096 * 128);
+    }
+}

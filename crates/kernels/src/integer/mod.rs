@@ -1,0 +1,29 @@
+//! Products with quantized weights, in integers.
+//!
+//! Blocks of [`BLOCK`] inputs: activations become integers of 12 bits with one scale a row and block, weights integers of
+//! at most 13 bits with one scale a row and block (an int8 weight is its own integer; the finer scales of the GGUF formats
+//! are multiplied in). Their products are summed exactly in i32, so every instruction set gives the same integers, and the
+//! float steps are the same few in the same order: results are bit-equal on every CPU.
+//!
+//! Why 16-bit operands: AVX2 multiplies 32 pairs a cycle as int8 (`vpmaddubsw` + `vpmaddwd`) and as int16 (`vpmaddwd`)
+//! alike, so the precision of the activations is free there, and outlier channels do not drown their neighbours.
+
+mod activations;
+mod format;
+mod microkernel;
+mod product;
+mod quantize;
+mod vector;
+
+pub use format::{Format, QuantizedMatrix};
+pub use product::{QuantizedLinear, quantized_linear};
+pub use quantize::quantize_int8;
+
+/// Inputs that share a scale: divides 896, 1152, 3584, 4864, 18944 and 29568, so that few rows need padding.
+pub(crate) const BLOCK: usize = 128;
+/// Inputs that share a minimum in the formats that have one.
+pub(crate) const SUBBLOCK: usize = 32;
+/// Sub-blocks of a block.
+pub(crate) const SUBBLOCKS: usize = BLOCK / SUBBLOCK;
+/// Largest magnitude of an activation: 4096 x 2047 x 128 stays below 2^31.
+pub(crate) const ACTIVATION_MAX: f32 = 2047.0;

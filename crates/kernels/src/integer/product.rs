@@ -1,0 +1,222 @@
+//! `y = x W^T + b` with quantized weights.
+
+use super::activations::{ActivationBlock, PackedBlock, pack, quantize};
+use super::format::{QuantizedMatrix, WeightBlock};
+use super::microkernel::{GROUPS, Sums, TILE_COLUMNS, TILE_ROWS, WeightTile, tile_sums};
+use super::vector::{dot, interleave};
+use super::{BLOCK, SUBBLOCKS};
+use crate::Values;
+use crate::simd::{Fma, dispatch};
+use rayon::prelude::*;
+
+/// Up to this many rows each weight row is unpacked and dotted once for all (decoding); above, tiles are multiplied.
+const MAX_DOT_ROWS: usize = 4;
+/// Weight rows a task of [`dot_rows`].
+const DOT_OUTPUTS: usize = 32;
+/// Column tiles a panel: its integers of one block take 16 KiB.
+const PANEL_TILES: usize = 4;
+const PANEL: usize = PANEL_TILES * TILE_COLUMNS;
+/// Row tiles a task: their results for a panel take 96 KiB, their activations of one block as much, so both stay in L2
+/// while the blocks go by.
+const TASK_TILES: usize = 32;
+
+/// A layer: `weight [outputs, inputs]`, `bias [outputs]`.
+#[derive(Clone, Copy)]
+pub struct QuantizedLinear<'a> {
+    /// The quantized weights.
+    pub weight: QuantizedMatrix<'a>,
+    /// `[outputs]`, or none.
+    pub bias: Option<Values<'a>>,
+}
+
+/// Writes `x W^T + b` into `y`; `x` `[rows, inputs]`, `y` `[rows, outputs]`. Every result depends on its own row of `x`
+/// only, whatever the other rows and their number.
+///
+/// # Panics
+/// When the slices do not have the shape that `layer` says.
+pub fn quantized_linear(layer: &QuantizedLinear<'_>, x: &[f32], y: &mut [f32]) {
+    let (inputs, outputs) = (layer.weight.inputs(), layer.weight.outputs());
+    let rows = x.len() / inputs.max(1);
+    assert!(x.len() == rows * inputs && y.len() == rows * outputs, "quantized_linear: shapes do not agree");
+    let bias = layer.bias.map(|bias| {
+        assert_eq!(bias.len(), outputs, "quantized_linear: bias has the wrong length");
+        let mut wide = vec![0f32; outputs];
+        bias.widen(&mut wide);
+        wide
+    });
+    if x.is_empty() || y.is_empty() {
+        return;
+    }
+    match rows {
+        ..=MAX_DOT_ROWS => dot_rows(&layer.weight, bias.as_deref(), x, y),
+        _ => panels(&layer.weight, bias.as_deref(), x, y),
+    }
+}
+
+/// `total += sum * weight scale * activation scale - minimums`, the same few roundings in every path.
+#[inline(always)]
+fn step(total: f32, sum: i32, minimum: f32, weight: (f32, f32), activation: f32) -> f32 {
+    total + (sum as f32 * weight.0 - minimum * weight.1) * activation
+}
+
+/// Few rows: bound by reading the weights, so each is read once.
+fn dot_rows(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
+    let (inputs, outputs, blocks) = (weight.inputs(), weight.outputs(), weight.blocks());
+    let rows = x.len() / inputs;
+    let mut quantized = vec![ActivationBlock::ZERO; rows * blocks];
+    for (to, x) in quantized.chunks_exact_mut(blocks).zip(x.chunks_exact(inputs)) {
+        to.iter_mut().zip(x.chunks(BLOCK)).for_each(|(to, x)| quantize(x, to));
+    }
+    let mut columns = vec![0f32; outputs * rows];
+    columns.par_chunks_mut(DOT_OUTPUTS * rows).enumerate().for_each(|(task, columns)| {
+        dots(weight, task * DOT_OUTPUTS, &quantized, columns);
+    });
+    for (r, y) in y.chunks_exact_mut(outputs).enumerate() {
+        for (o, y) in y.iter_mut().enumerate() {
+            *y = columns[o * rows + r] + bias.map_or(0.0, |b| b[o]);
+        }
+    }
+}
+
+#[inline(always)]
+fn dots_body<F: Fma>(weight: &QuantizedMatrix<'_>, first: usize, x: &[ActivationBlock], y: &mut [f32]) {
+    let blocks = weight.blocks();
+    let rows = x.len() / blocks;
+    let mut block = WeightBlock::ZERO;
+    for (o, y) in y.chunks_exact_mut(rows).enumerate() {
+        for index in 0..blocks {
+            weight.unpack::<F>(first + o, index, &mut block);
+            for (r, y) in y.iter_mut().enumerate() {
+                let x = &x[r * blocks + index];
+                let sum = dot::<F>(&block.values, &x.values);
+                let minimum = block.minimums.iter().zip(x.sums).map(|(m, s)| m * s).sum();
+                *y = step(*y, sum, minimum, (block.scale, block.minimum_scale), x.scale);
+            }
+        }
+    }
+}
+dispatch!(fn dots(weight: &QuantizedMatrix<'_>, first: usize, x: &[ActivationBlock], y: &mut [f32]) = dots_body);
+
+/// One block of [`PANEL`] weight rows.
+struct WeightPanel {
+    tiles: [WeightTile; PANEL_TILES],
+    scales: [[f32; TILE_COLUMNS]; PANEL_TILES],
+    minimum_scales: [[f32; TILE_COLUMNS]; PANEL_TILES],
+    minimums: [[[f32; TILE_COLUMNS]; SUBBLOCKS]; PANEL_TILES],
+}
+
+/// The results of a task, tile after tile.
+type Totals = [[[f32; TILE_COLUMNS]; TILE_ROWS]; PANEL_TILES];
+
+struct Scratch {
+    panel: Box<WeightPanel>,
+    totals: Vec<Totals>,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        let panel = WeightPanel {
+            tiles: [[[[0; 2]; TILE_COLUMNS]; GROUPS]; PANEL_TILES],
+            scales: [[0.0; TILE_COLUMNS]; PANEL_TILES],
+            minimum_scales: [[0.0; TILE_COLUMNS]; PANEL_TILES],
+            minimums: [[[0.0; TILE_COLUMNS]; SUBBLOCKS]; PANEL_TILES],
+        };
+        Self { panel: Box::new(panel), totals: Vec::with_capacity(TASK_TILES) }
+    }
+}
+
+/// `y` as a raw pointer that tasks write disjoint parts of.
+struct Target(*mut f32);
+// SAFETY: every task of `panels` writes the rows and columns of its own only, and `y` outlives them all.
+#[allow(unsafe_code)]
+unsafe impl Sync for Target {}
+
+/// Many rows: tasks of [`PANEL`] columns by [`TASK_TILES`] row tiles.
+fn panels(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
+    let (inputs, outputs, blocks) = (weight.inputs(), weight.outputs(), weight.blocks());
+    let rows = x.len() / inputs;
+    let packed = pack(x, inputs);
+    let target = Target(y.as_mut_ptr());
+    let chunks = rows.div_ceil(TASK_TILES * TILE_ROWS);
+    (0..outputs.div_ceil(PANEL) * chunks).into_par_iter().for_each_init(Scratch::new, |scratch, task| {
+        let (first_column, chunk) = (task / chunks * PANEL, task % chunks);
+        let first_tile = chunk * TASK_TILES;
+        let tiles = &packed[first_tile * blocks..packed.len().min((first_tile + TASK_TILES) * blocks)];
+        scratch.totals.clear();
+        scratch.totals.resize(tiles.len() / blocks, [[[0.0; TILE_COLUMNS]; TILE_ROWS]; PANEL_TILES]);
+        for block in 0..blocks {
+            unpack_panel(weight, first_column, block, &mut scratch.panel);
+            for (tile, totals) in tiles.chunks_exact(blocks).zip(&mut scratch.totals) {
+                multiply(&tile[block], &scratch.panel, weight.format().has_minimums(), totals);
+            }
+        }
+        let columns = PANEL.min(outputs - first_column);
+        for row in first_tile * TILE_ROWS..rows.min((first_tile + TASK_TILES) * TILE_ROWS) {
+            let Target(y) = &target;
+            // SAFETY: row < rows and first_column + columns <= outputs: inside y, and this task's alone.
+            #[allow(unsafe_code)]
+            let y = unsafe { std::slice::from_raw_parts_mut(y.add(row * outputs + first_column), columns) };
+            let totals = &scratch.totals[row / TILE_ROWS - first_tile];
+            let (whole, rest) = y.as_chunks_mut::<TILE_COLUMNS>();
+            whole.iter_mut().zip(totals).for_each(|(y, total)| *y = total[row % TILE_ROWS]);
+            if !rest.is_empty() {
+                rest.copy_from_slice(&totals[whole.len()][row % TILE_ROWS][..rest.len()]);
+            }
+            if let Some(bias) = bias {
+                y.iter_mut().zip(&bias[first_column..]).for_each(|(y, b)| *y += b);
+            }
+        }
+    });
+}
+
+#[inline(always)]
+fn unpack_panel_body<F: Fma>(
+    weight: &QuantizedMatrix<'_>,
+    first_column: usize,
+    block: usize,
+    to: &mut WeightPanel,
+) {
+    let mut columns = [WeightBlock::ZERO; TILE_COLUMNS];
+    for tile in 0..PANEL_TILES {
+        for (c, column) in columns.iter_mut().enumerate() {
+            let output = first_column + tile * TILE_COLUMNS + c;
+            if output < weight.outputs() {
+                weight.unpack::<F>(output, block, column);
+            } // else: whatever is there; these columns are not stored
+            to.scales[tile][c] = column.scale;
+            to.minimum_scales[tile][c] = column.minimum_scale;
+            for (to, minimum) in to.minimums[tile].iter_mut().zip(column.minimums) {
+                to[c] = minimum;
+            }
+        }
+        interleave::<F>(&columns, &mut to.tiles[tile]);
+    }
+}
+dispatch!(
+    fn unpack_panel(weight: &QuantizedMatrix<'_>, first_column: usize, block: usize, to: &mut WeightPanel) =
+        unpack_panel_body
+);
+
+#[inline(always)]
+fn multiply_body<F: Fma>(x: &PackedBlock, panel: &WeightPanel, minimums: bool, totals: &mut Totals) {
+    let mut sums: Sums = [[0; TILE_COLUMNS]; TILE_ROWS];
+    for (tile, totals) in totals.iter_mut().enumerate() {
+        tile_sums(&x.values, &panel.tiles[tile], &mut sums);
+        let (scales, minimum_scales) = (&panel.scales[tile], &panel.minimum_scales[tile]);
+        for (r, (totals, sums)) in totals.iter_mut().zip(&sums).enumerate() {
+            let mut minimum = [0f32; TILE_COLUMNS];
+            if minimums {
+                for (m, s) in panel.minimums[tile].iter().zip(x.sums[r]) {
+                    minimum.iter_mut().zip(m).for_each(|(to, m)| *to += m * s);
+                }
+            }
+            for c in 0..TILE_COLUMNS {
+                totals[c] = step(totals[c], sums[c], minimum[c], (scales[c], minimum_scales[c]), x.scales[r]);
+            }
+        }
+    }
+}
+dispatch!(fn multiply(x: &PackedBlock, panel: &WeightPanel, minimums: bool, totals: &mut Totals) = multiply_body);
+
+#[cfg(test)]
+mod tests;

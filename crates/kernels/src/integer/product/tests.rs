@@ -1,0 +1,164 @@
+use super::*;
+use crate::integer::Format;
+use crate::quantize_int8;
+use half::f16;
+
+const FORMATS: [Format; 6] =
+    [Format::Int8, Format::Q8_0, Format::Q4_0, Format::Q6K, Format::Q5K, Format::Q4K];
+
+struct Random(u32);
+
+impl Random {
+    fn next(&mut self) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0
+    }
+
+    fn floats(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| self.next() as f32 / u32::MAX as f32 - 0.5).collect()
+    }
+
+    /// Any bytes are weights, once the f16 scales are sensible.
+    fn weights(&mut self, format: Format, inputs: usize, outputs: usize) -> Vec<u8> {
+        if format == Format::Int8 {
+            let mut bytes = Vec::new();
+            self.floats(inputs * outputs).chunks(inputs).for_each(|row| quantize_int8(row, &mut bytes));
+            return bytes;
+        }
+        let mut bytes: Vec<u8> =
+            (0..format.row_bytes(inputs) * outputs).map(|_| (self.next() >> 9) as u8).collect();
+        for block in bytes.chunks_mut(format.block().1) {
+            let scales: &[usize] = match format {
+                Format::Q6K => &[208],
+                Format::Q5K | Format::Q4K => &[0, 2],
+                _ => &[0],
+            };
+            for at in scales {
+                let scale = f16::from_f32(self.next() as f32 / u32::MAX as f32 * 1e-2 - 2e-3);
+                block[*at..at + 2].copy_from_slice(&scale.to_le_bytes());
+            }
+        }
+        bytes
+    }
+}
+
+/// The product in f64 with the weights as they are stored; how far 12-bit activations may be off.
+fn expected(w: &[f32], x: &[f32]) -> (f64, f64) {
+    let exact: f64 = w.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
+    let allowed: f64 = w
+        .chunks(BLOCK)
+        .zip(x.chunks(BLOCK))
+        .map(|(w, x)| {
+            let step = x.iter().fold(0f64, |m, v| m.max(f64::from(v.abs()))) / 2047.0;
+            w.iter().map(|w| f64::from(w.abs())).sum::<f64>() * step * 0.51
+        })
+        .sum();
+    (exact, allowed + 1e-5)
+}
+
+#[test]
+fn equals_f64_within_the_rounding_of_the_activations() {
+    for format in FORMATS {
+        for (inputs, outputs) in [(256, 1), (512, 65), (768, 200)] {
+            for rows in [1, 4, 5, 40] {
+                let mut random = Random(7 + rows as u32);
+                let (bytes, x, b) = (
+                    random.weights(format, inputs, outputs),
+                    random.floats(rows * inputs),
+                    random.floats(outputs),
+                );
+                let weight = QuantizedMatrix::new(format, &bytes, inputs, outputs).unwrap();
+                let mut y = vec![f32::NAN; rows * outputs];
+                quantized_linear(&QuantizedLinear { weight, bias: Some(Values::F32(&b)) }, &x, &mut y);
+                let mut w = vec![0.0; inputs];
+                for o in 0..outputs {
+                    weight.dequantize_row(o, &mut w);
+                    for (r, x) in x.chunks(inputs).enumerate() {
+                        let (exact, allowed) = expected(&w, x);
+                        let got = f64::from(y[r * outputs + o]) - f64::from(b[o]);
+                        assert!((got - exact).abs() <= allowed, "{format:?} {rows} {inputs} {outputs}: {got} {exact}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_does_not_depend_on_the_rows_beside_it() {
+    let (inputs, outputs, rows) = (512, 130, 400);
+    for format in FORMATS {
+        let mut random = Random(3);
+        let (bytes, x) = (random.weights(format, inputs, outputs), random.floats(rows * inputs));
+        let layer = QuantizedLinear {
+            weight: QuantizedMatrix::new(format, &bytes, inputs, outputs).unwrap(),
+            bias: None,
+        };
+        let mut all = vec![0.0; rows * outputs];
+        quantized_linear(&layer, &x, &mut all);
+        for count in [1, 3, 5, 13] {
+            let mut few = vec![0.0; count * outputs];
+            quantized_linear(&layer, &x[..count * inputs], &mut few);
+            assert_eq!(few, all[..count * outputs], "{format:?}");
+        }
+    }
+}
+
+#[test]
+fn int8_rows_of_any_length_are_padded() {
+    for inputs in [1, 127, 129, 430] {
+        let mut random = Random(5);
+        let (w, x) = (random.floats(inputs * 3), random.floats(inputs * 6));
+        let mut bytes = Vec::new();
+        w.chunks(inputs).for_each(|row| quantize_int8(row, &mut bytes));
+        let weight = QuantizedMatrix::new(Format::Int8, &bytes, inputs, 3).unwrap();
+        let mut y = vec![0.0; 18];
+        quantized_linear(&QuantizedLinear { weight, bias: None }, &x, &mut y);
+        let mut stored = vec![0.0; inputs];
+        for o in 0..3 {
+            weight.dequantize_row(o, &mut stored);
+            for (stored, w) in stored.iter().zip(&w[o * inputs..]) {
+                assert!((stored - w).abs() <= 0.5 / 127.0 * 0.51);
+            }
+            for (r, x) in x.chunks(inputs).enumerate() {
+                let (exact, allowed) = expected(&stored, x);
+                assert!((f64::from(y[r * 3 + o]) - exact).abs() <= allowed);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_outlier_costs_its_own_block_only() {
+    let mut random = Random(9);
+    let (w, mut x) = (random.floats(256), random.floats(256));
+    x[200] = 1e4;
+    let mut bytes = Vec::new();
+    let masked: Vec<f32> = w.iter().enumerate().map(|(i, w)| if i < 128 { *w } else { 0.0 }).collect();
+    quantize_int8(&masked, &mut bytes);
+    let weight = QuantizedMatrix::new(Format::Int8, &bytes, 256, 1).unwrap();
+    let mut y = [0.0];
+    quantized_linear(&QuantizedLinear { weight, bias: None }, &x, &mut y);
+    let exact: f32 = masked.iter().zip(&x).map(|(w, x)| w * x).sum();
+    assert!((y[0] - exact).abs() < 0.02, "{} {exact}", y[0]);
+}
+
+#[test]
+fn wrong_shapes_are_no_matrix() {
+    assert!(QuantizedMatrix::new(Format::Q4K, &[0; 144], 128, 2).is_none());
+    assert!(QuantizedMatrix::new(Format::Q8_0, &[0; 33], 32, 1).is_none());
+    assert!(QuantizedMatrix::new(Format::Int8, &[0; 132], 100, 1).is_some());
+}
+
+#[test]
+fn zeros_and_empty_batches_are_fine() {
+    let bytes = vec![0; Format::Int8.row_bytes(200) * 2];
+    let layer =
+        QuantizedLinear { weight: QuantizedMatrix::new(Format::Int8, &bytes, 200, 2).unwrap(), bias: None };
+    let mut y = [f32::NAN; 4];
+    quantized_linear(&layer, &[0.0; 400], &mut y);
+    assert_eq!(y, [0.0; 4]);
+    quantized_linear(&layer, &[], &mut []);
+}
