@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use longsight_engine::LogprobCount;
 use longsight_hub::BUILT_IN;
 use longsight_method::{ContextMethod, PoolSpec, Scale};
+use longsight_models::WeightDtype;
 use longsight_models::processor::TemplateKind;
 use longsight_video::MediaTime;
 use std::path::PathBuf;
@@ -29,6 +30,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Holds a conversation about one video, questions from standard input
     Chat(ChatArgs),
+    /// Writes a checkpoint with quantized weights, which loads at once and takes less memory
+    Quantize(QuantizeArgs),
     /// Runs and scores benchmarks: Video-MME, MLVU, LongVideoBench, needles
     #[command(subcommand)]
     Eval(eval::EvalCommand),
@@ -75,6 +78,29 @@ pub struct ChatArgs {
     pub run: RunArgs,
 }
 
+/// `longsight quantize`.
+#[derive(Debug, ClapArgs)]
+pub struct QuantizeArgs {
+    /// Checkpoint: a folder, or ORG/NAME or ORG/NAME@REVISION on the Hugging Face hub
+    #[arg(long, env = "LONGSIGHT_MODEL", value_name = "FOLDER|ORG/NAME")]
+    pub model: String,
+    /// Dtype of the language model's weights
+    #[arg(long, value_name = DTYPES)]
+    pub dtype: WeightDtype,
+    /// Dtype of the vision tower and the projector [default: --dtype where that is a float, else int8]
+    #[arg(long, value_name = DTYPES)]
+    pub vision_dtype: Option<WeightDtype>,
+    /// The new folder
+    #[arg(long, short, value_name = "FOLDER")]
+    pub output: PathBuf,
+    /// Print one JSON object (for programs)
+    #[arg(long)]
+    pub json: bool,
+    /// No progress bar
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
 /// Flags that every command shares.
 #[derive(Debug, ClapArgs)]
 pub struct RunArgs {
@@ -100,9 +126,12 @@ pub struct ModelArgs {
     /// Checkpoint: a folder, ORG/NAME or ORG/NAME@REVISION on the Hugging Face hub, or `tiny`, the one built in
     #[arg(long, env = "LONGSIGHT_MODEL", default_value = BUILT_IN, value_name = "FOLDER|ORG/NAME|tiny")]
     pub model: String,
-    /// Dtype of the weights [default: the checkpoint's own]
-    #[arg(long, value_enum)]
-    pub dtype: Option<Dtype>,
+    /// Dtype of the language model's weights, quantized while they load [default: the checkpoint's own]
+    #[arg(long, value_name = DTYPES)]
+    pub dtype: Option<WeightDtype>,
+    /// Dtype of the vision tower and the projector [default: --dtype where that is a float, else int8]
+    #[arg(long, value_name = DTYPES)]
+    pub vision_dtype: Option<WeightDtype>,
     /// Where to compute
     #[arg(long, value_enum, default_value_t = DeviceKind::Cpu)]
     pub device: DeviceKind,
@@ -111,13 +140,7 @@ pub struct ModelArgs {
     pub template: TemplateKind,
 }
 
-/// Weight dtypes.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Dtype {
-    F32,
-    Bf16,
-    F16,
-}
+const DTYPES: &str = "f32|bf16|f16|int8|q8_0|q6k|q5k|q4k|q4_0";
 
 /// Devices.
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -25,10 +25,10 @@ const ABOUT_BUILT_IN: &str = "longsight: model tiny, built in: it reads the colo
 
 /// Reads all but the weights.
 pub fn describe(folder: &ModelFolder, resolved: &Resolved) -> Result<Description> {
-    Ok(Description::read(&folder.path, resolved.dtype)?)
+    Ok(Description::read(&folder.path, &resolved.load)?)
 }
 
 /// Loads the weights.
 pub fn load(description: Description, resolved: &Resolved) -> Result<Llava> {
-    Ok(Llava::from_description(description, &resolved.device)?)
+    Ok(Llava::from_description(description, &resolved.load.device)?)
 }

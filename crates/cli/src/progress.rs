@@ -201,3 +201,30 @@ impl DownloadProgress for DownloadBars {
         self.with(|slot| slot.take().iter().for_each(ProgressBar::finish_and_clear));
     }
 }
+
+/// A bar over the weights of a checkpoint.
+pub struct WeightsBar(Option<ProgressBar>);
+
+impl WeightsBar {
+    /// Nothing off a terminal.
+    pub fn new(quiet: bool) -> Self {
+        let template = "quantizing {bar:30} {percent}% of the weights, {eta} left";
+        Self((!quiet && std::io::stderr().is_terminal()).then(|| bar(0, template)))
+    }
+
+    /// `done` of `total` weights.
+    pub fn show(&mut self, done: u64, total: u64) {
+        if let Some(bar) = &self.0 {
+            bar.set_length(total);
+            bar.set_position(done);
+        }
+    }
+}
+
+impl Drop for WeightsBar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

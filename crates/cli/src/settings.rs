@@ -1,11 +1,11 @@
 //! Arguments as typed -> settings as resolved.
 
-use crate::args::{DeviceKind, Dtype, RunArgs, Switch};
+use crate::args::{DeviceKind, RunArgs, Switch};
 use anyhow::{Context, Result, ensure};
 use longsight_engine::{
     ContextSettings, EngineSettings, GenerationSettings, RunSettings, SubtitleSource, VideoSettings,
 };
-use longsight_models::{DType, Device};
+use longsight_models::{Device, LoadSettings};
 use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoInfo, VideoSource};
 
 /// Everything but the video and the question.
@@ -13,10 +13,8 @@ use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings
 pub struct Resolved {
     /// The engine's settings.
     pub run: RunSettings,
-    /// Dtype asked for.
-    pub dtype: Option<DType>,
-    /// Where to compute.
-    pub device: Device,
+    /// Where to compute, and what the weights become.
+    pub load: LoadSettings,
 }
 
 /// Resolves the shared flags and sets the number of threads.
@@ -24,7 +22,12 @@ pub fn resolve(args: &RunArgs) -> Result<Resolved> {
     set_threads(args.engine.threads)?;
     let run = run_settings(args);
     run.check()?;
-    Ok(Resolved { run, dtype: args.model.dtype.map(dtype), device: device(args.model.device)? })
+    let load = LoadSettings {
+        device: device(args.model.device)?,
+        dtype: args.model.dtype,
+        vision_dtype: args.model.vision_dtype,
+    };
+    Ok(Resolved { run, load })
 }
 
 /// What the user typed as the video.
@@ -98,14 +101,6 @@ fn set_threads(threads: Option<usize>) -> Result<()> {
     let Some(threads) = threads else { return Ok(()) };
     ensure!((1..=1024).contains(&threads), "--threads must be between 1 and 1024");
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start threads")
-}
-
-fn dtype(dtype: Dtype) -> DType {
-    match dtype {
-        Dtype::F32 => DType::F32,
-        Dtype::Bf16 => DType::BF16,
-        Dtype::F16 => DType::F16,
-    }
 }
 
 fn device(kind: DeviceKind) -> Result<Device> {

@@ -45,7 +45,7 @@ pub fn after(receipt: &Receipt, plan: &RunPlan) -> String {
         context.window_source,
         context.attention_factor,
         receipt.pool.spec,
-        receipt.model.dtype,
+        receipt.model.dtypes,
         tokens.prompt,
         tokens.generated,
         timings.video_decode_secs,

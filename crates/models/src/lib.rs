@@ -19,8 +19,9 @@ pub mod weights;
 
 pub use candle_core::{DType, Device, Error as TensorError, Tensor};
 pub use error::ModelError;
-pub use families::llava::{Description, Llava, LoadSettings, ModelInfo};
+pub use families::llava::{Description, Llava, LoadSettings, ModelInfo, QuantizedCheckpoint, quantize};
 pub use kv_cache::KvCache;
+pub use weights::{Dtypes, WeightDtype};
 
 /// Result with this crate's error.
 pub type Result<T, E = ModelError> = std::result::Result<T, E>;

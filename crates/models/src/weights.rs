@@ -4,17 +4,26 @@
 //! changes), so loading never holds a second copy and a truncated file is an error rather than a signal.
 
 mod checkpoint;
+mod dtype;
+mod gguf;
+mod manifest;
+mod matrix;
 mod names;
 mod read;
+mod write;
 
 pub use checkpoint::{Checkpoint, TensorInfo};
+pub use dtype::{Dtypes, WeightDtype};
+pub use matrix::{Matrix, QuantizedWeights};
 pub use names::NameMap;
+pub use write::QuantizedFile;
 
 use crate::{ModelError, Result};
 use candle_core::{DType, Device, Tensor};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// A view of a checkpoint below a prefix of canonical names; remembers which tensors were used.
 #[derive(Clone)]
@@ -22,14 +31,14 @@ pub struct Weights<'a> {
     checkpoint: &'a Checkpoint,
     names: &'a NameMap,
     prefix: String,
-    dtype: DType,
+    dtype: WeightDtype,
     device: Device,
     used: Rc<RefCell<BTreeSet<String>>>,
 }
 
 impl<'a> Weights<'a> {
-    /// The whole checkpoint; tensors come out in `dtype` on `device`.
-    pub fn new(checkpoint: &'a Checkpoint, names: &'a NameMap, dtype: DType, device: &Device) -> Self {
+    /// The whole checkpoint; matrices come out in `dtype` on `device`.
+    pub fn new(checkpoint: &'a Checkpoint, names: &'a NameMap, dtype: WeightDtype, device: &Device) -> Self {
         let used = Rc::default();
         Self { checkpoint, names, prefix: String::new(), dtype, device: device.clone(), used }
     }
@@ -41,14 +50,41 @@ impl<'a> Weights<'a> {
         Self { prefix, ..self.clone() }
     }
 
+    /// The same tensors, in another dtype.
+    pub fn with_dtype(&self, dtype: WeightDtype) -> Self {
+        Self { dtype, ..self.clone() }
+    }
+
+    /// Where tensors come out.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// Whether the tensor exists.
     pub fn has(&self, name: &str) -> bool {
         self.checkpoint.info(&self.disk_name(name)).is_some()
     }
 
-    /// Tensor `name` with exactly `shape`, in the view's dtype.
+    /// Matrix `name` `[outputs, inputs]`, in the view's dtype.
+    pub fn matrix(&self, name: &str, outputs: usize, inputs: usize) -> Result<Matrix> {
+        let Some(format) = self.dtype.format(inputs) else {
+            return Ok(Matrix::Floats(self.get(name, &[outputs, inputs])?));
+        };
+        if !self.device.is_cpu() {
+            return Err(ModelError::Argument(format!(
+                "{} weights run on the CPU only; choose f16 or bf16 for this device",
+                self.dtype
+            )));
+        }
+        let (disk, info) = self.find(name, &[outputs, inputs])?;
+        let weights = self.checkpoint.quantized(info, format)?;
+        self.used.borrow_mut().insert(disk);
+        Ok(Matrix::Quantized(Arc::new(weights)))
+    }
+
+    /// Tensor `name` with exactly `shape`, in the view's dtype: f32 where matrices are quantized.
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        self.load(name, shape, self.dtype)
+        self.load(name, shape, self.dtype.float().unwrap_or(DType::F32))
     }
 
     /// Tensor `name` with exactly `shape`, in f32 (norms, newline).
@@ -97,12 +133,20 @@ impl<'a> Weights<'a> {
     }
 
     fn load(&self, name: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
+        let (disk, info) = self.find(name, shape)?;
+        let tensor = self.checkpoint.read(info, dtype, &self.device)?;
+        self.used.borrow_mut().insert(disk);
+        Ok(tensor)
+    }
+
+    /// Name on disk and place of a tensor of floats with exactly `shape`.
+    fn find(&self, name: &str, shape: &[usize]) -> Result<(String, &TensorInfo)> {
         let disk = self.disk_name(name);
         let Some(info) = self.checkpoint.info(&disk) else { return Err(self.missing(disk, shape)) };
         if info.shape != shape {
             return Err(self.shape_error(disk, shape.to_vec(), info.shape.clone()));
         }
-        if !info.dtype.is_float() {
+        if !info.dtype.is_float() && info.format.is_none() {
             return Err(ModelError::File {
                 path: self.checkpoint.folder().to_path_buf(),
                 message: format!(
@@ -111,9 +155,7 @@ impl<'a> Weights<'a> {
                 ),
             });
         }
-        let tensor = self.checkpoint.read(info, dtype, &self.device)?;
-        self.used.borrow_mut().insert(disk);
-        Ok(tensor)
+        Ok((disk, info))
     }
 
     fn missing(&self, name: String, shape: &[usize]) -> ModelError {

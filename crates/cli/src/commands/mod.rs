@@ -4,6 +4,7 @@ mod ask;
 mod chat;
 mod eval;
 mod plan;
+mod quantize;
 mod world;
 
 use crate::args::{Args, Command, RunArgs};
@@ -24,6 +25,7 @@ pub fn run(args: Args) -> Result<()> {
         Command::Ask(args) => ask::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Chat(args) => chat::run(&args),
+        Command::Quantize(args) => quantize::run(&args),
         Command::Eval(command) => eval::run(&command),
         Command::World(command) => world::run(&command),
     }

@@ -1,7 +1,7 @@
 //! Golden frames as a folder of images, and short ways to ask.
 
 use longsight_engine::{Answer, LogprobCount, RunSettings, Silent, answer};
-use longsight_models::{DType, Llava, LoadSettings};
+use longsight_models::{Llava, LoadSettings, WeightDtype};
 use longsight_testkit::Golden;
 use longsight_video::{FrameBudget, VideoSource};
 use std::path::Path;
@@ -18,7 +18,7 @@ pub fn image_folder(golden: &Golden, folder: &Path) -> VideoSource {
 }
 
 pub fn load(golden: &Golden) -> Llava {
-    let settings = LoadSettings { dtype: Some(DType::F32), ..Default::default() };
+    let settings = LoadSettings { dtype: Some(WeightDtype::F32), ..Default::default() };
     Llava::load(&golden.checkpoint(), &settings).unwrap()
 }
 

@@ -217,7 +217,7 @@ pub fn samples_digest(samples: &[Sample]) -> Result<String> {
 
 /// SHA-256 over names and contents of a checkpoint's files: weights, configurations, tokenizer, templates.
 pub fn checkpoint_digest(folder: &Path) -> Result<String> {
-    const KINDS: [&str; 5] = ["safetensors", "json", "jinja", "txt", "model"];
+    const KINDS: [&str; 6] = ["safetensors", "gguf", "json", "jinja", "txt", "model"];
     let broken =
         |path: &Path, e: std::io::Error| EvalError::File { path: path.into(), message: e.to_string() };
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)

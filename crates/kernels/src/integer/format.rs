@@ -130,13 +130,14 @@ impl<'a> QuantizedMatrix<'a> {
         let row = self.row(row);
         match self.format {
             Format::Int8 => int8::<F>(&row[index * (BLOCK + 4)..][..BLOCK + 4], to),
-            Format::Q8_0 => scaled32::<F, 34>(sub_blocks(row, index, 34), to, |bytes, codes| {
+            Format::Q8_0 => scaled32::<F, 34>(sub_blocks(row, index, 34), 1.0, to, |bytes, codes| {
                 codes.copy_from_slice(bytes);
             }),
-            Format::Q4_0 => scaled32::<F, 18>(sub_blocks(row, index, 18), to, |bytes, codes| {
+            // The codes are shifted to the top of their bytes: that uses all 13 bits of the result.
+            Format::Q4_0 => scaled32::<F, 18>(sub_blocks(row, index, 18), 16.0, to, |bytes, codes| {
                 let nibbles = words::<2>(bytes);
-                put(&mut codes[..16], nibbles.map(|w| minus(w & LOW, 8)));
-                put(&mut codes[16..], nibbles.map(|w| minus(w >> 4 & LOW, 8)));
+                put(&mut codes[..16], nibbles.map(|w| minus(w & LOW, 8) << 4 & !LOW));
+                put(&mut codes[16..], nibbles.map(|w| minus(w >> 4 & LOW, 8) << 4 & !LOW));
             }),
             Format::Q6K => q6k::<F>(&row[index / 2 * 210..][..210], index % 2, to),
             Format::Q5K => q5k::<F>(&row[index / 2 * 176..][..176], index % 2, to),
@@ -193,10 +194,11 @@ fn sub_blocks(row: &[u8], index: usize, bytes: usize) -> &[u8] {
 }
 
 /// Up to four blocks of 32 with an f16 scale each, brought to one scale: integers of 13 bits, off by at most one. That is
-/// a thirty-second of a step of `Q8_0`.
+/// a thirty-second of a step of `Q8_0`. A code of `unit` stands for one step.
 #[inline(always)]
 fn scaled32<F: Fma, const BYTES: usize>(
     blocks: &[u8],
+    unit: f32,
     to: &mut WeightBlock,
     codes_of: impl Fn(&[u8], &mut [u8; SUBBLOCK]),
 ) {
@@ -209,7 +211,7 @@ fn scaled32<F: Fma, const BYTES: usize>(
     }
     let largest = scales.iter().fold(0f32, |m, s| m.max(s.abs()));
     let inverse = if largest > 0.0 { FINEST / largest } else { 0.0 };
-    to.scale = largest * (128.0 / FINEST);
+    to.scale = largest * (128.0 / FINEST / unit);
     let factors = scales.map(|s| (s * inverse).round_ties_even() as i16);
     vector::widen_fraction::<F>(&codes, &factors, &mut to.values);
 }

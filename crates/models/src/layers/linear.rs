@@ -1,41 +1,43 @@
 //! The dense layer.
 
-use super::cpu::{Operand, run2, run3};
-use crate::weights::Weights;
-use candle_core::{Result, Shape, Tensor, bail};
-use longsight_kernels as kernels;
+use super::cpu::{Operand, run1, run2, run3};
+use crate::weights::{Matrix, QuantizedWeights, Weights};
+use candle_core::{DType, Result, Shape, Tensor, bail};
+use longsight_kernels::{self as kernels, Values};
 
-/// `y = x W^T + b`. The weight keeps the dtype that it was loaded in; on the CPU x and y are f32.
+/// `y = x W^T + b`. The weight keeps the type that it was loaded in; on the CPU x and y are f32.
 pub struct Linear {
-    weight: Tensor,
+    weight: Matrix,
     bias: Option<Tensor>,
 }
 
 impl Linear {
     /// Loads `weight` `[outputs, inputs]` and, where asked, `bias` `[outputs]` below `weights`' prefix.
     pub fn load(weights: &Weights<'_>, inputs: usize, outputs: usize, bias: bool) -> crate::Result<Self> {
-        let weight = weights.get("weight", &[outputs, inputs])?;
+        let weight = weights.matrix("weight", outputs, inputs)?;
         let bias = bias.then(|| weights.get("bias", &[outputs])).transpose()?;
         Ok(Self { weight, bias })
     }
 
-    /// A layer around tensors that exist already: a tied head, or a convolution's kernel. `weight` `[outputs, inputs]`.
-    pub fn new(weight: Tensor, bias: Option<Tensor>) -> Self {
+    /// A layer around weights that exist already: a tied head, or a convolution's kernel. `weight` `[outputs, inputs]`.
+    pub fn new(weight: Matrix, bias: Option<Tensor>) -> Self {
         Self { weight, bias }
     }
 
     /// `x` `[.., inputs]` -> `[.., outputs]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let weight = match &self.weight {
+            Matrix::Floats(weight) => weight,
+            Matrix::Quantized(weight) => return quantized(x, weight, self.bias.as_ref()),
+        };
         if x.device().is_cpu() {
             let x = x.contiguous()?;
             return match &self.bias {
-                Some(bias) => {
-                    run3("linear-bias", &x, &self.weight, bias, |x, w, b| multiply(&x, &w, Some(&b)))
-                }
-                None => run2("linear", &x, &self.weight, |x, w| multiply(&x, &w, None)),
+                Some(bias) => run3("linear-bias", &x, weight, bias, |x, w, b| multiply(&x, &w, Some(&b))),
+                None => run2("linear", &x, weight, |x, w| multiply(&x, &w, None)),
             };
         }
-        let y = x.to_dtype(self.weight.dtype())?.broadcast_matmul(&self.weight.t()?)?;
+        let y = x.to_dtype(weight.dtype())?.broadcast_matmul(&weight.t()?)?;
         match &self.bias {
             Some(bias) => y.broadcast_add(bias),
             None => Ok(y),
@@ -48,13 +50,32 @@ fn multiply(x: &Operand<'_>, weight: &Operand<'_>, bias: Option<&Operand<'_>>) -
     let [outputs, inputs] = *weight.dims() else { bail!("linear layer with weight {:?}", weight.dims()) };
     let bias = bias.map(Operand::values).transpose()?;
     let layer = kernels::Linear { weight: weight.values()?, bias, inputs, outputs };
-    let mut dims = x.dims().to_vec();
+    let shape = result_shape(x.dims(), inputs, outputs)?;
+    let mut y = vec![0f32; shape.elem_count()];
+    kernels::linear(&layer, x.floats()?, &mut y);
+    Ok((y, shape))
+}
+
+fn quantized(x: &Tensor, weight: &QuantizedWeights, bias: Option<&Tensor>) -> Result<Tensor> {
+    let weight = weight.view()?;
+    let product = |x: Operand<'_>, bias: Option<Values<'_>>| {
+        let shape = result_shape(x.dims(), weight.inputs(), weight.outputs())?;
+        let mut y = vec![0f32; shape.elem_count()];
+        kernels::quantized_linear(&kernels::QuantizedLinear { weight, bias }, x.floats()?, &mut y);
+        Ok((y, shape))
+    };
+    let x = x.to_dtype(DType::F32)?.contiguous()?;
+    match bias {
+        Some(bias) => run2("quantized-linear-bias", &x, bias, |x, b| product(x, Some(b.values()?))),
+        None => run1("quantized-linear", &x, |x| product(x, None)),
+    }
+}
+
+fn result_shape(x: &[usize], inputs: usize, outputs: usize) -> Result<Shape> {
+    let mut dims = x.to_vec();
     match dims.last_mut() {
         Some(last) if *last == inputs && inputs > 0 => *last = outputs,
-        _ => bail!("linear layer {outputs} x {inputs} given {:?}", x.dims()),
+        _ => bail!("linear layer {outputs} x {inputs} given {x:?}"),
     }
-    let values = x.floats()?;
-    let mut y = vec![0f32; values.len() / inputs * outputs];
-    kernels::linear(&layer, values, &mut y);
-    Ok((y, Shape::from(dims)))
+    Ok(Shape::from(dims))
 }

@@ -2,9 +2,9 @@
 
 use crate::kv_cache::{KvCache, KvShape};
 use crate::layers::{AttentionInput, Linear, RmsNorm, Rotary, attention, rotate, silu_mul};
-use crate::weights::Weights;
+use crate::weights::{Matrix, Weights};
 use crate::{ModelError, Result};
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 /// Shape of a decoder.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,11 +34,12 @@ pub struct Qwen2Config {
 /// The decoder.
 pub struct Qwen2 {
     config: Qwen2Config,
-    embeddings: Tensor,
+    embeddings: Matrix,
     layers: Vec<Block>,
     norm: RmsNorm,
     head: Linear,
     vocabulary: usize,
+    device: Device,
 }
 
 struct Block {
@@ -59,7 +60,7 @@ impl Qwen2 {
     pub fn load(text: &Weights<'_>, head: &Weights<'_>, config: &Qwen2Config) -> Result<Self> {
         // Rows are taken from the file: published files pad the vocabulary.
         let vocabulary = text.rows("embed_tokens.weight", config.hidden)?;
-        let embeddings = text.get("embed_tokens.weight", &[vocabulary, config.hidden])?;
+        let embeddings = text.matrix("embed_tokens.weight", vocabulary, config.hidden)?;
         let layers = (0..config.layers)
             .map(|i| Block::load(&text.below(format!("layers.{i}")), config))
             .collect::<Result<_>>()?;
@@ -70,7 +71,7 @@ impl Qwen2 {
             Linear::load(head, config.hidden, vocabulary, false)?
         };
         let norm = RmsNorm::load(&text.below("norm"), config.hidden, config.eps)?;
-        Ok(Self { config: config.clone(), embeddings, layers, norm, head, vocabulary })
+        Ok(Self { config: config.clone(), embeddings, layers, norm, head, vocabulary, device: text.device().clone() })
     }
 
     /// Its shape.
@@ -92,9 +93,7 @@ impl Qwen2 {
                 self.vocabulary
             )));
         }
-        let ids = Tensor::from_vec(ids.to_vec(), ids.len(), self.embeddings.device())?;
-        let rows = self.embeddings.index_select(&ids, 0)?;
-        Ok(if rows.device().is_cpu() { rows.to_dtype(DType::F32)? } else { rows })
+        Ok(self.embeddings.select(ids, &self.device)?)
     }
 
     /// Runs `x` `[tokens, hidden]`, the embeddings of the tokens that follow those in `cache`, through all layers and

@@ -3,7 +3,7 @@
 
 use crate::Result;
 use crate::layers::{AttentionInput, LayerNorm, Linear, attention, gelu_tanh};
-use crate::weights::Weights;
+use crate::weights::{Matrix, Weights};
 use candle_core::Tensor;
 
 /// Shape of a tower; so400m-patch14-384 by default.
@@ -79,7 +79,7 @@ impl Siglip {
         let patch = {
             let w = embeddings.below("patch_embedding");
             let kernel = w.get("weight", &[c, 3, p, p])?.reshape((c, 3 * p * p))?;
-            Linear::new(kernel, Some(w.get("bias", &[c])?))
+            Linear::new(Matrix::Floats(kernel), Some(w.get("bias", &[c])?))
         };
         let positions = embeddings.get_f32("position_embedding.weight", &[config.patches(), c])?;
         let layers = (0..config.layers)

@@ -1,11 +1,13 @@
-use super::read;
+use super::{NameMap, QuantizedWeights, WeightDtype, gguf, manifest, read};
 use crate::{ModelError, Result, files};
 use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::Metadata;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom, Write};
+use longsight_kernels::{Format, MappedFile};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// Headers above this are damage, not checkpoints (the format's own limit).
 const MAX_HEADER_BYTES: u64 = 100_000_000;
@@ -15,18 +17,27 @@ const MAX_HEADER_BYTES: u64 = 100_000_000;
 pub struct TensorInfo {
     pub(super) file: usize,
     pub(super) offset_bytes: u64,
-    /// Type in the file.
+    /// Type in the file: u8 for quantized weights.
     pub dtype: DType,
-    /// Dimensions.
+    /// Dimensions, of the weights and not of their bytes.
     pub shape: Vec<usize>,
+    /// How a quantized matrix is stored.
+    pub format: Option<Format>,
 }
 
 /// Every tensor of a checkpoint folder: one `model.safetensors`, or the shards that the index names.
 #[derive(Debug)]
 pub struct Checkpoint {
     folder: PathBuf,
-    files: Vec<(PathBuf, File)>,
+    files: Vec<OpenFile>,
     tensors: BTreeMap<String, TensorInfo>,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    path: PathBuf,
+    file: File,
+    map: OnceLock<Arc<MappedFile>>,
 }
 
 impl Checkpoint {
@@ -41,6 +52,29 @@ impl Checkpoint {
             checkpoint.add(path)?;
         }
         Ok(checkpoint)
+    }
+
+    /// Lets the one GGUF file of the folder, if there is one, stand in for the language model.
+    ///
+    /// # Errors
+    /// Several GGUF files, one that is damaged, or of another architecture than Qwen2.
+    pub fn take_language_model(&mut self, names: &NameMap) -> Result<()> {
+        let Some(path) = gguf_file(&self.folder)? else { return Ok(()) };
+        let io = |source| ModelError::Io { path: path.clone(), source };
+        let wrong = |message| ModelError::File { path: path.clone(), message };
+        let file = File::open(&path).map_err(io)?;
+        let file_bytes = file.metadata().map_err(io)?.len();
+        let found = gguf::tensors(std::io::BufReader::new(&file), file_bytes).map_err(wrong)?;
+        self.tensors.retain(|name, _| !names.is_language(name));
+        for tensor in found {
+            let canonical = gguf::canonical(&tensor.name)
+                .ok_or_else(|| wrong(format!("tensor `{}` is not one of Qwen2's", tensor.name)))?;
+            let gguf::GgufTensor { shape, dtype, format, offset_bytes, .. } = tensor;
+            let entry = TensorInfo { file: self.files.len(), offset_bytes, dtype, shape, format };
+            self.tensors.insert(names.on_disk(&canonical), entry);
+        }
+        self.files.push(OpenFile { path, file, map: OnceLock::new() });
+        Ok(())
     }
 
     /// The folder.
@@ -68,34 +102,99 @@ impl Checkpoint {
         values.into_values().max_by_key(|(count, _)| *count).map_or(DType::F32, |(_, dtype)| dtype)
     }
 
+    /// What most weights of quantized matrices are stored as; none in a checkpoint of floats.
+    pub fn quantized_dtype(&self, belongs: impl Fn(&str) -> bool) -> Option<WeightDtype> {
+        let mut weights: BTreeMap<WeightDtype, usize> = BTreeMap::new();
+        for (_, info) in self.tensors.iter().filter(|(name, _)| belongs(name)) {
+            if let Some(format) = info.format {
+                *weights.entry(WeightDtype::of(format)).or_default() += info.shape.iter().product::<usize>();
+            }
+        }
+        weights.into_iter().max_by_key(|(_, count)| *count).map(|(dtype, _)| dtype)
+    }
+
     pub(super) fn read(&self, info: &TensorInfo, dtype: DType, device: &Device) -> Result<Tensor> {
-        let (path, file) = &self.files[info.file];
-        read::tensor(file, info, dtype, device).map_err(|error| match error {
-            read::Failed::Io(source) => ModelError::Io { path: path.clone(), source },
-            read::Failed::Tensor(error) => ModelError::Tensor(error),
-        })
+        let open = &self.files[info.file];
+        read::tensor(&open.file, info, dtype, device).map_err(|error| open.failed(error))
+    }
+
+    /// Writes the stored bytes of the tensor at `info`.
+    pub(super) fn copy(&self, info: &TensorInfo, to: &mut dyn Write) -> Result<()> {
+        let open = &self.files[info.file];
+        let bytes = info.shape.iter().product::<usize>() * info.dtype.size_in_bytes();
+        let mut file = &open.file;
+        let copied = file
+            .seek(SeekFrom::Start(info.offset_bytes))
+            .and_then(|_| std::io::copy(&mut file.take(bytes as u64), to))
+            .and_then(|copied| match copied == bytes as u64 {
+                true => Ok(()),
+                false => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            });
+        copied.map_err(|source| ModelError::Io { path: open.path.clone(), source })
+    }
+
+    /// The matrix at `info` in `format`: quantized piece by piece, or mapped where it is stored so.
+    pub(super) fn quantized(&self, info: &TensorInfo, format: Format) -> Result<QuantizedWeights> {
+        let open = &self.files[info.file];
+        let [outputs, inputs] = info.shape[..] else {
+            return Err(ModelError::Argument(format!("a matrix is needed, not {:?}", info.shape)));
+        };
+        match info.format {
+            None => QuantizedWeights::quantize(format, (outputs, inputs), |first, out| {
+                read::widened(&open.file, info, first, out).map_err(|error| open.failed(error))
+            }),
+            Some(stored) => {
+                let start = info.offset_bytes as usize;
+                let range = start..start + stored.row_bytes(inputs) * outputs;
+                Ok(QuantizedWeights::mapped(stored, (outputs, inputs), open.map()?, range))
+            }
+        }
     }
 
     fn add(&mut self, path: PathBuf) -> Result<()> {
         let (file, header) = Header::read(&path)?;
         let damaged = |message: String| ModelError::File { path: path.clone(), message };
+        let stored = manifest::read(&header.metadata).map_err(damaged)?;
         for (name, info) in header.metadata.tensors() {
             let dtype = dtype_of(info.dtype).ok_or_else(|| {
                 damaged(format!("tensor `{name}` is {:?}; longsight reads F32, F16 and BF16", info.dtype))
             })?;
-            let entry = TensorInfo {
+            let offset_bytes = header.data_start + info.data_offsets.0 as u64;
+            let mut entry = TensorInfo {
                 file: self.files.len(),
-                offset_bytes: header.data_start + info.data_offsets.0 as u64,
+                offset_bytes,
                 dtype,
                 shape: info.shape.clone(),
+                format: None,
             };
+            if let Some(stored) = stored.get(&name) {
+                stored.apply(&mut entry).map_err(|e| damaged(format!("tensor `{name}` {e}")))?;
+            }
             if self.tensors.contains_key(&name) {
                 return Err(damaged(format!("tensor `{name}` is in two files of this checkpoint")));
             }
             self.tensors.insert(name, entry);
         }
-        self.files.push((path, file));
+        self.files.push(OpenFile { path, file, map: OnceLock::new() });
         Ok(())
+    }
+}
+
+impl OpenFile {
+    fn failed(&self, error: read::Failed) -> ModelError {
+        match error {
+            read::Failed::Io(source) => ModelError::Io { path: self.path.clone(), source },
+            read::Failed::Tensor(error) => ModelError::Tensor(error),
+        }
+    }
+
+    fn map(&self) -> Result<Arc<MappedFile>> {
+        if let Some(map) = self.map.get() {
+            return Ok(map.clone());
+        }
+        let map = MappedFile::open(&self.file)
+            .map_err(|source| ModelError::Io { path: self.path.clone(), source })?;
+        Ok(self.map.get_or_init(|| Arc::new(map)).clone())
     }
 }
 
@@ -141,11 +240,27 @@ impl Header {
     }
 }
 
+fn gguf_file(folder: &Path) -> Result<Option<PathBuf>> {
+    let entries = std::fs::read_dir(folder).map_err(|source| ModelError::Io { path: folder.into(), source })?;
+    let mut found: Vec<_> = entries
+        .filter_map(|e| e.ok().map(|e| e.path()))
+        .filter(|p| p.extension().is_some_and(|e| e == "gguf") && p.is_file())
+        .collect();
+    match found.len() {
+        0 | 1 => Ok(found.pop()),
+        n => Err(ModelError::File {
+            path: folder.into(),
+            message: format!("{n} GGUF files; keep the language model's only"),
+        }),
+    }
+}
+
 fn dtype_of(dtype: safetensors::Dtype) -> Option<DType> {
     match dtype {
         safetensors::Dtype::F32 => Some(DType::F32),
         safetensors::Dtype::F16 => Some(DType::F16),
         safetensors::Dtype::BF16 => Some(DType::BF16),
+        safetensors::Dtype::U8 => Some(DType::U8), // quantized, if the manifest says so
         safetensors::Dtype::I64 => Some(DType::I64), // position_ids buffers of old files
         _ => None,
     }

@@ -65,6 +65,18 @@ impl NameMap {
         }
     }
 
+    /// Whether a name on disk belongs to the language model. One part's prefix may begin another's: the longest counts.
+    pub(super) fn is_language(&self, on_disk: &str) -> bool {
+        let belongs = self.parts.iter().filter(|(_, disk)| on_disk.starts_with(disk));
+        belongs.max_by_key(|(_, disk)| disk.len()).is_some_and(|(part, _)| matches!(*part, "text." | "head."))
+    }
+
+    /// Whether a name on disk belongs to the tower or the projector.
+    pub fn is_vision(&self, on_disk: &str) -> bool {
+        let vision = self.parts.iter().filter(|(part, _)| !matches!(*part, "text." | "head." | "newline"));
+        vision.into_iter().any(|(_, disk)| on_disk.starts_with(disk))
+    }
+
     /// The spelling on disk of a canonical name.
     pub fn on_disk(&self, canonical: &str) -> String {
         for (part, disk) in &self.parts {

@@ -54,6 +54,28 @@ impl Stored for f16 {
     }
 }
 
+/// Values `first ..` of the tensor at `info`, as f32: as many as `out` holds.
+pub(super) fn widened(file: &File, info: &TensorInfo, first: usize, out: &mut [f32]) -> Result<(), Failed> {
+    match info.dtype {
+        DType::F32 => piece::<f32>(file, info, first, out),
+        DType::BF16 => piece::<bf16>(file, info, first, out),
+        DType::F16 => piece::<f16>(file, info, first, out),
+        other => Err(unsupported(other)),
+    }
+}
+
+fn piece<From: Stored>(file: &File, info: &TensorInfo, first: usize, out: &mut [f32]) -> Result<(), Failed> {
+    let mut file = file;
+    file.seek(SeekFrom::Start(info.offset_bytes + (first * size_of::<From>()) as u64))?;
+    let mut raw = vec![From::zeroed(); PIECE_VALUES.min(out.len())];
+    for out in out.chunks_mut(PIECE_VALUES) {
+        let raw = &mut raw[..out.len()];
+        file.read_exact(bytemuck::cast_slice_mut(raw))?;
+        From::widen(raw, out);
+    }
+    Ok(())
+}
+
 /// Reads the tensor at `info` and converts it to `dtype` (f32, bf16 or f16) on `device`.
 pub(super) fn tensor(
     file: &File,

@@ -2,7 +2,7 @@
 
 use crate::folder::{Folder, safetensors_file};
 use longsight_models::weights::{Checkpoint, NameMap, Weights};
-use longsight_models::{DType, Device};
+use longsight_models::{DType, Device, WeightDtype};
 
 /// The stored dtype is the weights', whatever config.json calls it.
 #[test]
@@ -41,7 +41,7 @@ fn stored_values_come_out_in_every_dtype() {
         let checkpoint = Checkpoint::open(folder.path()).unwrap();
         let names = NameMap::detect(&checkpoint);
         for (loaded, dtype) in [("F32", DType::F32), ("F16", DType::F16), ("BF16", DType::BF16)] {
-            let weights = Weights::new(&checkpoint, &names, dtype, &Device::Cpu);
+            let weights = Weights::new(&checkpoint, &names, dtype.into(), &Device::Cpu);
             let tensor = weights.get("a", &[2, 3]).unwrap();
             assert_eq!(tensor.dtype(), dtype);
             let wide = tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -61,7 +61,7 @@ fn a_tensor_beyond_one_piece_is_converted_whole() {
     folder.write("model.safetensors", safetensors_file(&[("a".into(), "BF16".into(), vec![count], data)]));
     let checkpoint = Checkpoint::open(folder.path()).unwrap();
     let names = NameMap::detect(&checkpoint);
-    let tensor = Weights::new(&checkpoint, &names, DType::F32, &Device::Cpu).get("a", &[count]).unwrap();
+    let tensor = Weights::new(&checkpoint, &names, WeightDtype::F32, &Device::Cpu).get("a", &[count]).unwrap();
     let expected: Vec<f32> = (0..count).map(|i| value(i).to_f32()).collect();
     assert_eq!(tensor.to_vec1::<f32>().unwrap(), expected);
 }
@@ -79,9 +79,9 @@ fn the_checkpoints_own_dtype_is_kept_unless_another_is_asked_for() {
 fn planned_weight_bytes_follow_the_dtype() {
     let folder = Folder::golden("d128-explicit-bf16");
     let planned =
-        |dtype| longsight_models::Description::read(folder.path(), dtype).unwrap().info.weights_bytes;
+        |dtype| folder.describe(dtype).info.weights_bytes;
     let unused = |name: &str| name.contains("post_layernorm");
     let stored: usize = folder.tensors().iter().filter(|t| !unused(&t.0)).map(|t| t.3.len()).sum();
     assert_eq!(planned(None), stored as u64);
-    assert_eq!(planned(Some(DType::F32)), 2 * stored as u64);
+    assert_eq!(planned(Some(WeightDtype::F32)), 2 * stored as u64);
 }

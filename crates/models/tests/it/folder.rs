@@ -1,6 +1,6 @@
 //! A golden checkpoint copied to a folder of its own, to be changed.
 
-use longsight_models::{DType, Llava, LoadSettings, ModelError};
+use longsight_models::{DType, Description, Llava, LoadSettings, ModelError, WeightDtype};
 use longsight_testkit::golden::checkpoint_dir;
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
@@ -104,8 +104,13 @@ impl Folder {
         Llava::load(self.path(), &LoadSettings::default())
     }
 
+    /// All but the weights, to be loaded in `dtype`.
+    pub fn describe(&self, dtype: Option<WeightDtype>) -> Description {
+        Description::read(self.path(), &LoadSettings { dtype, ..Default::default() }).unwrap()
+    }
+
     pub fn load_as(&self, dtype: DType) -> Llava {
-        Llava::load(self.path(), &LoadSettings { dtype: Some(dtype), ..Default::default() }).unwrap()
+        Llava::load(self.path(), &LoadSettings { dtype: Some(dtype.into()), ..Default::default() }).unwrap()
     }
 }
 

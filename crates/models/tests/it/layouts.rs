@@ -134,7 +134,7 @@ fn padded_vocabulary_rows_are_taken_from_the_file() {
         }
     });
     assert_same(&golden, &folder, "40 more rows than vocab_size");
-    let rows = longsight_models::Description::read(folder.path(), None).unwrap().info.vocabulary;
+    let rows = folder.describe(None).info.vocabulary;
     assert_eq!(rows, 296 + 40);
 }
 

@@ -4,7 +4,9 @@
 mod config;
 mod dtypes;
 mod folder;
+mod gguf;
 mod hostile;
 mod layouts;
 mod parity;
+mod quantized;
 mod tokenizer;

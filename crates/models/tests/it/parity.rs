@@ -8,7 +8,7 @@ use longsight_testkit::golden::Golden;
 use longsight_testkit::{Tolerance, relative_error};
 
 pub fn load(golden: &Golden, dtype: DType) -> Llava {
-    let settings = LoadSettings { dtype: Some(dtype), ..Default::default() };
+    let settings = LoadSettings { dtype: Some(dtype.into()), ..Default::default() };
     Llava::load(&golden.checkpoint(), &settings).unwrap()
 }
 

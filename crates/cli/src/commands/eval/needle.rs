@@ -42,7 +42,7 @@ pub fn run(args: &NeedleArgs) -> Result<()> {
         "data": data.pinned(),
         "free_form": settings.free_form,
         "model_digest": checkpoint_digest(&checkpoint.path)?,
-        "dtype": description.info.dtype.as_str(),
+        "dtype": description.info.dtypes.to_string(),
         "decoder": resolved.run.video.probe.tools.version()?,
         "longsight_version": env!("CARGO_PKG_VERSION"),
         "settings": settings_value(&settings.run),

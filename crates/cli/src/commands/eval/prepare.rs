@@ -69,7 +69,7 @@ impl Bench {
             selection,
             model_digest: checkpoint_digest(&folder.path)?,
             family: family.name().to_owned(),
-            dtype: description.info.dtype.as_str().to_owned(),
+            dtype: description.info.dtypes.to_string(),
             frames: frames_in_words(task, &resolved),
             decoder: resolved.run.video.probe.tools.version()?,
             longsight_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -5,6 +5,8 @@ mod hf;
 mod json;
 mod lmms;
 mod model;
+mod quantize;
 
 pub use config::{Family, LlavaConfig, PixelSettings};
 pub use model::{Description, Llava, LoadSettings, ModelInfo};
+pub use quantize::{QuantizedCheckpoint, quantize};

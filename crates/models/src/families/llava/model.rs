@@ -4,10 +4,11 @@ use crate::processor::{ChatTemplate, Preprocessor, TextTokenizer};
 use crate::projector::Projector;
 use crate::text::Qwen2;
 use crate::vision::Siglip;
-use crate::weights::{Checkpoint, NameMap, Weights};
+use crate::weights::{Checkpoint, Dtypes, NameMap, TensorInfo, WeightDtype, Weights};
 use crate::{ModelError, Result};
 use candle_core::{DType, Device, Tensor};
 use longsight_method::{NewlineMode, PoolPlan};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// How a checkpoint is loaded.
@@ -15,13 +16,15 @@ use std::path::Path;
 pub struct LoadSettings {
     /// Where tensors live.
     pub device: Device,
-    /// Dtype of the weights; None keeps the checkpoint's own.
-    pub dtype: Option<DType>,
+    /// What the language model's weights become; None keeps the checkpoint's own dtype.
+    pub dtype: Option<WeightDtype>,
+    /// What the tower's and the projector's weights become; None follows [`Dtypes::resolve`].
+    pub vision_dtype: Option<WeightDtype>,
 }
 
 impl Default for LoadSettings {
     fn default() -> Self {
-        Self { device: Device::Cpu, dtype: None }
+        Self { device: Device::Cpu, dtype: None, vision_dtype: None }
     }
 }
 
@@ -44,10 +47,14 @@ pub struct ModelInfo {
     pub tokenizer: TextTokenizer,
     /// Turns a conversation into text.
     pub template: ChatTemplate,
-    /// Dtype that the weights will have.
+    /// What the weights will be.
+    pub dtypes: Dtypes,
+    /// Type of cached keys and values: the language model's, or f16 where that is quantized.
     pub dtype: DType,
-    /// Bytes of the weights in that dtype (norms stay f32).
+    /// Bytes of the weights in those dtypes (norms stay f32).
     pub weights_bytes: u64,
+    /// Matrices by what they are stored as: dtype, number, bytes.
+    pub matrices: Vec<(WeightDtype, usize, u64)>,
     /// Rows of the embedding table.
     pub vocabulary: usize,
 }
@@ -56,13 +63,13 @@ pub struct ModelInfo {
 pub struct Description {
     /// What was read.
     pub info: ModelInfo,
-    checkpoint: Checkpoint,
+    pub(super) checkpoint: Checkpoint,
     names: NameMap,
 }
 
 impl Description {
     /// Reads configuration, tokenizer and the weights' headers of `folder`.
-    pub fn read(folder: &Path, dtype: Option<DType>) -> Result<Self> {
+    pub fn read(folder: &Path, settings: &LoadSettings) -> Result<Self> {
         if !folder.is_dir() {
             return Err(ModelError::File {
                 path: folder.into(),
@@ -72,9 +79,11 @@ impl Description {
         let mut config = LlavaConfig::read(folder)?;
         let tokenizer = TextTokenizer::read(folder, &config.eos_token_ids)?;
         let template = ChatTemplate::read(folder)?;
-        let checkpoint = Checkpoint::open(folder)?;
+        let mut checkpoint = Checkpoint::open(folder)?;
         let names = NameMap::detect(&checkpoint);
-        let dtype = dtype.unwrap_or(checkpoint.dtype());
+        checkpoint.take_language_model(&names)?;
+        let dtypes = dtypes(&checkpoint, &names, settings)?;
+        let dtype = dtypes.text.float().unwrap_or(DType::F16);
         let embedding = checkpoint.info(&names.on_disk("text.embed_tokens.weight"));
         let vocabulary = embedding.and_then(|i| i.shape.first().copied()).unwrap_or(0);
         if vocabulary != 0 && vocabulary < tokenizer.vocabulary() {
@@ -83,23 +92,71 @@ impl Description {
                 tokenizer.vocabulary()
             ));
         }
-        let weights_bytes = loaded_bytes(&checkpoint, &names, &config, dtype);
-        let info = ModelInfo { config, tokenizer, template, dtype, weights_bytes, vocabulary };
+        let (weights_bytes, matrices) = loaded_bytes(&kept_tensors(&checkpoint, &names, &config, dtypes));
+        let info =
+            ModelInfo { config, tokenizer, template, dtypes, dtype, weights_bytes, matrices, vocabulary };
         Ok(Self { info, checkpoint, names })
+    }
+
+    /// The tensors that loading keeps, by name in the file; matrices with what they become.
+    pub(super) fn stored_tensors(&self) -> impl Iterator<Item = (&str, &TensorInfo, Option<WeightDtype>)> {
+        let kept = kept_tensors(&self.checkpoint, &self.names, &self.info.config, self.info.dtypes);
+        kept.into_iter().map(|(name, info, dtype, matrix)| (name, info, matrix.then_some(dtype)))
     }
 }
 
-/// Bytes of all tensors that loading keeps.
-fn loaded_bytes(checkpoint: &Checkpoint, names: &NameMap, config: &LlavaConfig, dtype: DType) -> u64 {
+/// What the weights become. Quantized weights are what they are: another dtype needs the original checkpoint.
+fn dtypes(checkpoint: &Checkpoint, names: &NameMap, settings: &LoadSettings) -> Result<Dtypes> {
+    let stored = |vision| checkpoint.quantized_dtype(|name| names.is_vision(name) == vision);
+    let kept = |asked: Option<WeightDtype>, stored: Option<WeightDtype>| match (asked, stored) {
+        (Some(asked), Some(stored)) if asked != stored => Err(ModelError::Argument(format!(
+            "{}: its weights are quantized to {stored}; for {asked} name the original checkpoint",
+            checkpoint.folder().display()
+        ))),
+        (asked, stored) => Ok(asked.or(stored)),
+    };
+    let text = kept(settings.dtype, stored(false))?;
+    let vision = kept(settings.vision_dtype, stored(true))?;
+    Ok(Dtypes::resolve(text, vision, checkpoint.dtype().into()))
+}
+
+/// The tensors that loading keeps: name in the file, place, and dtype; matrices are marked.
+fn kept_tensors<'a>(
+    checkpoint: &'a Checkpoint,
+    names: &NameMap,
+    config: &LlavaConfig,
+    dtypes: Dtypes,
+) -> Vec<(&'a str, &'a TensorInfo, WeightDtype, bool)> {
     let mut unused =
         vec![names.on_disk("vision.post_layernorm.weight"), names.on_disk("vision.post_layernorm.bias")];
     if config.text.tied_head {
         unused.push(names.on_disk("head.weight"));
     }
+    let positions = names.on_disk("vision.embeddings.position_embedding.weight");
     let kept = checkpoint.names().filter(|n| !unused.iter().any(|u| u == n));
-    kept.filter_map(|n| checkpoint.info(n))
-        .map(|info| (info.shape.iter().product::<usize>() * dtype.size_in_bytes()) as u64)
-        .sum()
+    kept.filter_map(|name| {
+        let info = checkpoint.info(name)?;
+        let dtype = if names.is_vision(name) { dtypes.vision } else { dtypes.text };
+        Some((name, info, dtype, info.shape.len() == 2 && name != positions))
+    })
+    .collect()
+}
+
+/// Bytes of all tensors that loading keeps, and how the matrices among them are stored.
+fn loaded_bytes(tensors: &[(&str, &TensorInfo, WeightDtype, bool)]) -> (u64, Vec<(WeightDtype, usize, u64)>) {
+    let mut total_bytes = 0;
+    let mut matrices: BTreeMap<WeightDtype, (usize, u64)> = BTreeMap::new();
+    for &(_, info, dtype, matrix) in tensors {
+        let kept = info.format.map_or(dtype, WeightDtype::of);
+        let bytes = kept.bytes(&info.shape, matrix);
+        total_bytes += bytes;
+        if let ([_, inputs], true) = (&info.shape[..], matrix) {
+            let stored = kept.format(*inputs).map_or(kept, WeightDtype::of);
+            let entry = matrices.entry(stored).or_default();
+            *entry = (entry.0 + 1, entry.1 + bytes);
+        }
+    }
+    (total_bytes, matrices.into_iter().map(|(dtype, (count, bytes))| (dtype, count, bytes)).collect())
 }
 
 impl Llava {
@@ -108,17 +165,18 @@ impl Llava {
     /// # Errors
     /// Missing, unused or misshapen tensors (named), truncated files, another family's config, a bad tokenizer.
     pub fn load(folder: &Path, settings: &LoadSettings) -> Result<Self> {
-        Self::from_description(Description::read(folder, settings.dtype)?, &settings.device)
+        Self::from_description(Description::read(folder, settings)?, &settings.device)
     }
 
     /// Loads the weights that `description` announced.
     pub fn from_description(description: Description, device: &Device) -> Result<Self> {
         let Description { info, checkpoint, names } = description;
         let config = &info.config;
-        let weights = Weights::new(&checkpoint, &names, info.dtype, device);
-        let tower = Siglip::load(&weights.below("vision"), &config.vision)?;
+        let weights = Weights::new(&checkpoint, &names, info.dtypes.text, device);
+        let vision = weights.with_dtype(info.dtypes.vision);
+        let tower = Siglip::load(&vision.below("vision"), &config.vision)?;
         let projector =
-            Projector::load(&weights.below("projector"), config.vision.hidden, config.text.hidden)?;
+            Projector::load(&vision.below("projector"), config.vision.hidden, config.text.hidden)?;
         let newline = match config.newline {
             NewlineMode::None if !weights.has("newline") => {
                 Tensor::zeros(config.text.hidden, DType::F32, device)?
@@ -171,7 +229,7 @@ impl Llava {
         &self.preprocessor
     }
 
-    /// Dtype of the weights.
+    /// Type of cached keys and values.
     pub fn dtype(&self) -> DType {
         self.info.dtype
     }

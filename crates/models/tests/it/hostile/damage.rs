@@ -3,7 +3,7 @@
 use super::{MODEL, assert_message};
 use crate::folder::{Folder, safetensors_file};
 use longsight_models::weights::{Checkpoint, NameMap, Weights};
-use longsight_models::{DType, Device};
+use longsight_models::{Device, WeightDtype};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -26,7 +26,7 @@ fn open_and_read(folder: &Folder, bytes: &[u8]) {
         Err(error) => return assert_message(&error, &[MODEL]),
     };
     let names = NameMap::detect(&checkpoint);
-    let weights = Weights::new(&checkpoint, &names, DType::F16, &Device::Cpu);
+    let weights = Weights::new(&checkpoint, &names, WeightDtype::F16, &Device::Cpu);
     for name in checkpoint.names() {
         let shape = checkpoint.info(name).unwrap().shape.clone();
         if let Err(error) = weights.get(name, &shape) {

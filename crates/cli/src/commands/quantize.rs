@@ -1,0 +1,31 @@
+//! `longsight quantize`.
+
+use super::{write_json, write_out};
+use crate::args::QuantizeArgs;
+use crate::model;
+use crate::progress::WeightsBar;
+use crate::units::bytes;
+use anyhow::Result;
+use longsight_models::{LoadSettings, quantize};
+
+/// Writes a checkpoint with quantized weights.
+pub fn run(args: &QuantizeArgs) -> Result<()> {
+    let folder = model::folder(&args.model, args.quiet)?;
+    let settings = LoadSettings {
+        dtype: Some(args.dtype),
+        vision_dtype: args.vision_dtype,
+        ..LoadSettings::default()
+    };
+    let mut bar = WeightsBar::new(args.quiet);
+    let written = quantize(&folder.path, &args.output, &settings, &mut |done, total| bar.show(done, total));
+    drop(bar);
+    let written = written?;
+    if args.json {
+        return write_json(&written);
+    }
+    let mut text = format!("{}: {} of weights\n", args.output.display(), bytes(written.bytes));
+    for (dtype, count, size) in &written.matrices {
+        text.push_str(&format!("  {count} matrices in {dtype}: {}\n", bytes(*size)));
+    }
+    write_out(text.as_bytes())
+}

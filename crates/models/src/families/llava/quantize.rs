@@ -1,0 +1,57 @@
+//! Writes a checkpoint again with quantized matrices, so that it loads by mapping the file.
+
+use super::model::{Description, LoadSettings};
+use crate::files::copy_small_files;
+use crate::weights::{QuantizedFile, WeightDtype};
+use crate::{ModelError, Result};
+use std::path::Path;
+
+/// What [`quantize`] wrote.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct QuantizedCheckpoint {
+    /// Bytes of the weights file.
+    pub bytes: u64,
+    /// Matrices by what they are stored as: dtype, number, bytes.
+    pub matrices: Vec<(String, usize, u64)>,
+}
+
+/// Writes the checkpoint in `source` to the new folder `target`, its matrices in the dtypes of `settings`; everything else
+/// stays as it is. `progress` hears of the weights done, out of all. The folder appears when it is complete.
+///
+/// # Errors
+/// No quantized dtype asked for, a checkpoint that is quantized already, a target that exists, files that cannot be read
+/// or written.
+pub fn quantize(
+    source: &Path,
+    target: &Path,
+    settings: &LoadSettings,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<QuantizedCheckpoint> {
+    let description = Description::read(source, settings)?;
+    let dtypes = description.info.dtypes;
+    if dtypes.text.float().is_some() && dtypes.vision.float().is_some() {
+        return Err(ModelError::Argument(format!("nothing to quantize to {dtypes}: name a dtype such as q8_0")));
+    }
+    if description.checkpoint.quantized_dtype(|_| true).is_some() {
+        return Err(ModelError::Argument(format!(
+            "{}: quantized already; quantize the original checkpoint",
+            source.display()
+        )));
+    }
+    let io = |source| ModelError::Io { path: target.into(), source };
+    if target.exists() {
+        return Err(io(std::io::Error::new(std::io::ErrorKind::AlreadyExists, "exists; name a new folder")));
+    }
+    let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(io)?;
+    let partial = tempfile::Builder::new().prefix(".quantize-").tempdir_in(parent).map_err(io)?;
+    copy_small_files(source, partial.path())?;
+    let mut file = QuantizedFile::default();
+    for (name, info, dtype) in description.stored_tensors() {
+        file.add(name, info, dtype);
+    }
+    let bytes = file.write(&description.checkpoint, &partial.path().join("model.safetensors"), progress)?;
+    std::fs::rename(partial.keep(), target).map_err(io)?;
+    let named = |(dtype, count, bytes): &(WeightDtype, usize, u64)| (dtype.to_string(), *count, *bytes);
+    Ok(QuantizedCheckpoint { bytes, matrices: description.info.matrices.iter().map(named).collect() })
+}

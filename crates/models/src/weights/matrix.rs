@@ -1,0 +1,142 @@
+//! Matrices of weights: a tensor of floats, or quantized rows in memory or in a mapped file.
+
+use super::WeightDtype;
+use crate::{ModelError, Result};
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
+use longsight_kernels::{Format, MappedFile, QuantizedMatrix, quantize_int8};
+use rayon::prelude::*;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Weights quantized at a time: what is held as floats meanwhile.
+const PIECE_WEIGHTS: usize = 1 << 22;
+
+/// A matrix `[outputs, inputs]`. Copies share the weights.
+#[derive(Clone)]
+pub enum Matrix {
+    /// Floats, on any device.
+    Floats(Tensor),
+    /// Quantized, on the CPU.
+    Quantized(Arc<QuantizedWeights>),
+}
+
+/// Quantized weights `[outputs, inputs]`.
+pub struct QuantizedWeights {
+    format: Format,
+    bytes: Bytes,
+    inputs: usize,
+    outputs: usize,
+}
+
+enum Bytes {
+    Owned(Vec<u8>),
+    Mapped(Arc<MappedFile>, Range<usize>),
+}
+
+impl Matrix {
+    /// Rows.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Floats(tensor) => tensor.dims().first().copied().unwrap_or(0),
+            Self::Quantized(weights) => weights.outputs,
+        }
+    }
+
+    /// What it is stored as.
+    pub fn dtype(&self) -> WeightDtype {
+        match self {
+            Self::Floats(tensor) => tensor.dtype().into(),
+            Self::Quantized(weights) => WeightDtype::of(weights.format),
+        }
+    }
+
+    /// Rows `ids`, each below [`Matrix::outputs`], as `[ids, inputs]`: f32 on the CPU.
+    pub fn select(&self, ids: &[u32], device: &Device) -> candle_core::Result<Tensor> {
+        match self {
+            Self::Floats(tensor) => {
+                let ids = Tensor::from_vec(ids.to_vec(), ids.len(), device)?;
+                let rows = tensor.index_select(&ids, 0)?;
+                if device.is_cpu() { rows.to_dtype(candle_core::DType::F32) } else { Ok(rows) }
+            }
+            Self::Quantized(weights) => {
+                let matrix = weights.view()?;
+                let mut rows = vec![0f32; ids.len() * weights.inputs];
+                for (row, id) in rows.chunks_exact_mut(weights.inputs).zip(ids) {
+                    matrix.dequantize_row(*id as usize, row);
+                }
+                Tensor::from_vec(rows, (ids.len(), weights.inputs), device)
+            }
+        }
+    }
+}
+
+impl QuantizedWeights {
+    /// Quantizes `[outputs, inputs]` piece by piece: `read(first, out)` fills `out` with the weights from `first` on.
+    pub(super) fn quantize(
+        format: Format,
+        (outputs, inputs): (usize, usize),
+        mut read: impl FnMut(usize, &mut [f32]) -> Result<()>,
+    ) -> Result<Self> {
+        let mut bytes = Vec::new();
+        bytes
+            .try_reserve_exact(format.row_bytes(inputs).saturating_mul(outputs))
+            .map_err(|_| ModelError::Argument("not enough memory for the weights".into()))?;
+        let piece_rows = (PIECE_WEIGHTS / inputs.max(1)).clamp(1, outputs.max(1));
+        let mut wide = vec![0f32; piece_rows * inputs];
+        for first in (0..outputs).step_by(piece_rows) {
+            let wide = &mut wide[..piece_rows.min(outputs - first) * inputs];
+            read(first * inputs, wide)?;
+            let share = wide.len().div_ceil(inputs * rayon::current_num_threads()) * inputs;
+            let parts: Vec<_> =
+                wide.par_chunks(share).map(|rows| quantize_rows(format, inputs, rows)).collect::<Result<_>>()?;
+            parts.iter().for_each(|part| bytes.extend_from_slice(part));
+        }
+        Ok(Self { format, bytes: Bytes::Owned(bytes), inputs, outputs })
+    }
+
+    /// Weights in a part of a mapped file.
+    pub(super) fn mapped(
+        format: Format,
+        (outputs, inputs): (usize, usize),
+        file: Arc<MappedFile>,
+        range: Range<usize>,
+    ) -> Self {
+        Self { format, bytes: Bytes::Mapped(file, range), inputs, outputs }
+    }
+
+    /// The stored bytes, row after row.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::Owned(bytes) => bytes,
+            Bytes::Mapped(file, range) => file.as_slice().get(range.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// As the kernels take them.
+    pub(crate) fn view(&self) -> candle_core::Result<QuantizedMatrix<'_>> {
+        QuantizedMatrix::new(self.format, self.bytes(), self.inputs, self.outputs).ok_or_else(|| {
+            candle_core::Error::Msg(format!(
+                "{} x {} weights do not fit {:?}",
+                self.outputs, self.inputs, self.format
+            ))
+        })
+    }
+}
+
+fn quantize_rows(format: Format, inputs: usize, rows: &[f32]) -> Result<Vec<u8>> {
+    let dtype = match format {
+        Format::Int8 => {
+            let mut bytes = Vec::new();
+            rows.chunks_exact(inputs).for_each(|row| quantize_int8(row, &mut bytes));
+            return Ok(bytes);
+        }
+        Format::Q8_0 => GgmlDType::Q8_0,
+        Format::Q4_0 => GgmlDType::Q4_0,
+        Format::Q6K => GgmlDType::Q6K,
+        Format::Q5K => GgmlDType::Q5K,
+        Format::Q4K => GgmlDType::Q4K,
+    };
+    let rows = Tensor::from_slice(rows, (rows.len() / inputs, inputs), &Device::Cpu)?;
+    Ok(QTensor::quantize(&rows, dtype)?.data()?.into_owned())
+}

@@ -1,0 +1,109 @@
+//! A GGUF file beside the checkpoint stands in for its language model.
+
+use crate::folder::Folder;
+use crate::quantized::{features, logits, settings};
+use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
+use longsight_models::{DType, Device, Llava, LoadSettings, Tensor, WeightDtype};
+use proptest::prelude::*;
+use std::path::Path;
+
+const CASE: &str = "video-average";
+
+/// The name that llama.cpp's converter gives a tensor of Qwen2.
+fn gguf_name(name: &str) -> Option<String> {
+    let name = name.strip_prefix("language_model.").or(name.strip_prefix("model.language_model.")).unwrap_or(name);
+    let name = name.strip_prefix("model.").unwrap_or(name);
+    Some(match name {
+        "embed_tokens.weight" => "token_embd.weight".into(),
+        "norm.weight" => "output_norm.weight".into(),
+        "lm_head.weight" => "output.weight".into(),
+        _ => {
+            let rest = name.strip_prefix("layers.")?.replace("input_layernorm", "attn_norm");
+            let mut rest = rest.replace("post_attention_layernorm", "ffn_norm");
+            for (from, to) in [("q", "attn_q"), ("k", "attn_k"), ("v", "attn_v"), ("o", "attn_output")] {
+                rest = rest.replace(&format!("self_attn.{from}_proj"), to);
+            }
+            for part in ["gate", "up", "down"] {
+                rest = rest.replace(&format!("mlp.{part}_proj"), &format!("ffn_{part}"));
+            }
+            format!("blk.{rest}")
+        }
+    })
+}
+
+/// The language model of `folder` as a GGUF file: matrices in Q8_0, the rest in f32.
+fn write_gguf(folder: &Folder, path: &Path) {
+    let mut tensors = Vec::new();
+    for (name, dtype, shape, data) in folder.tensors() {
+        let vision = name.contains("vision") || name.contains("projector") || name.contains("newline");
+        let Some(renamed) = (!vision).then(|| gguf_name(&name)).flatten() else { continue };
+        assert_eq!(dtype, "F32");
+        let values = data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        let values: Vec<f32> = values.collect();
+        let tensor = Tensor::from_vec(values, shape.as_slice(), &Device::Cpu).unwrap();
+        let dtype = if shape.len() == 2 { GgmlDType::Q8_0 } else { GgmlDType::F32 };
+        tensors.push((renamed, QTensor::quantize(&tensor, dtype).unwrap()));
+    }
+    assert!(tensors.len() > 20, "{}", tensors.len());
+    let architecture = gguf_file::Value::String("qwen2".into());
+    let merges = gguf_file::Value::Array(vec![gguf_file::Value::String("a b".into()); 3]);
+    let metadata = [("general.architecture", &architecture), ("tokenizer.ggml.merges", &merges)];
+    let named: Vec<_> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    gguf_file::write(&mut std::fs::File::create(path).unwrap(), &metadata, &named).unwrap();
+}
+
+fn with_gguf() -> Folder {
+    let folder = Folder::golden(CASE);
+    write_gguf(&folder, &folder.file("language.gguf"));
+    folder
+}
+
+#[test]
+fn its_language_model_is_the_one_quantized_on_load() {
+    let folder = with_gguf();
+    let from_gguf = Llava::load(folder.path(), &LoadSettings::default()).unwrap();
+    assert_eq!(from_gguf.info().dtypes.text, WeightDtype::Q8_0);
+    let plain = Folder::golden(CASE);
+    let on_load = Llava::load(plain.path(), &settings(WeightDtype::Q8_0, WeightDtype::Int8)).unwrap();
+    assert_eq!(logits(&from_gguf), logits(&on_load));
+    assert_eq!(features(&from_gguf), features(&on_load));
+    assert_eq!(from_gguf.info().weights_bytes > 0, on_load.info().weights_bytes > 0);
+    assert_ne!(logits(&from_gguf), logits(&plain.load_as(DType::F32)));
+}
+
+#[test]
+fn two_files_or_damage_are_errors_of_one_line() {
+    let folder = with_gguf();
+    let good = folder.bytes("language.gguf");
+    let error = |folder: &Folder| {
+        let error = folder.load().err().unwrap().to_string();
+        assert!(!error.contains('\n'), "{error}");
+        error
+    };
+    folder.write("other.gguf", &good);
+    assert!(error(&folder).contains("2 GGUF files"));
+    folder.remove("other.gguf");
+    for length in [0, 3, 8, 20, 60, 200, good.len() / 2, good.len() - 64] {
+        folder.write("language.gguf", &good[..length]);
+        error(&folder);
+    }
+    folder.write("language.gguf", [b"GGUF".as_slice(), &9u32.to_le_bytes(), &[0; 64]].concat());
+    assert!(error(&folder).contains("version 9"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn damaged_headers_never_panic(at in 0usize..3000, value: u8) {
+        thread_local!(static FOLDER: Folder = with_gguf());
+        FOLDER.with(|folder| {
+            let mut bytes = folder.bytes("language.gguf");
+            let good = bytes.clone();
+            let at = at % bytes.len();
+            bytes[at] = value;
+            folder.write("language.gguf", &bytes);
+            let _ = folder.load();
+            folder.write("language.gguf", &good);
+        });
+    }
+}
