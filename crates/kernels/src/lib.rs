@@ -13,6 +13,7 @@ mod attention;
 mod linear;
 mod memory;
 mod norm;
+pub mod roofline;
 mod rotary;
 mod simd;
 mod values;
