@@ -17,6 +17,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -30,6 +31,9 @@ struct Args {
     /// Print one JSON object (for programs)
     #[arg(long, global = true)]
     json: bool,
+    /// Also write the JSON object to a file
+    #[arg(long, global = true, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -67,14 +71,21 @@ fn run(args: &Args) -> Result<()> {
         pool.build_global().context("cannot start threads")?;
     }
     match &args.command {
-        Command::Roofline(settings) => print(args.json, &roofline::measure(settings)?),
-        Command::Stages(settings) => print(args.json, &stages::measure(settings)?),
-        Command::Memory(settings) => print(args.json, &memory::measure(settings, args.threads)?),
-        Command::Checkpoint(settings) => print(args.json, &settings.checkpoint()?),
+        Command::Roofline(settings) => deliver(args, &roofline::measure(settings)?),
+        Command::Stages(settings) => deliver(args, &stages::measure(settings)?),
+        Command::Memory(settings) => deliver(args, &memory::measure(settings, args.threads)?),
+        Command::Checkpoint(settings) => deliver(args, &settings.checkpoint()?),
     }
 }
 
-fn print(json: bool, report: &impl Report) -> Result<()> {
-    let text = if json { serde_json::to_string_pretty(report)? } else { report.markdown() };
+fn deliver(args: &Args, report: &impl Report) -> Result<()> {
+    let json = serde_json::to_string_pretty(report)?;
+    if let Some(file) = &args.report {
+        let unfinished = file.with_extension("part");
+        std::fs::write(&unfinished, format!("{json}\n"))
+            .and_then(|()| std::fs::rename(&unfinished, file))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    let text = if args.json { json } else { report.markdown() };
     writeln!(std::io::stdout().lock(), "{}", text.trim_end()).context("cannot write the report")
 }
