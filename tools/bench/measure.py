@@ -4,6 +4,8 @@ import argparse
 import json
 import time
 
+import memory
+
 
 def flags(description):
     parser = argparse.ArgumentParser(description=description)
@@ -31,25 +33,32 @@ def text_results(args, text):
         tokens = max(1, size)
         text.start(tokens + args.new_tokens + 1)
         text.prefill(min(tokens, 16))  # threads and memory are there before the clock starts
-        rates = [rate(tokens, text.prefill, tokens) for _ in range(args.repeats if size in lengths else 1)]
+        prefill = [rate(tokens, text.prefill, tokens) for _ in range(args.repeats if size in lengths else 1)]
         if size in lengths:
-            results.append(result("prefill", size, rates))
+            rates = [per_sec for per_sec, _ in prefill]
+            results.append({**result("prefill", size, rates), "next_token": prefill[-1][1]})
         if size in contexts:
-            decode = [rate(args.new_tokens, text.decode, tokens, args.new_tokens) for _ in range(args.repeats)]
+            decode = [rate(args.new_tokens, text.decode, tokens, args.new_tokens)[0] for _ in range(args.repeats)]
             results.append(result("decode", size, decode))
     return results
 
 
 def rate(units, work, *arguments):
+    """Units a second, and what the work returned."""
     started = time.perf_counter()
-    work(*arguments)
-    return units / (time.perf_counter() - started)
+    done = work(*arguments)
+    return units / (time.perf_counter() - started), done
+
+
+def resident_bytes():
+    """Before the model is loaded: the interpreter and its libraries. 0 where the system has no /proc."""
+    return memory.status_bytes("self", "VmRSS:")
 
 
 def result(stage, size, per_sec):
     return {"stage": stage, "size": size, "per_sec": {"all": per_sec}}
 
 
-def report(side, version, args, load_secs, results):
+def report(side, version, args, own_bytes, load_secs, results):
     print(json.dumps({"side": side, "version": version, "dtype": args.dtype, "threads": args.threads,
-                      "load_secs": load_secs, "results": results}))
+                      "own_bytes": own_bytes, "load_secs": load_secs, "results": results}))

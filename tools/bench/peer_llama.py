@@ -45,7 +45,7 @@ class Text:
         ids = inputs.token_ids(tokens, self.vocabulary)
         for start in range(0, tokens, BATCH_TOKENS):
             self.run(ids[start:start + BATCH_TOKENS])
-        self.logits()
+        return int(self.logits().argmax())
 
     def decode(self, context, count):
         llama.llama_memory_seq_rm(llama.llama_get_memory(self.context), 0, context, -1)
@@ -68,11 +68,12 @@ def main():
     args = measure.flags(__doc__)
     llama.llama_log_set(quiet, ctypes.c_void_p(0))
     llama.llama_backend_init()
+    own_bytes = measure.resident_bytes()
     started = time.perf_counter()
     text = Text(args.model, args.threads)
     load_secs = time.perf_counter() - started
     results = measure.text_results(args, text)
-    measure.report("llama.cpp", f"llama-cpp-python {llama.__version__}", args, load_secs, results)
+    measure.report("llama.cpp", f"llama-cpp-python {llama.__version__}", args, own_bytes, load_secs, results)
 
 
 if __name__ == "__main__":

@@ -26,14 +26,16 @@ class Text:
 
     def prefill(self, tokens):
         ids = torch.tensor([inputs.token_ids(tokens, self.vocabulary)])
-        self.prefill_embeddings(self.decoder.embed_tokens(ids))
+        return self.prefill_embeddings(self.decoder.embed_tokens(ids))
 
     def prefill_embeddings(self, embeddings):
         self.cache = DynamicCache(config=self.decoder.config)
-        self.forward(inputs_embeds=embeddings)
+        return int(self.forward(inputs_embeds=embeddings).argmax())
 
     def decode(self, context, count):
-        self.cache.crop(context)
+        beyond = self.cache.get_seq_length() - context
+        if beyond:
+            self.cache.crop(-beyond)
         token = torch.tensor([[0]])
         for _ in range(count):
             token = self.forward(input_ids=token).argmax(-1)
@@ -64,7 +66,7 @@ def tower_result(args, model):
         for batch in batches:
             features(model, batch)
 
-    return measure.result("tower", args.frames, [measure.rate(args.frames, encode) for _ in range(args.repeats)])
+    return measure.result("tower", args.frames, [measure.rate(args.frames, encode)[0] for _ in range(args.repeats)])
 
 
 def whole(args, model, text):
@@ -77,7 +79,7 @@ def whole(args, model, text):
         small = torch.nn.functional.interpolate(grid, size=(POOLED_SIDE, POOLED_SIDE), mode="bilinear")
         pooled.append(small.flatten(2).permute(0, 2, 1).flatten(0, 1))
     embeddings = torch.cat([*pooled, model.model.image_newline[None]])[None]
-    rate = measure.rate(embeddings.shape[1], text.prefill_embeddings, embeddings)
+    rate, _ = measure.rate(embeddings.shape[1], text.prefill_embeddings, embeddings)
     return measure.result("whole", embeddings.shape[1], [rate])
 
 
@@ -85,6 +87,7 @@ def whole(args, model, text):
 def main():
     args = measure.flags(__doc__)
     torch.set_num_threads(args.threads)
+    own_bytes = measure.resident_bytes()
     started = time.perf_counter()
     dtype = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[args.dtype]
     model = LlavaOnevisionForConditionalGeneration.from_pretrained(args.model, dtype=dtype, attn_implementation="sdpa")
@@ -97,7 +100,7 @@ def main():
         results.append(whole(args, model, text))
     results += measure.text_results(args, text)
     version = f"transformers {transformers.__version__}, torch {torch.__version__}"
-    measure.report("transformers", version, args, load_secs, results)
+    measure.report("transformers", version, args, own_bytes, load_secs, results)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ def markdown(result):
              f"{machine['cpu']}, {machine['cores']} cores, {result['threads']} threads, "
              f"{' '.join(machine['features'])}; {result['system']}; {result['date']}, commit {result['commit']}; "
              f"{result['rounds']} round{'s' if result['rounds'] > 1 else ''}.", "", *versions(result), ""]
-    for table in (limits_table(result["roofline"]), rates_table(result["runs"]), memory_table(result["runs"])):
+    for table in (limits_table(result["roofline"]), rates_table(result["runs"]), memory_table(result["runs"]),
+                  tokens_table(result["runs"])):
         lines += [*table, ""] if table else []
     lines += [f"- Not measured: {f['stage']} {f['size']}: {f['error']}" for f in result["failures"]]
     return "\n".join(lines).strip() + "\n"
@@ -73,8 +74,9 @@ def rates_table(runs):
 
 def memory_table(runs):
     """Largest sampled memory of each side's processes; the largest over rounds."""
-    peaks = {}
+    peaks, own = {}, {}
     for run in runs:
+        own[run["side"]] = run["output"].get("own_bytes", 0)
         who = (run["side"], run["dtype"], run["pool"])
         of = peaks.setdefault((run["stage"], run["size"]), {})
         of[who] = max(of.get(who, 0), run["output"]["sampled_peak_bytes"])
@@ -84,13 +86,28 @@ def memory_table(runs):
         for (name, dtype, pool), ours in sides.items():
             if name != "longsight" or not ours:
                 continue
-            own = [what, f"{size:,}", f"{dtype}{f', pool {pool}' if pool else ''}", f"{ours / MIB:,.0f}"]
-            peers = [(f"{peer[0]} {peer[1]}", theirs) for peer, theirs in sides.items() if peer[0] != "longsight"]
-            rows += [[*own, peer, f"{theirs / MIB:,.0f}", f"{ours / theirs:.2f}"] for peer, theirs in peers if theirs]
+            start = [what, f"{size:,}", f"{dtype}{f', pool {pool}' if pool else ''}", f"{ours / MIB:,.0f}"]
+            peers = [(peer, theirs) for peer, theirs in sides.items() if peer[0] != "longsight" and theirs]
+            for peer, theirs in peers:
+                above = max(theirs - own[peer[0]], 1)
+                rows.append([*start, f"{peer[0]} {peer[1]}", f"{theirs / MIB:,.0f}", f"{ours / theirs:.2f}",
+                             f"{ours / above:.2f}"])
             if not peers:
-                rows.append([*own, "-", "-", "-"])
+                rows.append([*start, "-", "-", "-", "-"])
     return table(["peak memory of", "size", "longsight's dtype", "longsight MiB", "peer", "peer MiB",
-                  "longsight / peer"], rows)
+                  "longsight / peer", "without the peer's interpreter and libraries"], rows)
+
+
+def tokens_table(runs):
+    """The token each side finds most probable behind each prompt: that all do the same work."""
+    found = {}
+    for run in runs:
+        for entry in run["output"].get("results", []):
+            if entry.get("next_token") is not None:
+                found.setdefault(f"{run['side']} {run['dtype']}", {})[entry["size"]] = entry["next_token"]
+    sizes = sorted({size for tokens in found.values() for size in tokens})
+    rows = [[who, *(tokens.get(size, "-") for size in sizes)] for who, tokens in found.items()]
+    return table(["most probable next token after", *(f"{size:,} tokens" for size in sizes)], rows) if sizes else []
 
 
 def ratio(ours, theirs):

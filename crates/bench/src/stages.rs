@@ -68,6 +68,8 @@ struct Rate {
     size: usize,
     /// Frames or tokens a second, one for each repeat.
     per_sec: Vec<f64>,
+    /// The most probable token behind the prompt, to compare with other programs' on the same weights.
+    next_token: Option<u32>,
 }
 
 /// Above any length that is of use.

@@ -37,6 +37,9 @@ pub(crate) struct StageResult {
     pub(super) size: usize,
     /// Frames or tokens a second.
     pub(super) per_sec: Spread,
+    /// The most probable token behind the prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_token: Option<u32>,
     /// Which limit bounds the stage.
     pub(super) limit: String,
     /// 10^9 operations (tower, prefill) or bytes (decoding) a second, at the median rate.
@@ -67,12 +70,13 @@ impl<'a> Costs<'a> {
     }
 
     pub(super) fn result(&self, rate: Rate) -> StageResult {
-        let per_sec = Spread::of(rate.per_sec);
-        let giga_per_sec = self.cost(rate.stage, rate.size).map(|cost| cost * per_sec.median / 1e9);
-        let (limit, highest) = self.limit(rate.stage);
+        let Rate { stage, size, next_token, per_sec } = rate;
+        let per_sec = Spread::of(per_sec);
+        let giga_per_sec = self.cost(stage, size).map(|cost| cost * per_sec.median / 1e9);
+        let (limit, highest) = self.limit(stage);
         let percent_of_limit =
             giga_per_sec.zip(highest).map(|(achieved, highest)| 100.0 * achieved / highest);
-        StageResult { stage: rate.stage, size: rate.size, per_sec, limit, giga_per_sec, percent_of_limit }
+        StageResult { stage, size, per_sec, next_token, limit, giga_per_sec, percent_of_limit }
     }
 
     /// Operations a frame or token; bytes a token where decoding.

@@ -17,6 +17,8 @@ struct Run<'a> {
     cache: KvCache,
     ids: Vec<u32>,
     new_tokens: usize,
+    /// Most probable behind the prompt, once that was prefilled.
+    next_token: Option<u32>,
 }
 
 /// Prefill and decoding at every size asked for, smallest first. A context that is also a length is prefilled once.
@@ -33,14 +35,14 @@ pub(super) fn rates(model: &Llava, settings: &StagesArgs) -> Result<Vec<Rate>> {
         run.warm_up()?;
         if lengths.contains(&size) {
             let per_sec = (0..settings.repeats).map(|_| run.prefill()).collect::<Result<_>>()?;
-            rates.push(Rate { stage: Stage::Prefill, size, per_sec });
+            rates.push(Rate { stage: Stage::Prefill, size, per_sec, next_token: run.next_token });
         }
         if contexts.contains(&size) {
             if !lengths.contains(&size) {
                 run.prefill()?;
             }
             let per_sec = (0..settings.repeats).map(|_| run.decode()).collect::<Result<_>>()?;
-            rates.push(Rate { stage: Stage::Decode, size, per_sec });
+            rates.push(Rate { stage: Stage::Decode, size, per_sec, next_token: None });
         }
     }
     Ok(rates)
@@ -51,7 +53,8 @@ impl<'a> Run<'a> {
         let rope = RopePlan::new(&RopeSettings::default(), &model.config().rope_shape(None, None), tokens)?;
         let capacity = tokens + new_tokens;
         let cache = KvCache::new(model.text().kv_shape(), capacity, model.dtype(), model.device())?;
-        Ok(Self { model, rope, cache, ids: token_ids(tokens, model.info().vocabulary), new_tokens })
+        let ids = token_ids(tokens, model.info().vocabulary);
+        Ok(Self { model, rope, cache, ids, new_tokens, next_token: None })
     }
 
     /// Threads and memory are there before the clock starts.
@@ -63,8 +66,10 @@ impl<'a> Run<'a> {
     /// Tokens a second of the whole prompt into the empty cache, with the logits behind its last token.
     fn prefill(&mut self) -> Result<f64> {
         let started = Instant::now();
-        self.logits_after(self.ids.len())?;
-        Ok(self.ids.len() as f64 / started.elapsed().as_secs_f64())
+        let logits = self.logits_after(self.ids.len())?;
+        let per_sec = self.ids.len() as f64 / started.elapsed().as_secs_f64();
+        self.next_token = (0u32..).zip(logits).max_by(|a, b| a.1.total_cmp(&b.1)).map(|(token, _)| token);
+        Ok(per_sec)
     }
 
     /// Tokens a second of decoding behind the prompt. The last token of an answer is not run, so one more is asked for.

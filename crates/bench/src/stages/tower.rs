@@ -22,7 +22,7 @@ pub(super) fn rate(model: &Llava, settings: &StagesArgs) -> Result<Rate> {
         Ok(frames as f64 / started.elapsed().as_secs_f64())
     };
     let per_sec = (0..settings.repeats).map(|_| once()).collect::<Result<_>>()?;
-    Ok(Rate { stage: Stage::Tower, size: frames, per_sec })
+    Ok(Rate { stage: Stage::Tower, size: frames, per_sec, next_token: None })
 }
 
 fn pixels(model: &Llava, frames: usize) -> Result<Vec<Tensor>> {
