@@ -30,7 +30,7 @@ def arguments():
     parser.add_argument("--decoder-layers", type=int, help="cut the decoder alone")
     parser.add_argument("--stages", default="tower,prefill,decode", help=f"of {','.join(STAGES)}")
     parser.add_argument("--dtypes", default="bf16", help="longsight's, DTYPE or DTYPE/VISION-DTYPE, comma-separated")
-    parser.add_argument("--transformers-dtypes", default="bf16,f32")
+    parser.add_argument("--transformers-dtypes", help="default bf16,f32; bf16 alone for 7b, which takes 30 GB in f32")
     parser.add_argument("--peers", default="transformers,llama.cpp")
     parser.add_argument("--lengths", default="1024,4096,16384", help="prompts to prefill, tokens")
     parser.add_argument("--contexts", default="0,1024,4096,16384", help="tokens in the cache when decoding begins")
@@ -51,6 +51,7 @@ def arguments():
     if unknown or args.rounds < 1:
         parser.error(f"no such stage: {', '.join(sorted(unknown))}" if unknown else "--rounds must be at least 1")
     args.lengths, args.contexts, args.memory_frames = map(numbers, (args.lengths, args.contexts, args.memory_frames))
+    args.transformers_dtypes = args.transformers_dtypes or ("bf16" if args.shape == "7b" else "bf16,f32")
     if args.quick:
         args.rounds, args.frames, args.new_tokens = 1, 1, 4
         args.lengths, args.contexts, args.memory_frames = [64], [0, 64], [4]
