@@ -14,6 +14,10 @@ use crate::simd::{Fma, dispatch};
 /// 16 registers of AVX2 with the operands.
 const CHAINS: usize = 12;
 
+/// Operands of the f32 probes: results stay of order one for any number of steps.
+const F32_FACTOR: f32 = 0.75;
+const F32_TERM: f32 = 0.5;
+
 /// Arithmetic whose highest rate can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arithmetic {
@@ -136,7 +140,3 @@ mod tests {
         }
     }
 }
-
-/// Operands of the f32 probes: results stay of order one for any number of steps.
-const F32_FACTOR: f32 = 0.75;
-const F32_TERM: f32 = 0.5;
