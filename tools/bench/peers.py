@@ -15,6 +15,7 @@ import gguf_model
 import report
 from sides import LLAMA_DTYPES, Failed, Job, Side
 
+PEERS = ("transformers", "llama.cpp")
 STAGES = ("tower", "prefill", "decode", "memory")
 
 
@@ -31,7 +32,7 @@ def arguments():
     parser.add_argument("--stages", default="tower,prefill,decode", help=f"of {','.join(STAGES)}")
     parser.add_argument("--dtypes", default="bf16", help="longsight's, DTYPE or DTYPE/VISION-DTYPE, comma-separated")
     parser.add_argument("--transformers-dtypes", help="default bf16,f32; bf16 alone for 7b, which takes 30 GB in f32")
-    parser.add_argument("--peers", default="transformers,llama.cpp")
+    parser.add_argument("--peers", default=",".join(PEERS))
     parser.add_argument("--lengths", default="1024,4096,16384", help="prompts to prefill, tokens")
     parser.add_argument("--contexts", default="0,1024,4096,16384", help="tokens in the cache when decoding begins")
     parser.add_argument("--frames", type=int, default=8, help="frames that the tower encodes a round")
@@ -158,7 +159,8 @@ def main():
         runs, failures = run(args, sides(args, checkpoint, str(roofline)))
         result = {"date": started.strftime("%Y-%m-%d"), "system": f"{platform.system()} {platform.release()}",
                   "commit": commit(), "roofline": limits, "shape": checkpoint["shape"], "layers": checkpoint["layers"],
-                  "rounds": args.rounds, "threads": args.threads, "runs": runs, "failures": failures}
+                  "rounds": args.rounds, "threads": args.threads, "runs": runs, "failures": failures,
+                  "left_out": [peer for peer in PEERS if peer not in args.peers.split(",")]}
         raw.mkdir(parents=True, exist_ok=True)
         name = f"{Path(checkpoint['folder']).name}-{'-'.join(args.stages)}.json"
         unfinished = raw / f"{name}.part"

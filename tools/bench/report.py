@@ -19,6 +19,7 @@ def markdown(result):
                   tokens_table(result["runs"])):
         lines += [*table, ""] if table else []
     lines += [f"- Not measured: {f['stage']} {f['size']}: {f['error']}" for f in result["failures"]]
+    lines += [f"- Left out, or could not be installed: {peer}" for peer in result["left_out"]]
     return "\n".join(lines).strip() + "\n"
 
 

@@ -28,6 +28,7 @@ LIMITS = {"machine": {"cpu": "X", "cores": 2, "features": ["avx2"]},
                      {"name": "bf16", "instructions": "none", "threads": 2, "giga_per_sec": None}]}
 RESULT = {"date": "2030-01-01", "system": "S", "commit": "c", "roofline": LIMITS, "shape": "0.5b", "layers": LAYERS,
           "rounds": 2, "threads": 2, "failures": [{"stage": "text", "size": 64, "error": "llama.cpp q8_0: gone"}],
+          "left_out": ["other"],
           "runs": [run("longsight", "q8_0", 0, 3.0, percent_of_limit=50.0, limit="int8 Gop/s"),
                    run("peer", "bf16", 0, 2.0, 2 << 20), run("longsight", "q8_0", 1, 8.0),
                    run("peer", "bf16", 1, 4.0, 4 << 20)]}
@@ -47,6 +48,7 @@ class Report(unittest.TestCase):
         self.assertIn("tower cut to 2 of 26 layers (for every side", text)
         self.assertNotIn("decoder cut", text)
         self.assertIn("- Not measured: text 64: llama.cpp q8_0: gone", text)
+        self.assertIn("could not be installed: other", text)
 
     def test_the_section_is_replaced_and_the_rest_kept(self):
         with tempfile.TemporaryDirectory() as folder:
