@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# A crate and the crates of ours that it may use. `testkit` is for tests: only ever a dev-dependency.
+# A crate and the crates of ours that it may use. `testkit` is for tests: only ever a dev-dependency, but for `bench`,
+# which is not shipped.
 allowed() {
   case $1 in
     method | video | kernels | hub | testkit) ;;
@@ -13,6 +14,7 @@ allowed() {
     engine) echo method video kernels models ;;
     eval) echo method video models engine world ;;
     server) echo engine ;;
+    bench) echo method kernels models engine testkit ;;
     cli) echo method video kernels hub models engine eval world server ;;
     *) return 1 ;;
   esac

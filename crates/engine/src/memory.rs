@@ -1,4 +1,4 @@
-//! The largest resident memory of this process and its children, sampled.
+//! The largest resident memory of a process and its children, sampled.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ pub struct PeakMemory {
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Default)]
 struct Shared {
+    process: u32,
     peak_bytes: AtomicU64,
     stop: AtomicBool,
 }
@@ -24,7 +24,13 @@ struct Shared {
 impl PeakMemory {
     /// Starts sampling. Where the system has no `/proc` there is nothing to sample, and [`Self::peak_bytes`] is None.
     pub fn watch() -> Self {
-        let shared = Arc::new(Shared::default());
+        Self::watch_process(std::process::id())
+    }
+
+    /// The same for another process, by its id, and its descendants.
+    pub fn watch_process(process: u32) -> Self {
+        let shared = Shared { process, peak_bytes: AtomicU64::new(0), stop: AtomicBool::new(false) };
+        let shared = Arc::new(shared);
         let inside = Arc::clone(&shared);
         let sampling = move || {
             while !inside.stop.load(Ordering::Relaxed) {
@@ -37,7 +43,7 @@ impl PeakMemory {
         Self { shared, thread }
     }
 
-    /// The largest sum of resident bytes seen, over this process and its descendants, mapped files included.
+    /// The largest sum of resident bytes seen, over the process and its descendants, mapped files included.
     pub fn peak_bytes(&self) -> Option<u64> {
         self.shared.sample();
         Some(self.shared.peak_bytes.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
@@ -57,17 +63,17 @@ impl Drop for PeakMemory {
 
 impl Shared {
     fn sample(&self) {
-        // The system's own record of this process also covers what came before the first sample: loading the weights.
-        let recorded = status_bytes(std::process::id(), "VmHWM:");
-        if let Some(bytes) = own_tree_bytes().max(recorded) {
+        // The system's own record of the process also covers what came before the first sample: loading the weights.
+        let recorded = status_bytes(self.process, "VmHWM:");
+        if let Some(bytes) = whole_tree_bytes(self.process).max(recorded) {
             self.peak_bytes.fetch_max(bytes, Ordering::Relaxed);
         }
     }
 }
 
-/// Resident bytes of this process and its descendants; None where `/proc` is not to be had.
-fn own_tree_bytes() -> Option<u64> {
-    tree_bytes(std::process::id(), &std::fs::read_link("/proc/self/exe").ok()?)
+/// Resident bytes of a process and its descendants; None where `/proc` does not have it.
+fn whole_tree_bytes(process: u32) -> Option<u64> {
+    tree_bytes(process, &std::fs::read_link(format!("/proc/{process}/exe")).ok()?)
 }
 
 /// Resident bytes of a process and its descendants. A child that still runs `program` is between fork and exec: its
@@ -99,11 +105,24 @@ mod tests {
 
     #[test]
     fn sees_what_this_process_touches() {
-        let before = own_tree_bytes().unwrap();
+        let us = std::process::id();
+        let before = whole_tree_bytes(us).unwrap();
         let touched = std::hint::black_box(vec![1u8; 256 << 20]);
-        let during = own_tree_bytes().unwrap();
+        let during = whole_tree_bytes(us).unwrap();
         drop(touched);
         assert!(during >= before + (200 << 20), "{before} then {during}");
+    }
+
+    #[test]
+    fn watches_another_process_until_it_ends() {
+        let allocate = "x=$(head -c 67108864 /dev/zero | tr '\\0' x); echo ${#x}";
+        let mut command = std::process::Command::new("bash");
+        let child = command.args(["-c", allocate]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let peak = PeakMemory::watch_process(child.id());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.stdout, b"67108864\n");
+        let bytes = peak.peak_bytes().unwrap();
+        assert!(bytes >= 64 << 20, "{bytes}");
     }
 
     #[test]

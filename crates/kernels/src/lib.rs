@@ -14,6 +14,7 @@ mod integer;
 mod linear;
 mod memory;
 mod norm;
+pub mod roofline;
 mod rotary;
 mod simd;
 mod values;

@@ -1,0 +1,91 @@
+//! `longsight-bench`: what the machine can do ([`roofline`]), how fast the stages of a run are ([`stages`]) and how much
+//! memory a whole run takes ([`memory`]). Rates are medians of repeats beside their extremes; nothing is extrapolated.
+//!
+//! Models are seeded random weights in published shapes ([`seeded`]): speed and memory do not depend on the values.
+
+mod dtype;
+mod inputs;
+mod machine;
+mod memory;
+mod roofline;
+mod seeded;
+mod spread;
+mod stages;
+mod table;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "longsight-bench", about = "Measures longsight and the machine it runs on")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+    /// Threads to use [default: as many as the machine has cores]
+    #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Print one JSON object (for programs)
+    #[arg(long, global = true)]
+    json: bool,
+    /// Also write the JSON object to a file
+    #[arg(long, global = true, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The machine's limits: arithmetic in f32, bf16, int8 and int16, and reading memory
+    Roofline(roofline::RooflineArgs),
+    /// Tower frames/s, prefill tokens/s and decode tokens/s of one model in one dtype
+    Stages(stages::StagesArgs),
+    /// Peak memory of `longsight ask` against the number of frames
+    Memory(memory::MemoryArgs),
+    /// Writes a seeded checkpoint, unless it is there, and prints its folder
+    Checkpoint(seeded::SeededArgs),
+}
+
+/// Something measured, for people.
+trait Report: Serialize {
+    /// As lines of Markdown.
+    fn markdown(&self) -> String;
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where nobody can be told, the exit status still says it.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<()> {
+    if let Some(threads) = args.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads));
+        pool.build_global().context("cannot start threads")?;
+    }
+    match &args.command {
+        Command::Roofline(settings) => deliver(args, &roofline::measure(settings)?),
+        Command::Stages(settings) => deliver(args, &stages::measure(settings)?),
+        Command::Memory(settings) => deliver(args, &memory::measure(settings, args.threads)?),
+        Command::Checkpoint(settings) => deliver(args, &settings.checkpoint()?),
+    }
+}
+
+fn deliver(args: &Args, report: &impl Report) -> Result<()> {
+    let json = serde_json::to_string_pretty(report)?;
+    if let Some(file) = &args.report {
+        let unfinished = file.with_extension("part");
+        std::fs::write(&unfinished, format!("{json}\n"))
+            .and_then(|()| std::fs::rename(&unfinished, file))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    let text = if args.json { json } else { report.markdown() };
+    writeln!(std::io::stdout().lock(), "{}", text.trim_end()).context("cannot write the report")
+}
