@@ -1,40 +1,32 @@
 //! Dtypes by name: the one place that knows which there are.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow};
 use longsight_kernels::roofline::Arithmetic;
-use longsight_models::{DType, Device, LoadSettings};
+use longsight_models::{Device, LoadSettings, WeightDtype};
 
 /// How a checkpoint is loaded, from `--dtype` and `--vision-dtype`.
 pub(crate) fn load_settings(dtype: &str, vision_dtype: Option<&str>) -> Result<LoadSettings> {
-    let vision = vision_dtype.unwrap_or(dtype);
-    ensure!(
-        vision == dtype,
-        "--vision-dtype {vision} with --dtype {dtype}: this build loads both parts in one dtype; give one"
-    );
-    Ok(LoadSettings { device: Device::Cpu, dtype: Some(parse(dtype)?) })
+    let vision_dtype = vision_dtype.map(parse).transpose()?;
+    Ok(LoadSettings { device: Device::Cpu, dtype: Some(parse(dtype)?), vision_dtype })
 }
 
-fn parse(name: &str) -> Result<DType> {
-    Ok(match name {
-        "f32" => DType::F32,
-        "bf16" => DType::BF16,
-        "f16" => DType::F16,
-        other => bail!("dtype {other} is not known to this build; it has f32, bf16 and f16"),
-    })
+fn parse(name: &str) -> Result<WeightDtype> {
+    name.parse().map_err(|message: String| anyhow!(message))
 }
 
 /// The arithmetic that products of weights in `dtype` run in: the peak that a rate is compared with.
 pub(crate) fn arithmetic(dtype: &str) -> Arithmetic {
-    match dtype {
+    match parse(dtype).ok().and_then(WeightDtype::float) {
         // Storage types: the kernels widen them and compute in f32.
-        "f32" | "bf16" | "f16" => Arithmetic::F32,
-        _ => Arithmetic::Int8,
+        Some(_) => Arithmetic::F32,
+        None => Arithmetic::Int8,
     }
 }
 
 /// Bytes of one stored weight, scales of blocks included; None where the dtype is not known.
 pub(crate) fn bytes_per_weight(dtype: &str) -> Option<f64> {
-    parse(dtype).ok().map(|dtype| dtype.size_in_bytes() as f64)
+    const ROW: usize = 1 << 12;
+    parse(dtype).ok().map(|dtype| dtype.bytes(&[1, ROW], true) as f64 / ROW as f64)
 }
 
 #[cfg(test)]
@@ -43,9 +35,10 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_command_line() {
-        assert_eq!(load_settings("bf16", None).unwrap().dtype, Some(DType::BF16));
-        assert_eq!(load_settings("f32", Some("f32")).unwrap().dtype, Some(DType::F32));
-        assert!(load_settings("f32", Some("f16")).unwrap_err().to_string().contains("--vision-dtype f16"));
-        assert!(load_settings("f31", None).unwrap_err().to_string().contains("dtype f31"));
+        assert_eq!(load_settings("bf16", None).unwrap().dtype, Some(WeightDtype::Bf16));
+        let apart = load_settings("q4k", Some("int8")).unwrap();
+        assert_eq!((apart.dtype, apart.vision_dtype), (Some(WeightDtype::Q4K), Some(WeightDtype::Int8)));
+        assert!(load_settings("f31", None).unwrap_err().to_string().contains("`f31`"));
+        assert_eq!(bytes_per_weight("q8_0"), Some(34.0 / 32.0));
     }
 }

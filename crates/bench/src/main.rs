@@ -54,6 +54,9 @@ trait Report: Serialize {
     fn markdown(&self) -> String;
 }
 
+#[global_allocator]
+static ALLOCATOR: longsight_kernels::HugePages = longsight_kernels::HugePages;
+
 fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,6 +16,9 @@ use clap::error::ErrorKind;
 use std::io::Write;
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: longsight_kernels::HugePages = longsight_kernels::HugePages;
+
 /// Exit status of arguments that cannot be understood.
 const USAGE: u8 = 2;
 

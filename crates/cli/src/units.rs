@@ -31,6 +31,11 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     }
 }
 
+/// `1234.5 MiB`.
+pub fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / MEBIBYTE)
+}
+
 /// `45 s`, `12 min`, `3.4 h`; never more precise than an estimate is.
 pub fn about(secs: f64) -> String {
     match secs {

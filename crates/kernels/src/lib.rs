@@ -23,7 +23,7 @@ pub use activation::{gelu_erf, gelu_tanh, silu_mul};
 pub use attention::{Attention, KeyValues, attention};
 pub use integer::{Format, QuantizedLinear, QuantizedMatrix, quantize_int8, quantized_linear};
 pub use linear::{Linear, linear};
-pub use memory::{MappedFile, return_large_blocks};
+pub use memory::{HugePages, MappedFile, return_large_blocks};
 pub use norm::{layer_norm, rms_norm};
 pub use rotary::rotate_half;
 pub use values::Values;

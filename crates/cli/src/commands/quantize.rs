@@ -4,7 +4,7 @@ use super::{write_json, write_out};
 use crate::args::QuantizeArgs;
 use crate::model;
 use crate::progress::WeightsBar;
-use crate::units::bytes;
+use crate::units::mebibytes;
 use anyhow::Result;
 use longsight_models::{LoadSettings, quantize};
 
@@ -23,9 +23,9 @@ pub fn run(args: &QuantizeArgs) -> Result<()> {
     if args.json {
         return write_json(&written);
     }
-    let mut text = format!("{}: {} of weights\n", args.output.display(), bytes(written.bytes));
+    let mut text = format!("{}: {} of weights\n", args.output.display(), mebibytes(written.bytes));
     for (dtype, count, size) in &written.matrices {
-        text.push_str(&format!("  {count} matrices in {dtype}: {}\n", bytes(*size)));
+        text.push_str(&format!("  {count} matrices in {dtype}: {}\n", mebibytes(*size)));
     }
     write_out(text.as_bytes())
 }
