@@ -7,6 +7,7 @@ mod dtype;
 mod inputs;
 mod machine;
 mod memory;
+mod quality;
 mod roofline;
 mod seeded;
 mod spread;
@@ -42,6 +43,8 @@ enum Command {
     Roofline(roofline::RooflineArgs),
     /// Tower frames/s, prefill tokens/s and decode tokens/s of one model in one dtype
     Stages(stages::StagesArgs),
+    /// What each dtype costs in accuracy against f32
+    Quality(quality::QualityArgs),
     /// Peak memory of `longsight ask` against the number of frames
     Memory(memory::MemoryArgs),
     /// Writes a seeded checkpoint, unless it is there, and prints its folder
@@ -76,6 +79,7 @@ fn run(args: &Args) -> Result<()> {
     match &args.command {
         Command::Roofline(settings) => deliver(args, &roofline::measure(settings)?),
         Command::Stages(settings) => deliver(args, &stages::measure(settings)?),
+        Command::Quality(settings) => deliver(args, &quality::measure(settings)?),
         Command::Memory(settings) => deliver(args, &memory::measure(settings, args.threads)?),
         Command::Checkpoint(settings) => deliver(args, &settings.checkpoint()?),
     }

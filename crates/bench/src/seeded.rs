@@ -22,6 +22,9 @@ pub(crate) struct SeededArgs {
     /// Layers of the decoder alone
     #[arg(long, value_name = "N")]
     decoder_layers: Option<usize>,
+    /// 0.5% of the channels behind every norm are this many times larger: real models have such outliers
+    #[arg(long, value_name = "FACTOR")]
+    pub(crate) outlier_factor: Option<f32>,
     /// Folder in which checkpoints are kept
     #[arg(long, default_value = "target/bench", value_name = "FOLDER")]
     pub(crate) work: PathBuf,
@@ -118,17 +121,18 @@ impl SeededArgs {
     pub(crate) fn checkpoint(&self) -> Result<SeededFolder> {
         let layers = self.layer_counts();
         ensure!(layers.tower >= 1 && layers.decoder >= 1, "a model has at least one layer of each kind");
-        let name = format!("{}-tower{}-decoder{}", self.shape.name(), layers.tower, layers.decoder);
+        let outliers = self.outlier_factor.map(|factor| format!("-outliers{factor}")).unwrap_or_default();
+        let name = format!("{}-tower{}-decoder{}{outliers}", self.shape.name(), layers.tower, layers.decoder);
         let folder = self.work.join(name);
         if !folder.is_dir() {
-            write(self.shape.shape(), layers, &folder)
+            write(self.shape.shape(), layers, self.outlier_factor, &folder)
                 .with_context(|| format!("cannot write the checkpoint {}", folder.display()))?;
         }
         Ok(SeededFolder { folder, shape: self.shape, layers })
     }
 }
 
-fn write(shape: Shape, layers: Layers, folder: &Path) -> std::io::Result<()> {
+fn write(shape: Shape, layers: Layers, outlier_factor: Option<f32>, folder: &Path) -> std::io::Result<()> {
     let unfinished = folder.with_extension(format!("{}.part", std::process::id()));
     let checkpoint = SeededCheckpoint {
         shape,
@@ -137,6 +141,7 @@ fn write(shape: Shape, layers: Layers, folder: &Path) -> std::io::Result<()> {
         tower_layers: Some(layers.tower),
         decoder_layers: Some(layers.decoder),
         seed: 1,
+        outlier_factor,
         ..SeededCheckpoint::default()
     };
     let written = checkpoint.write(&unfinished).and_then(|()| std::fs::rename(&unfinished, folder));
@@ -158,6 +163,7 @@ pub(crate) mod tests {
             layers,
             tower_layers: None,
             decoder_layers: None,
+            outlier_factor: None,
             work: work.to_path_buf(),
         }
     }

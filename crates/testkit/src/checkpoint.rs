@@ -27,6 +27,8 @@ pub struct SeededCheckpoint {
     pub decoder_layers: Option<usize>,
     /// Of the weights.
     pub seed: u64,
+    /// 0.5% of the channels of every norm's weight are this many times larger: real models have such outliers.
+    pub outlier_factor: Option<f32>,
     /// Largest shard in bytes, if no single tensor is larger.
     pub shard_bytes: usize,
 }
@@ -40,6 +42,7 @@ impl Default for SeededCheckpoint {
             tower_layers: None,
             decoder_layers: None,
             seed: 0,
+            outlier_factor: None,
             shard_bytes: 4_000_000_000,
         }
     }
@@ -79,7 +82,7 @@ impl SeededCheckpoint {
         let mut originals = tensors.iter();
         write_file(path, &renamed, |_, out| {
             let tensor = originals.next().expect("one a tensor");
-            let weights = Weights::of(tensor, tied);
+            let weights = Weights::of(tensor, tied).with_outliers(self.outlier_factor);
             weights.write(self.dtype, tensor.shape.iter().product(), name_seed(self.seed, &tensor.name), out)
         })
     }
@@ -104,6 +107,8 @@ fn split(tensors: Vec<TensorSpec>, shard_bytes: usize) -> Vec<Vec<TensorSpec>> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Weights {
     Constant(f32),
+    /// One value, and a larger one in a channel of each 200.
+    Outliers { value: f32, factor: f32 },
     Uniform { std: f32 },
 }
 
@@ -126,12 +131,24 @@ impl Weights {
         Self::Uniform { std }
     }
 
+    /// The weights of norms, with outliers where a factor is given.
+    fn with_outliers(self, factor: Option<f32>) -> Self {
+        match (self, factor) {
+            (Self::Constant(value), Some(factor)) if value != 0.0 => Self::Outliers { value, factor },
+            (weights, _) => weights,
+        }
+    }
+
     fn write(self, dtype: Dtype, count: usize, seed: u64, out: &mut dyn Write) -> io::Result<()> {
         match self {
             Self::Constant(value) => {
                 let (bytes, size) = encode(value, dtype);
                 (0..count).try_for_each(|_| out.write_all(&bytes[..size]))
             }
+            Self::Outliers { value, factor } => (0..count).try_for_each(|channel| {
+                let (bytes, size) = encode(if channel % 200 == 7 { value * factor } else { value }, dtype);
+                out.write_all(&bytes[..size])
+            }),
             Self::Uniform { std } => write_uniform(std, dtype, count, seed, out),
         }
     }
