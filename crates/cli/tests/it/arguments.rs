@@ -58,7 +58,8 @@ fn arguments_that_cannot_be_understood() {
         ("--max-new-tokens", "18446744073709551615", "16777216"),
         ("--chunk-tokens", "18446744073709551615", "16777216"),
         ("--encode-batch", "18446744073709551615", "16777216"),
-        ("--dtype", "int8", "bf16"),
+        ("--dtype", "int9", "bf16"),
+        ("--vision-dtype", "q3k", "int8"),
     ] {
         let message = ask(clip(), CASE).arg(flag).arg(value).run().failed(2);
         assert_names(&message, &[flag, value, reason]);

@@ -1,7 +1,7 @@
 //! The built-in model: its answers are right, they are its own, and they come from the frames.
 
 use crate::eval_bench::{json_lines, read_json};
-use crate::program::longsight;
+use crate::program::{Program, longsight};
 use crate::video::ffmpeg;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -77,6 +77,43 @@ fn evaluated(data: &Path, flags: &str) -> (u64, u64) {
 fn questions_about_videos_never_seen_are_answered_rightly() {
     let (correct, total) = evaluated(&world().join("w"), "--fps 1");
     assert!(total >= 60 && correct * 100 >= total * 95, "{correct} of {total} are right");
+}
+
+#[test]
+fn quantized_weights_keep_the_answers_right() {
+    for flags in ["--dtype q8_0", "--dtype q4k", "--dtype q4_0 --vision-dtype q4_0"] {
+        let (correct, total) = evaluated(&world().join("w"), &format!("--fps 1 --limit 60 {flags}"));
+        assert!(total >= 40 && correct * 100 >= total * 90, "{flags}: {correct} of {total} are right");
+    }
+}
+
+#[test]
+fn a_quantized_checkpoint_answers_as_its_original_quantized_on_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = folder.path().join("tiny-q4k");
+    let quantize = |dtype: &str| {
+        longsight("quantize").args(&format!("--model tiny --json --dtype {dtype} --output")).arg(&made).args("--quiet")
+    };
+    let written = quantize("q4k").json();
+    assert!(written["bytes"].as_u64().unwrap() < 6 << 20, "{written}");
+    let video = world().join("w/videos/00000.mp4");
+    let ask = |program: Program| {
+        let answer = program.arg(&video).args("--fps 1 --quiet --json --logprobs 3").arg("What happens in this video?");
+        answer.json()
+    };
+    let mapped = ask(longsight("ask").arg("--model").arg(&made));
+    let on_load = ask(longsight("ask").args("--dtype q4k"));
+    for field in ["answer", "logprobs"] {
+        assert_eq!(mapped[field], on_load[field], "{field}");
+    }
+    let model = &mapped["receipt"]["model"];
+    assert_eq!((&model["dtype"], &model["vision_dtype"]), (&"q4k".into(), &"int8".into()));
+    assert_eq!(model["matrices"], on_load["receipt"]["model"]["matrices"]);
+    assert!(model["matrices"].as_array().unwrap().iter().any(|m| m["dtype"] == "q8_0"), "{model}");
+
+    assert!(quantize("q8_0").run().failed(1).contains("name a new folder"));
+    let other = longsight("ask").arg("--model").arg(&made).arg(&video).args("? --dtype q8_0 --quiet").run().failed(1);
+    assert!(other.contains("quantized to q4k"), "{other}");
 }
 
 /// 256 frames are 2,368 visual tokens here, 2.4 times what the model has seen in training.
