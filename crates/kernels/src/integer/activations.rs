@@ -44,24 +44,22 @@ dispatch!(
 );
 
 /// One block of the rows of a tile.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) struct PackedBlock {
     pub(crate) values: ActivationTile,
     pub(crate) scales: [f32; TILE_ROWS],
     pub(crate) sums: [[f32; SUBBLOCKS]; TILE_ROWS],
 }
 
-const EMPTY: PackedBlock = PackedBlock {
-    values: [[[0; 2]; TILE_ROWS]; GROUPS],
-    scales: [0.0; TILE_ROWS],
-    sums: [[0.0; SUBBLOCKS]; TILE_ROWS],
-};
+// SAFETY: arrays of integers and floats, for which zeros are values.
+#[allow(unsafe_code)]
+unsafe impl bytemuck::Zeroable for PackedBlock {}
 
 /// `x` `[rows, inputs]` by row tiles, and by blocks within them; rows beyond the last are zero.
 pub(crate) fn pack(x: &[f32], inputs: usize) -> Vec<PackedBlock> {
     let blocks = inputs.div_ceil(BLOCK);
     let tiles = (x.len() / inputs).div_ceil(TILE_ROWS);
-    let mut packed = vec![EMPTY; tiles * blocks];
+    let mut packed: Vec<PackedBlock> = bytemuck::zeroed_vec(tiles * blocks);
     packed.par_chunks_exact_mut(blocks).zip(x.par_chunks(TILE_ROWS * inputs)).for_each(|(tile, rows)| {
         let mut block = ActivationBlock::ZERO;
         for (r, row) in rows.chunks_exact(inputs).enumerate() {

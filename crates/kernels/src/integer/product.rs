@@ -16,9 +16,9 @@ const DOT_OUTPUTS: usize = 32;
 /// Column tiles a panel: its integers of one block take 16 KiB.
 const PANEL_TILES: usize = 4;
 const PANEL: usize = PANEL_TILES * TILE_COLUMNS;
-/// Row tiles a task: their results for a panel take 96 KiB, their activations of one block as much, so both stay in L2
-/// while the blocks go by.
-const TASK_TILES: usize = 32;
+/// Most row tiles a task: their results for a panel take 132 KiB, their activations of one block as much, so both stay in
+/// L2 while the blocks go by. A chunk of 512 tokens is one task a panel.
+const MAX_TASK_TILES: usize = 44;
 
 /// A layer: `weight [outputs, inputs]`, `bias [outputs]`.
 #[derive(Clone, Copy)]
@@ -121,7 +121,7 @@ impl Scratch {
             minimum_scales: [[0.0; TILE_COLUMNS]; PANEL_TILES],
             minimums: [[[0.0; TILE_COLUMNS]; SUBBLOCKS]; PANEL_TILES],
         };
-        Self { panel: Box::new(panel), totals: Vec::with_capacity(TASK_TILES) }
+        Self { panel: Box::new(panel), totals: Vec::with_capacity(MAX_TASK_TILES) }
     }
 }
 
@@ -131,17 +131,19 @@ struct Target(*mut f32);
 #[allow(unsafe_code)]
 unsafe impl Sync for Target {}
 
-/// Many rows: tasks of [`PANEL`] columns by [`TASK_TILES`] row tiles.
+/// Many rows: tasks of [`PANEL`] columns by at most [`MAX_TASK_TILES`] row tiles.
 fn panels(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
     let (inputs, outputs, blocks) = (weight.inputs(), weight.outputs(), weight.blocks());
     let rows = x.len() / inputs;
     let packed = pack(x, inputs);
     let target = Target(y.as_mut_ptr());
-    let chunks = rows.div_ceil(TASK_TILES * TILE_ROWS);
+    let all_tiles = rows.div_ceil(TILE_ROWS);
+    let task_tiles = all_tiles.div_ceil(all_tiles.div_ceil(MAX_TASK_TILES));
+    let chunks = all_tiles.div_ceil(task_tiles);
     (0..outputs.div_ceil(PANEL) * chunks).into_par_iter().for_each_init(Scratch::new, |scratch, task| {
         let (first_column, chunk) = (task / chunks * PANEL, task % chunks);
-        let first_tile = chunk * TASK_TILES;
-        let tiles = &packed[first_tile * blocks..packed.len().min((first_tile + TASK_TILES) * blocks)];
+        let first_tile = chunk * task_tiles;
+        let tiles = &packed[first_tile * blocks..packed.len().min((first_tile + task_tiles) * blocks)];
         scratch.totals.clear();
         scratch.totals.resize(tiles.len() / blocks, [[[0.0; TILE_COLUMNS]; TILE_ROWS]; PANEL_TILES]);
         for block in 0..blocks {
@@ -151,7 +153,7 @@ fn panels(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut
             }
         }
         let columns = PANEL.min(outputs - first_column);
-        for row in first_tile * TILE_ROWS..rows.min((first_tile + TASK_TILES) * TILE_ROWS) {
+        for row in first_tile * TILE_ROWS..rows.min((first_tile + task_tiles) * TILE_ROWS) {
             let Target(y) = &target;
             // SAFETY: row < rows and first_column + columns <= outputs: inside y, and this task's alone.
             #[allow(unsafe_code)]
