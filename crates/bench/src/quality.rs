@@ -20,7 +20,12 @@ pub(crate) struct QualityArgs {
     #[command(flatten)]
     model: SeededArgs,
     /// Dtypes to compare with f32: of both parts, or TEXT/VISION
-    #[arg(long, value_delimiter = ',', default_value = "bf16,int8,q8_0,q6k,q5k,q4k,q4_0", value_name = "DTYPE,..")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "bf16,int8,q8_0,q6k,q5k,q4k,q4_0",
+        value_name = "DTYPE,.."
+    )]
     dtypes: Vec<String>,
     /// Prompts, each of other tokens
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -72,7 +77,11 @@ pub(crate) fn measure(settings: &QualityArgs) -> Result<Quality> {
         Ok(Outputs { log_probabilities: prompts(&model, settings)?, features: features(&model, settings)? })
     };
     let exact = outputs("f32")?;
-    let rows = settings.dtypes.iter().map(|dtype| Ok(Row::new(dtype, &exact, &outputs(dtype)?))).collect::<Result<_>>()?;
+    let rows = settings
+        .dtypes
+        .iter()
+        .map(|dtype| Ok(Row::new(dtype, &exact, &outputs(dtype)?)))
+        .collect::<Result<_>>()?;
     Ok(Quality {
         shape: seeded.shape,
         layers: seeded.layers,
@@ -87,7 +96,8 @@ pub(crate) fn measure(settings: &QualityArgs) -> Result<Quality> {
 fn prompts(model: &Llava, settings: &QualityArgs) -> Result<Vec<Vec<f64>>> {
     let tokens = usize::from(settings.tokens);
     let rope = RopePlan::new(&RopeSettings::default(), &model.config().rope_shape(None, None), tokens)?;
-    let mut cache = KvCache::new(model.text().kv_shape(), tokens, longsight_models::DType::F32, &Device::Cpu)?;
+    let mut cache =
+        KvCache::new(model.text().kv_shape(), tokens, longsight_models::DType::F32, &Device::Cpu)?;
     let ids = token_ids(tokens * usize::from(settings.prompts), model.info().vocabulary);
     ids.chunks(tokens)
         .map(|ids| {

@@ -292,7 +292,11 @@ fn model_receipt(session: &Session<'_>) -> ModelReceipt {
         matrices: info
             .matrices
             .iter()
-            .map(|(dtype, count, bytes)| MatricesReceipt { dtype: dtype.as_str(), count: *count, bytes: *bytes })
+            .map(|(dtype, count, bytes)| MatricesReceipt {
+                dtype: dtype.as_str(),
+                count: *count,
+                bytes: *bytes,
+            })
             .collect(),
         weights_bytes: info.weights_bytes,
         device: if device.is_cuda() {

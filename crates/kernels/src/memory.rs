@@ -46,7 +46,9 @@ unsafe impl GlobalAlloc for HugePages {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_bytes: usize) -> *mut u8 {
-        let Ok(wanted) = Layout::from_size_align(new_bytes, layout.align()) else { return std::ptr::null_mut() };
+        let Ok(wanted) = Layout::from_size_align(new_bytes, layout.align()) else {
+            return std::ptr::null_mut();
+        };
         if !is_large(layout) && !is_large(wanted) {
             return unsafe { System.realloc(block, layout, new_bytes) };
         }

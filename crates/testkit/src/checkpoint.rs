@@ -108,8 +108,13 @@ fn split(tensors: Vec<TensorSpec>, shard_bytes: usize) -> Vec<Vec<TensorSpec>> {
 enum Weights {
     Constant(f32),
     /// One value, and a larger one in a channel of each 200.
-    Outliers { value: f32, factor: f32 },
-    Uniform { std: f32 },
+    Outliers {
+        value: f32,
+        factor: f32,
+    },
+    Uniform {
+        std: f32,
+    },
 }
 
 impl Weights {

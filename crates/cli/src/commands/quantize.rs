@@ -11,11 +11,8 @@ use longsight_models::{LoadSettings, quantize};
 /// Writes a checkpoint with quantized weights.
 pub fn run(args: &QuantizeArgs) -> Result<()> {
     let folder = model::folder(&args.model, args.quiet)?;
-    let settings = LoadSettings {
-        dtype: Some(args.dtype),
-        vision_dtype: args.vision_dtype,
-        ..LoadSettings::default()
-    };
+    let settings =
+        LoadSettings { dtype: Some(args.dtype), vision_dtype: args.vision_dtype, ..LoadSettings::default() };
     let mut bar = WeightsBar::new(args.quiet);
     let written = quantize(&folder.path, &args.output, &settings, &mut |done, total| bar.show(done, total));
     drop(bar);

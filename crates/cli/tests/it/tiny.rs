@@ -92,13 +92,19 @@ fn a_quantized_checkpoint_answers_as_its_original_quantized_on_load() {
     let folder = tempfile::tempdir().unwrap();
     let made = folder.path().join("tiny-q4k");
     let quantize = |dtype: &str| {
-        longsight("quantize").args(&format!("--model tiny --json --dtype {dtype} --output")).arg(&made).args("--quiet")
+        longsight("quantize")
+            .args(&format!("--model tiny --json --dtype {dtype} --output"))
+            .arg(&made)
+            .args("--quiet")
     };
     let written = quantize("q4k").json();
     assert!(written["bytes"].as_u64().unwrap() < 6 << 20, "{written}");
     let video = world().join("w/videos/00000.mp4");
     let ask = |program: Program| {
-        let answer = program.arg(&video).args("--fps 1 --quiet --json --logprobs 3").arg("What happens in this video?");
+        let answer = program
+            .arg(&video)
+            .args("--fps 1 --quiet --json --logprobs 3")
+            .arg("What happens in this video?");
         answer.json()
     };
     let mapped = ask(longsight("ask").arg("--model").arg(&made));
@@ -112,7 +118,8 @@ fn a_quantized_checkpoint_answers_as_its_original_quantized_on_load() {
     assert!(model["matrices"].as_array().unwrap().iter().any(|m| m["dtype"] == "q8_0"), "{model}");
 
     assert!(quantize("q8_0").run().failed(1).contains("name a new folder"));
-    let other = longsight("ask").arg("--model").arg(&made).arg(&video).args("? --dtype q8_0 --quiet").run().failed(1);
+    let other =
+        longsight("ask").arg("--model").arg(&made).arg(&video).args("? --dtype q8_0 --quiet").run().failed(1);
     assert!(other.contains("quantized to q4k"), "{other}");
 }
 

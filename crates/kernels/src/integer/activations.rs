@@ -1,6 +1,6 @@
 //! Activations as 12-bit integers, in the order that the products read them.
 
-use super::microkernel::{ActivationTile, GROUPS, TILE_ROWS};
+use super::microkernel::{ActivationTile, TILE_ROWS};
 use super::{ACTIVATION_MAX, BLOCK, SUBBLOCK, SUBBLOCKS};
 use crate::simd::{Fma, dispatch};
 use rayon::prelude::*;

@@ -1,7 +1,7 @@
 //! The stored formats, and their blocks as 16-bit integers.
 
-use super::{BLOCK, SUBBLOCK, SUBBLOCKS};
 use super::vector;
+use super::{BLOCK, SUBBLOCK, SUBBLOCKS};
 use crate::linear::widen_f16;
 use crate::simd::{Fma, Separate};
 use half::f16;
@@ -261,7 +261,10 @@ fn q5k<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) {
     for pair in 0..2 {
         let (codes, shift) = (&mut codes[pair * 64..][..64], half * 4 + pair * 2);
         let nibbles = words::<4>(&block[48 + half * 64 + pair * 32..][..32]);
-        put(&mut codes[..32], std::array::from_fn::<_, 4, _>(|i| nibbles[i] & LOW | (fifth[i] >> shift & ONES) << 4));
+        put(
+            &mut codes[..32],
+            std::array::from_fn::<_, 4, _>(|i| nibbles[i] & LOW | (fifth[i] >> shift & ONES) << 4),
+        );
         put(
             &mut codes[32..],
             std::array::from_fn::<_, 4, _>(|i| nibbles[i] >> 4 & LOW | (fifth[i] >> (shift + 1) & ONES) << 4),

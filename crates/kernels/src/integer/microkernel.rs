@@ -65,7 +65,8 @@ mod x86 {
         for half in 0..2 {
             let mut left = [_mm256_setzero_si256(); ROWS];
             let mut right = [_mm256_setzero_si256(); ROWS];
-            let (mut x, mut w) = (a.as_ptr().cast::<i32>().wrapping_add(half * ROWS), b.as_ptr().cast::<__m256i>());
+            let (mut x, mut w) =
+                (a.as_ptr().cast::<i32>().wrapping_add(half * ROWS), b.as_ptr().cast::<__m256i>());
             for _ in 0..GROUPS {
                 // SAFETY: x walks GROUPS x TILE_ROWS pairs from this half's first, w GROUPS x 2 vectors: both tiles.
                 unsafe {

@@ -28,7 +28,11 @@ pub(crate) fn widen<F: Fma>(codes: &[u8; BLOCK], to: &mut [i16; BLOCK]) {
 
 /// Bytes as int8, times a factor for each 16.
 #[inline(always)]
-pub(crate) fn widen_times<F: Fma>(codes: &[u8; BLOCK], factors: &[i16; BLOCK / SCALED], to: &mut [i16; BLOCK]) {
+pub(crate) fn widen_times<F: Fma>(
+    codes: &[u8; BLOCK],
+    factors: &[i16; BLOCK / SCALED],
+    to: &mut [i16; BLOCK],
+) {
     #[cfg(target_arch = "x86_64")]
     if F::AVX2 {
         // SAFETY: the CPU has AVX2, as `F::AVX2` says.
@@ -177,7 +181,11 @@ mod x86 {
         let (left, right) = (quads(p0, p1), quads(p2, p3));
         std::array::from_fn(|i| {
             let (l, r) = (left[i % 4], right[i % 4]);
-            if i < 4 { _mm256_permute2x128_si256::<0x20>(l, r) } else { _mm256_permute2x128_si256::<0x31>(l, r) }
+            if i < 4 {
+                _mm256_permute2x128_si256::<0x20>(l, r)
+            } else {
+                _mm256_permute2x128_si256::<0x31>(l, r)
+            }
         })
     }
 }

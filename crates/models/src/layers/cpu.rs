@@ -1,7 +1,8 @@
 //! Runs our kernels on candle's CPU tensors: operands as slices in, a new tensor (or a changed one) out.
 
 use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, InplaceOp1, InplaceOp2, InplaceOp3, Layout, Result, Shape, Tensor, bail,
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, InplaceOp1, InplaceOp2, InplaceOp3, Layout, Result, Shape,
+    Tensor, bail,
 };
 use longsight_kernels::Values;
 

@@ -71,7 +71,15 @@ impl Qwen2 {
             Linear::load(head, config.hidden, vocabulary, false)?
         };
         let norm = RmsNorm::load(&text.below("norm"), config.hidden, config.eps)?;
-        Ok(Self { config: config.clone(), embeddings, layers, norm, head, vocabulary, device: text.device().clone() })
+        Ok(Self {
+            config: config.clone(),
+            embeddings,
+            layers,
+            norm,
+            head,
+            vocabulary,
+            device: text.device().clone(),
+        })
     }
 
     /// Its shape.

@@ -1,11 +1,11 @@
 use super::{NameMap, QuantizedWeights, WeightDtype, gguf, manifest, read};
 use crate::{ModelError, Result, files};
 use candle_core::{DType, Device, Tensor};
+use longsight_kernels::{Format, MappedFile};
 use safetensors::tensor::Metadata;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use longsight_kernels::{Format, MappedFile};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -241,7 +241,8 @@ impl Header {
 }
 
 fn gguf_file(folder: &Path) -> Result<Option<PathBuf>> {
-    let entries = std::fs::read_dir(folder).map_err(|source| ModelError::Io { path: folder.into(), source })?;
+    let entries =
+        std::fs::read_dir(folder).map_err(|source| ModelError::Io { path: folder.into(), source })?;
     let mut found: Vec<_> = entries
         .filter_map(|e| e.ok().map(|e| e.path()))
         .filter(|p| p.extension().is_some_and(|e| e == "gguf") && p.is_file())

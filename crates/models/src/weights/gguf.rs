@@ -62,7 +62,10 @@ pub(super) fn tensors(file: impl Read + Seek, file_bytes: u64) -> Result<Vec<Ggu
             start.checked_add(tensor.bytes()?)
         });
         if end.is_none_or(|end| end > file_bytes) {
-            return Err(format!("tensor `{}` lies beyond the end: truncated; download it again", tensor.name));
+            return Err(format!(
+                "tensor `{}` lies beyond the end: truncated; download it again",
+                tensor.name
+            ));
         }
     }
     Ok(found)

@@ -50,7 +50,9 @@ pub(super) fn read(metadata: &Metadata) -> Result<BTreeMap<String, Stored>, Stri
     quantized
         .map(|(tensor, value)| match Stored::parse(value) {
             Some(stored) => Ok((tensor.to_owned(), stored)),
-            None => Err(format!("tensor `{tensor}` is quantized as `{value}`, which this version cannot read")),
+            None => {
+                Err(format!("tensor `{tensor}` is quantized as `{value}`, which this version cannot read"))
+            }
         })
         .collect()
 }

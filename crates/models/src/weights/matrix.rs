@@ -88,8 +88,10 @@ impl QuantizedWeights {
             let wide = &mut wide[..piece_rows.min(outputs - first) * inputs];
             read(first * inputs, wide)?;
             let share = wide.len().div_ceil(inputs * rayon::current_num_threads()) * inputs;
-            let parts: Vec<_> =
-                wide.par_chunks(share).map(|rows| quantize_rows(format, inputs, rows)).collect::<Result<_>>()?;
+            let parts: Vec<_> = wide
+                .par_chunks(share)
+                .map(|rows| quantize_rows(format, inputs, rows))
+                .collect::<Result<_>>()?;
             parts.iter().for_each(|part| bytes.extend_from_slice(part));
         }
         Ok(Self { format, bytes: Bytes::Owned(bytes), inputs, outputs })

@@ -61,7 +61,8 @@ fn a_tensor_beyond_one_piece_is_converted_whole() {
     folder.write("model.safetensors", safetensors_file(&[("a".into(), "BF16".into(), vec![count], data)]));
     let checkpoint = Checkpoint::open(folder.path()).unwrap();
     let names = NameMap::detect(&checkpoint);
-    let tensor = Weights::new(&checkpoint, &names, WeightDtype::F32, &Device::Cpu).get("a", &[count]).unwrap();
+    let tensor =
+        Weights::new(&checkpoint, &names, WeightDtype::F32, &Device::Cpu).get("a", &[count]).unwrap();
     let expected: Vec<f32> = (0..count).map(|i| value(i).to_f32()).collect();
     assert_eq!(tensor.to_vec1::<f32>().unwrap(), expected);
 }
@@ -78,8 +79,7 @@ fn the_checkpoints_own_dtype_is_kept_unless_another_is_asked_for() {
 #[test]
 fn planned_weight_bytes_follow_the_dtype() {
     let folder = Folder::golden("d128-explicit-bf16");
-    let planned =
-        |dtype| folder.describe(dtype).info.weights_bytes;
+    let planned = |dtype| folder.describe(dtype).info.weights_bytes;
     let unused = |name: &str| name.contains("post_layernorm");
     let stored: usize = folder.tensors().iter().filter(|t| !unused(&t.0)).map(|t| t.3.len()).sum();
     assert_eq!(planned(None), stored as u64);

@@ -11,7 +11,8 @@ const CASE: &str = "video-average";
 
 /// The name that llama.cpp's converter gives a tensor of Qwen2.
 fn gguf_name(name: &str) -> Option<String> {
-    let name = name.strip_prefix("language_model.").or(name.strip_prefix("model.language_model.")).unwrap_or(name);
+    let name =
+        name.strip_prefix("language_model.").or(name.strip_prefix("model.language_model.")).unwrap_or(name);
     let name = name.strip_prefix("model.").unwrap_or(name);
     Some(match name {
         "embed_tokens.weight" => "token_embd.weight".into(),

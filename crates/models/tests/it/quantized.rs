@@ -109,8 +109,10 @@ fn a_quantized_checkpoint_is_the_one_quantized_on_load() {
     assert!(seen.last().is_some_and(|(done, total)| done == total));
     assert_eq!(made.bytes, std::fs::metadata(target.join("model.safetensors")).unwrap().len());
 
-    let (mapped, loaded) =
-        (Llava::load(&target, &LoadSettings::default()).unwrap(), Llava::load(folder.path(), &asked).unwrap());
+    let (mapped, loaded) = (
+        Llava::load(&target, &LoadSettings::default()).unwrap(),
+        Llava::load(folder.path(), &asked).unwrap(),
+    );
     assert_eq!(mapped.info().dtypes, loaded.info().dtypes);
     assert_eq!(mapped.info().matrices, loaded.info().matrices);
     assert_eq!(features(&mapped), features(&loaded));
@@ -147,7 +149,8 @@ fn what_cannot_be_quantized_is_refused_and_leaves_nothing() {
 fn damage_to_a_quantized_file_is_an_error() {
     let folder = Folder::golden(CASE);
     let target = folder.file("made");
-    quantize(folder.path(), &target, &settings(WeightDtype::Q8_0, WeightDtype::Int8), &mut |_, _| {}).unwrap();
+    quantize(folder.path(), &target, &settings(WeightDtype::Q8_0, WeightDtype::Int8), &mut |_, _| {})
+        .unwrap();
     let file = target.join("model.safetensors");
     let good = std::fs::read(&file).unwrap();
     let fails = |bytes: &[u8], what: &str| {

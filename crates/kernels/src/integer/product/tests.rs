@@ -78,7 +78,10 @@ fn equals_f64_within_the_rounding_of_the_activations() {
                     for (r, x) in x.chunks(inputs).enumerate() {
                         let (exact, allowed) = expected(&w, x);
                         let got = f64::from(y[r * outputs + o]) - f64::from(b[o]);
-                        assert!((got - exact).abs() <= allowed, "{format:?} {rows} {inputs} {outputs}: {got} {exact}");
+                        assert!(
+                            (got - exact).abs() <= allowed,
+                            "{format:?} {rows} {inputs} {outputs}: {got} {exact}"
+                        );
                     }
                 }
             }

@@ -30,7 +30,9 @@ pub fn quantize(
     let description = Description::read(source, settings)?;
     let dtypes = description.info.dtypes;
     if dtypes.text.float().is_some() && dtypes.vision.float().is_some() {
-        return Err(ModelError::Argument(format!("nothing to quantize to {dtypes}: name a dtype such as q8_0")));
+        return Err(ModelError::Argument(format!(
+            "nothing to quantize to {dtypes}: name a dtype such as q8_0"
+        )));
     }
     if description.checkpoint.quantized_dtype(|_| true).is_some() {
         return Err(ModelError::Argument(format!(
