@@ -4,7 +4,7 @@ pub mod eval;
 pub mod world;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use longsight_engine::LogprobCount;
+use longsight_engine::{Dedupe, LogprobCount};
 use longsight_hub::BUILT_IN;
 use longsight_method::{ContextMethod, PoolSpec, Scale};
 use longsight_models::processor::TemplateKind;
@@ -185,6 +185,10 @@ pub struct MethodArgs {
     /// Pooling: K,fine,coarse strides of progressive pooling, or uniform,S [default: 4,2,8]
     #[arg(long, value_name = "K,SH,SL|uniform,S")]
     pub pool: Option<PoolSpec>,
+    /// Frames that re-use the vision features of the last frame that was encoded: off (none), exact (where every resized
+    /// pixel is equal; no answer changes), or T, those within a mean absolute difference of T per channel value (0..255)
+    #[arg(long, default_value_t = Dedupe::Exact, value_name = "off|exact|T", allow_negative_numbers = true)]
+    pub dedupe: Dedupe,
 }
 
 /// On or off.

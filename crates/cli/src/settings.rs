@@ -73,6 +73,7 @@ fn run_settings(args: &RunArgs) -> RunSettings {
             ..Default::default()
         },
         pool: method.pool.unwrap_or_default(),
+        dedupe: method.dedupe,
         template: args.model.template,
         prompt: Default::default(),
         subtitles,

@@ -30,8 +30,12 @@ pub fn after(receipt: &Receipt, plan: &RunPlan) -> String {
         (Some(first), Some(last)) => format!("{} to {}", first.time_secs, last.time_secs),
         _ => "none".into(),
     };
+    let reused = match (receipt.dedupe.reused_frames, receipt.dedupe.setting) {
+        (0, _) => String::new(),
+        (frames, setting) => format!(", {frames} of them re-used (--dedupe {setting})"),
+    };
     let mut text = format!(
-        "-- {} frames ({fine} fine) from {span}, {:?} decoding; {} visual + {} newline + {} text tokens\n\
+        "-- {} frames ({fine} fine) from {span}{reused}, {:?} decoding; {} visual + {} newline + {} text tokens\n\
          -- {} s = {:.3} (window {}, {}), attention factor {:.4}, pool {}, {} weights; {} prompt tokens, {} generated\n\
          -- decode {:.1} s, pixels {:.1} s, vision {:.1} s, prefill {:.1} s, answer {:.1} s; peak memory {}",
         receipt.frames.len(),
@@ -98,7 +102,7 @@ pub fn plan(plan: &RunPlan, time: &TimeEstimate, fitting: Option<&Fitting>) -> S
         "tokens    {} visual + {} newline + {} text = {}; pool {} ({}), in {} prefill steps\n\
          context   {}, s = {:.4} (window {}), attention factor {:.4}\n\
          memory    {} = weights {} + KV cache {} ({} tokens) + work {} + video decoder {} + program {}\n\
-         time      {} to the first token: decoding {}, vision {}, prefill {} (estimates, weights already loaded)\n",
+         time      {} to the first token: decoding {}, vision {}, prefill {} (estimates: weights already loaded, no frame re-used)\n",
         pool.visual_tokens(),
         pool.newline_tokens(),
         plan.text_tokens(),

@@ -1,5 +1,6 @@
 //! A run's settings, resolved: what the command line, the server and the bindings all fill in.
 
+use crate::dedupe::Dedupe;
 use longsight_method::{ContextMethod, PoolSpec, Ramp, RopeSettings, Scale};
 use longsight_models::processor::TemplateKind;
 use longsight_video::{DecodeSettings, ProbeSettings, SampleSettings};
@@ -15,6 +16,8 @@ pub struct RunSettings {
     pub context: ContextSettings,
     /// How frames are pooled.
     pub pool: PoolSpec,
+    /// Which frames re-use the features of a frame before them.
+    pub dedupe: Dedupe,
     /// Which template renders the conversation.
     pub template: TemplateKind,
     /// What stands around the question.

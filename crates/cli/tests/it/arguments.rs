@@ -48,6 +48,10 @@ fn arguments_that_cannot_be_understood() {
     for (flag, value, reason) in [
         ("--pool", "4,8", "GROUP,FINE,COARSE"),
         ("--pool", "4,8,2", "coarse at least fine"),
+        ("--dedupe", "on", "off, exact, or a number from 0 to 255"),
+        ("--dedupe", "-1", "from 0 to 255"),
+        ("--dedupe", "256", "from 0 to 255"),
+        ("--dedupe", "nan", "from 0 to 255"),
         ("--scale", "0.5", "at least 1"),
         ("--scale", "-2", "at least 1"),
         ("--memory", "junk", "6GiB"),

@@ -198,6 +198,7 @@ pub fn settings_value(run: &RunSettings) -> Value {
         "alpha": context.alpha,
         "beta": context.beta,
         "pool": run.pool.to_string(),
+        "dedupe": run.dedupe,
         "template": run.template.to_string(),
         "generation": run.generation,
         "chunk_tokens": engine.chunk_tokens,
