@@ -211,12 +211,26 @@ pub struct EngineArgs {
     /// Frames a pass of the vision tower
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = parse_count)]
     pub encode_batch: usize,
+    /// How the KV cache stores keys and values: as the weights (auto), or in f32, f16, bf16, or q8 (signed bytes with a scale
+    /// for every head of every token; CPU only)
+    #[arg(long, value_enum, default_value_t = KvKind::Auto, value_name = "auto|f32|f16|bf16|q8")]
+    pub kv_dtype: KvKind,
     /// Stay below this much memory (6GiB, 800MiB): plan solves for what fits, ask refuses early
     #[arg(long, value_name = "BYTES", value_parser = crate::units::parse_bytes)]
     pub memory: Option<u64>,
     /// No progress bars and no summary
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// Dtypes of the KV cache.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum KvKind {
+    Auto,
+    F32,
+    F16,
+    Bf16,
+    Q8,
 }
 
 /// The answer.

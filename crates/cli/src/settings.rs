@@ -1,11 +1,11 @@
 //! Arguments as typed -> settings as resolved.
 
-use crate::args::{DeviceKind, Dtype, RunArgs, Switch};
+use crate::args::{DeviceKind, Dtype, KvKind, RunArgs, Switch};
 use anyhow::{Context, Result, ensure};
 use longsight_engine::{
     ContextSettings, EngineSettings, GenerationSettings, RunSettings, SubtitleSource, VideoSettings,
 };
-use longsight_models::{DType, Device};
+use longsight_models::{DType, Device, KvDtype};
 use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoInfo, VideoSource};
 
 /// Everything but the video and the question.
@@ -24,7 +24,11 @@ pub fn resolve(args: &RunArgs) -> Result<Resolved> {
     set_threads(args.engine.threads)?;
     let run = run_settings(args);
     run.check()?;
-    Ok(Resolved { run, dtype: args.model.dtype.map(dtype), device: device(args.model.device)? })
+    let device = device(args.model.device)?;
+    if let Some(dtype) = run.kv_dtype {
+        dtype.check_device(&device)?;
+    }
+    Ok(Resolved { run, dtype: args.model.dtype.map(dtype), device })
 }
 
 /// What the user typed as the video.
@@ -91,6 +95,7 @@ fn run_settings(args: &RunArgs) -> RunSettings {
             encode_batch_frames: args.engine.encode_batch,
             spare_tokens: 0,
         },
+        kv_dtype: kv_dtype(args.engine.kv_dtype),
         memory_limit_bytes: args.engine.memory,
     }
 }
@@ -106,6 +111,17 @@ fn dtype(dtype: Dtype) -> DType {
         Dtype::F32 => DType::F32,
         Dtype::Bf16 => DType::BF16,
         Dtype::F16 => DType::F16,
+    }
+}
+
+/// None follows the weights.
+fn kv_dtype(kind: KvKind) -> Option<KvDtype> {
+    match kind {
+        KvKind::Auto => None,
+        KvKind::F32 => Some(KvDtype::F32),
+        KvKind::F16 => Some(KvDtype::F16),
+        KvKind::Bf16 => Some(KvDtype::Bf16),
+        KvKind::Q8 => Some(KvDtype::Q8),
     }
 }
 

@@ -211,11 +211,11 @@ pub struct DedupeReceipt {
 /// The cache.
 #[derive(Debug, Clone, Serialize)]
 pub struct KvReceipt {
-    /// Dtype.
+    /// `f32`, `f16`, `bf16`, or `q8`: signed bytes with an f32 scale for every head of every token.
     pub dtype: &'static str,
     /// Tokens reserved.
     pub capacity_tokens: usize,
-    /// Bytes reserved.
+    /// Bytes reserved, scales included.
     pub bytes: usize,
 }
 
@@ -267,7 +267,7 @@ impl Receipt {
             engine: settings.engine.clone(),
             threads: longsight_kernels::threads(),
             kv_cache: KvReceipt {
-                dtype: model.dtype().as_str(),
+                dtype: cache.dtype().as_str(),
                 capacity_tokens: cache.capacity_tokens(),
                 bytes: cache.bytes(),
             },

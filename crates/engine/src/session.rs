@@ -85,7 +85,7 @@ impl<'a> Session<'a> {
     ) -> Result<Self> {
         let peak = PeakMemory::watch();
         let cache =
-            KvCache::new(model.text().kv_shape(), plan.kv_capacity_tokens, model.dtype(), model.device())?;
+            KvCache::new(model.text().kv_shape(), plan.kv_capacity_tokens, plan.kv_dtype, model.device())?;
         let mut session = Self {
             model,
             prefix_tokens: plan.positions.visual_prefix_tokens(),

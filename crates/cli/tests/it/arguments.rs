@@ -63,6 +63,8 @@ fn arguments_that_cannot_be_understood() {
         ("--chunk-tokens", "18446744073709551615", "16777216"),
         ("--encode-batch", "18446744073709551615", "16777216"),
         ("--dtype", "int8", "bf16"),
+        ("--kv-dtype", "q4", "q8"),
+        ("--kv-dtype", "f64", "auto, f32, f16, bf16, q8"),
     ] {
         let message = ask(clip(), CASE).arg(flag).arg(value).run().failed(2);
         assert_names(&message, &[flag, value, reason]);

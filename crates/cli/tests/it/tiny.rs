@@ -79,6 +79,12 @@ fn questions_about_videos_never_seen_are_answered_rightly() {
     assert!(total >= 60 && correct * 100 >= total * 95, "{correct} of {total} are right");
 }
 
+#[test]
+fn eight_bit_keys_and_values_keep_the_answers_right() {
+    let (correct, total) = evaluated(&world().join("w"), "--fps 1 --kv-dtype q8");
+    assert!(total >= 60 && correct * 100 >= total * 95, "{correct} of {total} are right");
+}
+
 /// 256 frames are 2,368 visual tokens here, 2.4 times what the model has seen in training.
 #[test]
 fn past_the_visual_window_the_method_keeps_the_answers_right() {

@@ -3,6 +3,7 @@
 use crate::run::{Selection, write_json};
 use crate::{EvalError, Profile, PromptKey, Result, Sample, Task};
 use longsight_engine::RunSettings;
+use longsight_models::KvDtype;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -203,6 +204,7 @@ pub fn settings_value(run: &RunSettings) -> Value {
         "generation": run.generation,
         "chunk_tokens": engine.chunk_tokens,
         "encode_batch_frames": engine.encode_batch_frames,
+        "kv_dtype": run.kv_dtype.map_or("auto", KvDtype::as_str),
     })
 }
 

@@ -1,7 +1,8 @@
 //! Runs our kernels on candle's CPU tensors: operands as slices in, a new tensor (or a changed one) out.
 
 use candle_core::{
-    CpuStorage, CustomOp2, CustomOp3, InplaceOp1, InplaceOp2, InplaceOp3, Layout, Result, Shape, Tensor, bail,
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, InplaceOp1, InplaceOp2, InplaceOp3, Layout, Result, Shape,
+    Tensor, bail,
 };
 use longsight_kernels::Values;
 
@@ -62,6 +63,14 @@ fn floats_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mu
 /// A kernel by name, in the form that candle calls.
 struct Op<K>(&'static str, K);
 
+/// `kernel(a)` as a new f32 tensor of the shape that it returns.
+pub(super) fn run1<K>(name: &'static str, a: &Tensor, kernel: K) -> Result<Tensor>
+where
+    K: Fn(Operand<'_>) -> Result<(Vec<f32>, Shape)>,
+{
+    a.apply_op1_no_bwd(&Op(name, kernel))
+}
+
 /// `kernel(a, b)` as a new f32 tensor of the shape that it returns.
 pub(super) fn run2<K>(name: &'static str, a: &Tensor, b: &Tensor, kernel: K) -> Result<Tensor>
 where
@@ -109,6 +118,17 @@ pub(super) fn in_place3(
 
 fn operand<'a>(storage: &'a CpuStorage, layout: &'a Layout) -> Operand<'a> {
     Operand { storage, layout }
+}
+
+impl<K: Fn(Operand<'_>) -> Result<(Vec<f32>, Shape)>> CustomOp1 for Op<K> {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn cpu_fwd(&self, a: &CpuStorage, al: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (values, shape) = (self.1)(operand(a, al))?;
+        Ok((CpuStorage::F32(values), shape))
+    }
 }
 
 impl<K: Fn(Operand<'_>, Operand<'_>) -> Result<(Vec<f32>, Shape)>> CustomOp2 for Op<K> {

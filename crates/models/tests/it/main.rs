@@ -5,6 +5,7 @@ mod config;
 mod dtypes;
 mod folder;
 mod hostile;
+mod kv_cache;
 mod layouts;
 mod parity;
 mod tokenizer;
