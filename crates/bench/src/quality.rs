@@ -11,7 +11,7 @@ use longsight_engine::EngineSettings;
 use longsight_engine::prefill::Prefill;
 use longsight_method::{PoolPlan, PoolSpec, RopePlan, RopeSettings};
 use longsight_models::processor::RgbFrame;
-use longsight_models::{Device, KvCache, Llava, ModelError};
+use longsight_models::{Device, KvCache, KvDtype, Llava, ModelError};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -96,8 +96,7 @@ pub(crate) fn measure(settings: &QualityArgs) -> Result<Quality> {
 fn prompts(model: &Llava, settings: &QualityArgs) -> Result<Vec<Vec<f64>>> {
     let tokens = usize::from(settings.tokens);
     let rope = RopePlan::new(&RopeSettings::default(), &model.config().rope_shape(None, None), tokens)?;
-    let mut cache =
-        KvCache::new(model.text().kv_shape(), tokens, longsight_models::DType::F32, &Device::Cpu)?;
+    let mut cache = KvCache::new(model.text().kv_shape(), tokens, KvDtype::F32, &Device::Cpu)?;
     let ids = token_ids(tokens * usize::from(settings.prompts), model.info().vocabulary);
     ids.chunks(tokens)
         .map(|ids| {

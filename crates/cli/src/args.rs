@@ -4,7 +4,7 @@ pub mod eval;
 pub mod world;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use longsight_engine::LogprobCount;
+use longsight_engine::{Dedupe, LogprobCount};
 use longsight_hub::BUILT_IN;
 use longsight_method::{ContextMethod, PoolSpec, Scale};
 use longsight_models::WeightDtype;
@@ -208,6 +208,10 @@ pub struct MethodArgs {
     /// Pooling: K,fine,coarse strides of progressive pooling, or uniform,S [default: 4,2,8]
     #[arg(long, value_name = "K,SH,SL|uniform,S")]
     pub pool: Option<PoolSpec>,
+    /// Frames that re-use the vision features of the last frame that was encoded: off (none), exact (where every resized
+    /// pixel is equal; no answer changes), or T, those within a mean absolute difference of T per channel value (0..255)
+    #[arg(long, default_value_t = Dedupe::Exact, value_name = "off|exact|T", allow_negative_numbers = true)]
+    pub dedupe: Dedupe,
 }
 
 /// On or off.
@@ -230,12 +234,26 @@ pub struct EngineArgs {
     /// Frames a pass of the vision tower
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = parse_count)]
     pub encode_batch: usize,
+    /// How the KV cache stores keys and values: as the weights (auto), or in f32, f16, bf16, or q8 (signed bytes with a scale
+    /// for every head of every token; CPU only)
+    #[arg(long, value_enum, default_value_t = KvKind::Auto, value_name = "auto|f32|f16|bf16|q8")]
+    pub kv_dtype: KvKind,
     /// Stay below this much memory (6GiB, 800MiB): plan solves for what fits, ask refuses early
     #[arg(long, value_name = "BYTES", value_parser = crate::units::parse_bytes)]
     pub memory: Option<u64>,
     /// No progress bars and no summary
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// Dtypes of the KV cache.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum KvKind {
+    Auto,
+    F32,
+    F16,
+    Bf16,
+    Q8,
 }
 
 /// The answer.

@@ -1,11 +1,11 @@
 //! Arguments as typed -> settings as resolved.
 
-use crate::args::{DeviceKind, RunArgs, Switch};
+use crate::args::{DeviceKind, KvKind, RunArgs, Switch};
 use anyhow::{Context, Result, ensure};
 use longsight_engine::{
     ContextSettings, EngineSettings, GenerationSettings, RunSettings, SubtitleSource, VideoSettings,
 };
-use longsight_models::{Device, LoadSettings};
+use longsight_models::{Device, KvDtype, LoadSettings};
 use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoInfo, VideoSource};
 
 /// Everything but the video and the question.
@@ -22,11 +22,11 @@ pub fn resolve(args: &RunArgs) -> Result<Resolved> {
     set_threads(args.engine.threads)?;
     let run = run_settings(args);
     run.check()?;
-    let load = LoadSettings {
-        device: device(args.model.device)?,
-        dtype: args.model.dtype,
-        vision_dtype: args.model.vision_dtype,
-    };
+    let device = device(args.model.device)?;
+    if let Some(dtype) = run.kv_dtype {
+        dtype.check_device(&device)?;
+    }
+    let load = LoadSettings { device, dtype: args.model.dtype, vision_dtype: args.model.vision_dtype };
     Ok(Resolved { run, load })
 }
 
@@ -76,6 +76,7 @@ fn run_settings(args: &RunArgs) -> RunSettings {
             ..Default::default()
         },
         pool: method.pool.unwrap_or_default(),
+        dedupe: method.dedupe,
         template: args.model.template,
         prompt: Default::default(),
         subtitles,
@@ -93,6 +94,7 @@ fn run_settings(args: &RunArgs) -> RunSettings {
             encode_batch_frames: args.engine.encode_batch,
             spare_tokens: 0,
         },
+        kv_dtype: kv_dtype(args.engine.kv_dtype),
         memory_limit_bytes: args.engine.memory,
     }
 }
@@ -101,6 +103,17 @@ fn set_threads(threads: Option<usize>) -> Result<()> {
     let Some(threads) = threads else { return Ok(()) };
     ensure!((1..=1024).contains(&threads), "--threads must be between 1 and 1024");
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start threads")
+}
+
+/// None follows the weights.
+fn kv_dtype(kind: KvKind) -> Option<KvDtype> {
+    match kind {
+        KvKind::Auto => None,
+        KvKind::F32 => Some(KvDtype::F32),
+        KvKind::F16 => Some(KvDtype::F16),
+        KvKind::Bf16 => Some(KvDtype::Bf16),
+        KvKind::Q8 => Some(KvDtype::Q8),
+    }
 }
 
 fn device(kind: DeviceKind) -> Result<Device> {

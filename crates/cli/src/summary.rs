@@ -30,9 +30,13 @@ pub fn after(receipt: &Receipt, plan: &RunPlan) -> String {
         (Some(first), Some(last)) => format!("{} to {}", first.time_secs, last.time_secs),
         _ => "none".into(),
     };
+    let reused = match (receipt.dedupe.reused_frames, receipt.dedupe.setting) {
+        (0, _) => String::new(),
+        (frames, setting) => format!(", {frames} of them re-used (--dedupe {setting})"),
+    };
     let mut text = format!(
-        "-- {} frames ({fine} fine) from {span}, {:?} decoding; {} visual + {} newline + {} text tokens\n\
-         -- {} s = {:.3} (window {}, {}), attention factor {:.4}, pool {}, {} weights; {} prompt tokens, {} generated\n\
+        "-- {} frames ({fine} fine) from {span}{reused}, {:?} decoding; {} visual + {} newline + {} text tokens\n\
+         -- {} s = {:.3} (window {}, {}), attention factor {:.4}, pool {}, {} weights, {} KV cache; {} prompt tokens, {} generated\n\
          -- decode {:.1} s, pixels {:.1} s, vision {:.1} s, prefill {:.1} s, answer {:.1} s; peak memory {}",
         receipt.frames.len(),
         receipt.video.decode_strategy,
@@ -46,6 +50,7 @@ pub fn after(receipt: &Receipt, plan: &RunPlan) -> String {
         context.attention_factor,
         receipt.pool.spec,
         receipt.model.dtypes,
+        receipt.kv_cache.dtype,
         tokens.prompt,
         tokens.generated,
         timings.video_decode_secs,
@@ -97,8 +102,8 @@ pub fn plan(plan: &RunPlan, time: &TimeEstimate, fitting: Option<&Fitting>) -> S
     text.push_str(&format!(
         "tokens    {} visual + {} newline + {} text = {}; pool {} ({}), in {} prefill steps\n\
          context   {}, s = {:.4} (window {}), attention factor {:.4}\n\
-         memory    {} = weights {} + KV cache {} ({} tokens) + work {} + video decoder {} + program {}\n\
-         time      {} to the first token: decoding {}, vision {}, prefill {} (estimates, weights already loaded)\n",
+         memory    {} = weights {} + KV cache {} ({} tokens in {}) + work {} + video decoder {} + program {}\n\
+         time      {} to the first token: decoding {}, vision {}, prefill {} (estimates: weights already loaded, no frame re-used)\n",
         pool.visual_tokens(),
         pool.newline_tokens(),
         plan.text_tokens(),
@@ -114,6 +119,7 @@ pub fn plan(plan: &RunPlan, time: &TimeEstimate, fitting: Option<&Fitting>) -> S
         bytes(memory.weights_bytes),
         bytes(memory.kv_cache_bytes),
         plan.kv_capacity_tokens,
+        plan.kv_dtype,
         bytes(memory.work_bytes),
         bytes(memory.video_decoder_bytes),
         bytes(memory.program_bytes),

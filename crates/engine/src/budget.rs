@@ -81,12 +81,16 @@ fn work_bytes(model: &ModelInfo, settings: &RunSettings) -> u64 {
     let encode =
         floats(rows * (3 * tower.width + tower.mlp)).max(floats(rows * (tower.width + 3 * shape.hidden)));
     let pixels = floats(engine.encode_batch_frames * 3 * tower.image_side * tower.image_side);
-    // In the gated MLP: residual, norm and both hidden rows; and the frames' tokens that wait for a full chunk.
-    let decode = floats(engine.chunk_tokens * (3 * shape.hidden + 2 * shape.mlp));
+    // In the gated MLP: residual, norm and both hidden rows; beside them a batch's features, where frames re-use them;
+    // and the frames' tokens that wait for a full chunk.
+    let decode =
+        floats(engine.chunk_tokens * (3 * shape.hidden + 2 * shape.mlp)) + floats(rows * shape.hidden);
     let waiting = floats((engine.chunk_tokens + rows) * shape.hidden);
     let panel = |inputs: usize| engine.threads as u64 * PANEL_ROWS * floats(inputs);
     let panels = panel(tower.mlp.max(shape.mlp));
-    encode.max(decode) + pixels + waiting + panels + floats(shape.vocab)
+    // The last encoded frame's features, for frames that re-use them.
+    let last = floats(tower.patches * shape.hidden);
+    encode.max(decode) + pixels + waiting + last + panels + floats(shape.vocab)
 }
 
 /// A setting that fits, as the flags that give it.

@@ -7,7 +7,8 @@ use longsight_video::DecodeStrategy;
 use serde::Serialize;
 use std::time::Instant;
 
-/// Seconds by stage; rough, meant to tell minutes from hours.
+/// Seconds by stage; rough, meant to tell minutes from hours. No frame is taken to re-use another's features: which do is
+/// known only from their pixels.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct TimeEstimate {
     /// Decoding the frames.

@@ -5,7 +5,9 @@
 //! [`prefill`] (into the KV cache, in chunks) -> [`generate`] (token by token) -> [`receipt`] (what was really done).
 
 mod budget;
+mod dedupe;
 pub mod encode;
+mod encoded;
 mod error;
 mod estimate;
 pub mod generate;
@@ -20,7 +22,8 @@ mod session;
 mod settings;
 
 pub use budget::{Fitting, MemoryEstimate, fit_to_memory, human_bytes};
-pub use encode::EncodedFrames;
+pub use dedupe::Dedupe;
+pub use encoded::EncodedFrames;
 pub use error::EngineError;
 pub use estimate::TimeEstimate;
 pub use generate::{Generation, StopReason, TokenLogprob};

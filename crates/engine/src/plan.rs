@@ -4,9 +4,9 @@ use crate::budget::{self, MemoryEstimate};
 use crate::settings::{PromptSettings, RunSettings, SubtitleSource};
 use crate::{EngineError, Result};
 use longsight_method::{EngineShape, ModelShape, PoolPlan, PositionPlan, RopePlan, chunk_plan};
-use longsight_models::ModelInfo;
 use longsight_models::families::llava::Family;
 use longsight_models::processor::{Conversation, PromptText, Role, Turn};
+use longsight_models::{KvDtype, ModelInfo};
 use longsight_video::{
     FrameBudget, SamplePlan, SampleSettings, VideoInfo, VideoSource, cues_near_frames, embedded_subtitles,
     linspace_indices, probe, read_subtitles, sample, subtitle_prompt,
@@ -42,6 +42,8 @@ pub struct RunPlan {
     pub subtitle_cues: usize,
     /// Tokens that the KV cache has room for.
     pub kv_capacity_tokens: usize,
+    /// How it stores them.
+    pub kv_dtype: KvDtype,
     /// Bytes of the run at its peak.
     pub memory: MemoryEstimate,
     /// Seconds that the probe took.
@@ -134,6 +136,7 @@ impl RunPlan {
             preamble,
             subtitle_cues,
             kv_capacity_tokens,
+            kv_dtype: settings.kv_dtype(model),
             memory,
             probe_secs: 0.0,
             warnings,
@@ -249,8 +252,10 @@ fn repeat_warning(sample: &SamplePlan) -> Option<String> {
 
 /// Sizes that the budget's formulas take.
 pub(crate) fn shapes(model: &ModelInfo, settings: &RunSettings) -> (ModelShape, EngineShape) {
+    let kv_dtype = settings.kv_dtype(model);
     let engine = EngineShape {
-        kv_bytes_per_value: model.dtype.size_in_bytes(),
+        kv_bytes_per_value: kv_dtype.value_bytes(),
+        kv_bytes_per_scale: kv_dtype.scale_bytes(),
         chunk_tokens: settings.engine.chunk_tokens,
         encode_batch_frames: settings.engine.encode_batch_frames,
         threads: longsight_kernels::threads(),

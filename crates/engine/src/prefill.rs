@@ -49,8 +49,8 @@ impl<'a> Prefill<'a> {
         self.waiting.clear();
         let rest = self.waiting_tokens - tokens;
         if rest > 0 {
-            // A copy: a view would keep the whole of `all` alive.
-            self.waiting.push(all.narrow(0, tokens, rest)?.copy()?);
+            // A copy of these rows: a view would keep the whole of `all` alive (and `copy` copies all of it).
+            self.waiting.push(all.narrow(0, tokens, rest)?.force_contiguous()?);
         }
         self.waiting_tokens = rest;
         let chunk = all.narrow(0, 0, tokens)?;

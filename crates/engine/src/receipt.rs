@@ -1,6 +1,7 @@
 //! What was really done to get an answer.
 
 use crate::budget::MemoryEstimate;
+use crate::dedupe::Dedupe;
 use crate::generate::{Generation, StopReason};
 use crate::plan::window_warning;
 use crate::session::Session;
@@ -44,6 +45,8 @@ pub struct Receipt {
     pub context: ContextReceipt,
     /// Pooling.
     pub pool: PoolReceipt,
+    /// Near-duplicate frames.
+    pub dedupe: DedupeReceipt,
     /// Which chat template.
     pub template: TemplateKind,
     /// What stood around the question.
@@ -152,6 +155,9 @@ pub struct FrameReceipt {
     /// Index of the frame that stands in for it, as it could not be decoded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaced_by_index: Option<usize>,
+    /// Whether it took the features of the last frame before it that was encoded; absent where not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
 }
 
 /// Token counts.
@@ -209,14 +215,25 @@ pub struct PoolReceipt {
     pub newline: NewlineMode,
 }
 
+/// How near-duplicate frames were treated.
+#[derive(Debug, Clone, Serialize)]
+pub struct DedupeReceipt {
+    /// `off`, `exact`, or the largest mean absolute difference of channel values (0..255) from the last encoded frame.
+    pub setting: Dedupe,
+    /// Frames that went through the vision tower.
+    pub encoded_frames: usize,
+    /// Frames that took the features of one of these.
+    pub reused_frames: usize,
+}
+
 /// The cache.
 #[derive(Debug, Clone, Serialize)]
 pub struct KvReceipt {
-    /// Dtype.
+    /// `f32`, `f16`, `bf16`, or `q8`: signed bytes with an f32 scale for every head of every token.
     pub dtype: &'static str,
     /// Tokens reserved.
     pub capacity_tokens: usize,
-    /// Bytes reserved.
+    /// Bytes reserved, scales included.
     pub bytes: usize,
 }
 
@@ -228,13 +245,13 @@ impl Receipt {
         generation: &Generation,
         timings: Timings,
     ) -> Self {
-        let (model, plan, settings, cache, replaced, peak) = session.parts();
+        let (model, plan, settings, cache, frames, peak) = session.parts();
         let first_question = session.questions() == 0;
         let mut warnings = plan.warnings.clone();
-        if !replaced.is_empty() {
+        if !frames.replaced.is_empty() {
             warnings.push(format!(
                 "{} of {} frames could not be decoded and are replaced by neighbours",
-                replaced.len(),
+                frames.replaced.len(),
                 plan.sample.frames.len()
             ));
         }
@@ -260,6 +277,7 @@ impl Receipt {
             },
             context: context_receipt(session),
             pool: PoolReceipt { spec: plan.pool.spec, mode: plan.pool.mode, newline: plan.pool.newline },
+            dedupe: dedupe_receipt(session),
             template: settings.template,
             prompt: settings.prompt.clone(),
             generation: settings.generation.clone(),
@@ -267,7 +285,7 @@ impl Receipt {
             engine: settings.engine.clone(),
             threads: longsight_kernels::threads(),
             kv_cache: KvReceipt {
-                dtype: model.dtype().as_str(),
+                dtype: cache.dtype().as_str(),
                 capacity_tokens: cache.capacity_tokens(),
                 bytes: cache.bytes(),
             },
@@ -346,7 +364,7 @@ fn requested(settings: &SampleSettings) -> String {
 }
 
 fn frame_receipts(session: &Session<'_>) -> Vec<FrameReceipt> {
-    let (_, plan, _, _, replaced, _) = session.parts();
+    let (_, plan, _, _, frames, _) = session.parts();
     let record =
         |(planned, pooled): (&longsight_video::PlannedFrame, &longsight_method::PooledFrame)| FrameReceipt {
             index: planned.index,
@@ -355,9 +373,21 @@ fn frame_receipts(session: &Session<'_>) -> Vec<FrameReceipt> {
             stride: pooled.stride,
             visual_tokens: pooled.visual_tokens,
             first_position: plan.positions.frame_span(planned.ordinal).start,
-            replaced_by_index: replaced.iter().find(|r| r.ordinal == planned.ordinal).map(|r| r.by_index),
+            replaced_by_index: frames
+                .replaced
+                .iter()
+                .find(|r| r.ordinal == planned.ordinal)
+                .map(|r| r.by_index),
+            reused: frames.reused.get(planned.ordinal).is_some_and(|reused| *reused),
         };
     plan.sample.frames.iter().zip(&plan.pool.frames).map(record).collect()
+}
+
+fn dedupe_receipt(session: &Session<'_>) -> DedupeReceipt {
+    let (_, _, settings, _, frames, _) = session.parts();
+    let reused_frames = frames.reused.iter().filter(|reused| **reused).count();
+    let encoded_frames = frames.reused.len() - reused_frames;
+    DedupeReceipt { setting: settings.dedupe, encoded_frames, reused_frames }
 }
 
 fn context_receipt(session: &Session<'_>) -> ContextReceipt {

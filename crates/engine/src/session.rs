@@ -1,6 +1,7 @@
 //! A video in the KV cache, and the conversation about it.
 
-use crate::encode::{EncodedFrames, FrameEncoder, FrameTokens, HeldFrames, Replaced};
+use crate::encode::{FrameEncoder, FrameReport, FrameTokens};
+use crate::encoded::{EncodedFrames, HeldFrames};
 use crate::generate::{generate, token_logprob};
 use crate::memory::PeakMemory;
 use crate::observer::{Observer, Stage};
@@ -29,7 +30,7 @@ pub struct Session<'a> {
     turns: Vec<Turn>,
     questions: usize,
     timings: Timings,
-    replaced: Vec<Replaced>,
+    frames: FrameReport,
     peak: PeakMemory,
 }
 
@@ -84,7 +85,7 @@ impl<'a> Session<'a> {
     ) -> Result<Self> {
         let peak = PeakMemory::watch();
         let cache =
-            KvCache::new(model.text().kv_shape(), plan.kv_capacity_tokens, model.dtype(), model.device())?;
+            KvCache::new(model.text().kv_shape(), plan.kv_capacity_tokens, plan.kv_dtype, model.device())?;
         let mut session = Self {
             model,
             prefix_tokens: plan.positions.visual_prefix_tokens(),
@@ -96,7 +97,7 @@ impl<'a> Session<'a> {
             whole_chunk_ids: 0,
             turns: Vec::new(),
             questions: 0,
-            replaced: Vec::new(),
+            frames: FrameReport::default(),
             peak,
         };
         session.prefill_video(frames, observer)?;
@@ -151,7 +152,7 @@ impl<'a> Session<'a> {
         }
         prefill.flush()?;
         self.timings.prefill_secs += started.elapsed().as_secs_f64();
-        self.replaced = frames.replaced().to_vec();
+        self.frames = frames.report();
         Ok(())
     }
 
@@ -296,7 +297,7 @@ impl<'a> Session<'a> {
         hidden.ok_or_else(|| EngineError::Setting("the chat template leaves nothing to answer".into()))
     }
 
-    pub(crate) fn parts(&self) -> (&Llava, &RunPlan, &RunSettings, &KvCache, &[Replaced], &PeakMemory) {
-        (self.model, &self.plan, &self.settings, &self.cache, &self.replaced, &self.peak)
+    pub(crate) fn parts(&self) -> (&Llava, &RunPlan, &RunSettings, &KvCache, &FrameReport, &PeakMemory) {
+        (self.model, &self.plan, &self.settings, &self.cache, &self.frames, &self.peak)
     }
 }

@@ -1,7 +1,9 @@
 //! A run's settings, resolved: what the command line, the server and the bindings all fill in.
 
+use crate::dedupe::Dedupe;
 use longsight_method::{ContextMethod, PoolSpec, Ramp, RopeSettings, Scale};
 use longsight_models::processor::TemplateKind;
+use longsight_models::{KvDtype, ModelInfo};
 use longsight_video::{DecodeSettings, ProbeSettings, SampleSettings};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -15,6 +17,8 @@ pub struct RunSettings {
     pub context: ContextSettings,
     /// How frames are pooled.
     pub pool: PoolSpec,
+    /// Which frames re-use the features of a frame before them.
+    pub dedupe: Dedupe,
     /// Which template renders the conversation.
     pub template: TemplateKind,
     /// What stands around the question.
@@ -25,6 +29,8 @@ pub struct RunSettings {
     pub generation: GenerationSettings,
     /// How the work is cut.
     pub engine: EngineSettings,
+    /// How the KV cache is stored; None follows the weights.
+    pub kv_dtype: Option<KvDtype>,
     /// Refuse runs whose estimated peak is above this.
     pub memory_limit_bytes: Option<u64>,
 }
@@ -173,6 +179,11 @@ impl Default for EngineSettings {
 const MAX_COUNT: usize = 1 << 24;
 
 impl RunSettings {
+    /// How the KV cache of a run with this model is stored.
+    pub fn kv_dtype(&self, model: &ModelInfo) -> KvDtype {
+        self.kv_dtype.unwrap_or(KvDtype::of_weights(model.dtype))
+    }
+
     /// Takes the frames and the pooling of a setting that fits a memory limit.
     pub fn apply(&mut self, fitting: &crate::Fitting) {
         self.pool = fitting.pool;

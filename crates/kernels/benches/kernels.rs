@@ -133,8 +133,11 @@ fn attention_over<T: Stored>(bencher: Bencher, call: &Call) {
     let queries = numbers::<f32>(call.queries * heads * head_dim);
     let (keys, values) =
         (numbers::<T>(kv_heads * key_tokens * head_dim), numbers::<T>(kv_heads * key_tokens * head_dim));
-    let stored =
-        |of| KeyValues { values: T::values(of), head_stride: key_tokens * head_dim, token_stride: head_dim };
+    let stored = |of| KeyValues {
+        values: longsight_kernels::KvStore::Float(T::values(of)),
+        head_stride: key_tokens * head_dim,
+        token_stride: head_dim,
+    };
     let shape = Attention {
         queries: &queries,
         keys: stored(&keys),

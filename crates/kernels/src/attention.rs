@@ -3,7 +3,7 @@
 //! Grouped-query aware: the query heads that share a key head are stacked into one tile, so keys are widened once for
 //! all of them. Online softmax: Milakov & Gimelshein, arXiv 1805.02867; tiling as in FlashAttention, arXiv 2205.14135.
 
-use crate::Values;
+use crate::KeyValues;
 use crate::simd::{Fma, dispatch, exp};
 use rayon::prelude::*;
 
@@ -11,17 +11,6 @@ use rayon::prelude::*;
 const KEY_TILE: usize = 256;
 /// Rows (query tokens x query heads a key head) a tile, about.
 const QUERY_ROWS: usize = 192;
-
-/// Cached keys or values: `[kv_heads, keys, head_dim]` with free strides for head and token, `head_dim` contiguous.
-#[derive(Clone, Copy)]
-pub struct KeyValues<'a> {
-    /// The numbers.
-    pub values: Values<'a>,
-    /// Values from one head to the next.
-    pub head_stride: usize,
-    /// Values from one token to the next.
-    pub token_stride: usize,
-}
 
 /// One attention call over a single sequence.
 #[derive(Clone, Copy)]
@@ -73,8 +62,7 @@ pub fn attention(a: &Attention<'_>, out: &mut [f32]) {
     );
     assert!(a.causal_offset.is_none_or(|o| o + tokens <= a.key_tokens), "attention: fewer keys than queries");
     for kv in [&a.keys, &a.values] {
-        let last = (a.kv_heads - 1) * kv.head_stride + (a.key_tokens - 1) * kv.token_stride + a.head_dim;
-        assert!(kv.values.len() >= last, "attention: keys or values are too short");
+        kv.check(a.kv_heads, a.key_tokens, a.head_dim);
     }
     let group = a.heads / a.kv_heads;
     let tile_tokens = (QUERY_ROWS / group).clamp(1, tokens.max(1));
@@ -160,7 +148,7 @@ impl Tile {
 
     /// scores = queries keys^T for one tile of keys.
     fn score(&mut self, a: &Attention<'_>, kv_head: usize, first_key: usize, keys: usize, rows: usize) {
-        let (k, stride) = gather(&a.keys, kv_head, first_key, keys, a.head_dim, &mut self.keys);
+        let (k, stride) = a.keys.gather(kv_head, first_key, keys, a.head_dim, &mut self.keys);
         assert!(self.scores.len() >= rows * keys && self.queries.len() >= rows * a.head_dim);
         // SAFETY: the buffers hold rows x keys scores, rows x head_dim queries and (by `gather`) the keys.
         #[allow(unsafe_code)]
@@ -223,7 +211,7 @@ impl Tile {
 
     /// output += weights values for one tile.
     fn accumulate(&mut self, a: &Attention<'_>, kv_head: usize, first_key: usize, keys: usize, rows: usize) {
-        let (v, stride) = gather(&a.values, kv_head, first_key, keys, a.head_dim, &mut self.keys);
+        let (v, stride) = a.values.gather(kv_head, first_key, keys, a.head_dim, &mut self.keys);
         let d = a.head_dim;
         assert!(self.scores.len() >= rows * keys && self.output.len() >= rows * d);
         // SAFETY: the buffers hold rows x keys weights, rows x head_dim outputs and (by `gather`) the values.
@@ -252,27 +240,6 @@ impl Tile {
             );
         }
     }
-}
-
-/// A pointer to `keys` rows of one head as f32 and the distance between rows: the cache itself where it is f32, else
-/// `scratch` with the widened rows.
-fn gather(
-    kv: &KeyValues<'_>,
-    head: usize,
-    first: usize,
-    keys: usize,
-    head_dim: usize,
-    scratch: &mut [f32],
-) -> (*const f32, usize) {
-    let start = head * kv.head_stride + first * kv.token_stride;
-    if let Values::F32(v) = kv.values {
-        let span = (keys - 1) * kv.token_stride + head_dim;
-        return (v[start..start + span].as_ptr(), kv.token_stride);
-    }
-    for (key, to) in scratch.chunks_exact_mut(head_dim).take(keys).enumerate() {
-        kv.values.part(start + key * kv.token_stride, head_dim).widen(to);
-    }
-    (scratch.as_ptr(), head_dim)
 }
 
 #[inline(always)]
@@ -310,6 +277,7 @@ dispatch!(fn exp_row(row: &mut [f32], maximum: f32) -> f32 = exp_row_body);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{KvStore, Values};
     use half::bf16;
     use proptest::prelude::*;
 
@@ -321,6 +289,18 @@ mod tests {
                 ((state >> 40) as f32 / (1u64 << 24) as f32 - 0.5) * 6.0
             })
             .collect()
+    }
+
+    fn quantized(x: &[f32], head_dim: usize) -> (Vec<i8>, Vec<f32>) {
+        let mut bytes = vec![0; x.len()];
+        let rows = x.chunks_exact(head_dim).zip(bytes.chunks_exact_mut(head_dim));
+        let scales = rows.map(|(row, bytes)| crate::quantize_q8(row, bytes)).collect();
+        (bytes, scales)
+    }
+
+    /// `byte * scale`, written out.
+    fn dequantized(bytes: &[i8], scales: &[f32], head_dim: usize) -> Vec<f32> {
+        bytes.iter().enumerate().map(|(i, byte)| f32::from(*byte) * scales[i / head_dim]).collect()
     }
 
     /// The definition, in f64, one query and head at a time.
@@ -363,9 +343,19 @@ mod tests {
         let (k16, v16) = (round(&k), round(&v));
         let widen = |x: &[bf16]| -> Vec<f32> { x.iter().map(|v| v.to_f32()).collect() };
         let view = |values| KeyValues { values, head_stride: key_tokens * head_dim, token_stride: head_dim };
+        let ((k_bytes, k_scales), (v_bytes, v_scales)) = (quantized(&k, head_dim), quantized(&v, head_dim));
+        let (k8, v8) = (
+            KvStore::Q8 { bytes: &k_bytes, scales: &k_scales },
+            KvStore::Q8 { bytes: &v_bytes, scales: &v_scales },
+        );
+        let (k8_wide, v8_wide) =
+            (dequantized(&k_bytes, &k_scales, head_dim), dequantized(&v_bytes, &v_scales, head_dim));
+        let float = KvStore::Float;
         for (keys, values, k, v) in [
-            (Values::F32(&k), Values::F32(&v), k.clone(), v.clone()),
-            (Values::Bf16(&k16), Values::Bf16(&v16), widen(&k16), widen(&v16)),
+            (float(Values::F32(&k)), float(Values::F32(&v)), k.clone(), v.clone()),
+            (float(Values::Bf16(&k16)), float(Values::Bf16(&v16)), widen(&k16), widen(&v16)),
+            (k8, v8, k8_wide.clone(), v8_wide.clone()),
+            (k8, float(Values::F32(&v)), k8_wide, v.clone()),
         ] {
             let call = Attention {
                 queries: &q,

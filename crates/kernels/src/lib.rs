@@ -1,7 +1,7 @@
 //! CPU kernels on plain slices: the only crate of the project that may hold `unsafe`.
 //!
-//! Everything computes in f32; weights and KV caches may be *stored* as f32, bf16 or f16 and are widened
-//! tile by tile, so a bf16 checkpoint costs bf16 memory and loses nothing more to rounding.
+//! Everything computes in f32; weights and KV caches may be *stored* as f32, bf16 or f16 (caches also in 8 bits) and are
+//! widened tile by tile, so a bf16 checkpoint costs bf16 memory and loses nothing more to rounding.
 //!
 //! Each kernel splits its work into pieces whose borders do not depend on the number of threads, so results are
 //! bit-equal for every `RAYON_NUM_THREADS`.
@@ -11,6 +11,8 @@
 mod activation;
 mod attention;
 mod integer;
+mod key_values;
+mod kv_q8;
 mod linear;
 mod memory;
 mod norm;
@@ -20,8 +22,10 @@ mod simd;
 mod values;
 
 pub use activation::{gelu_erf, gelu_tanh, silu_mul};
-pub use attention::{Attention, KeyValues, attention};
+pub use attention::{Attention, attention};
 pub use integer::{Format, QuantizedLinear, QuantizedMatrix, quantize_int8, quantized_linear};
+pub use key_values::{KeyValues, KvStore};
+pub use kv_q8::{dequantize_q8, quantize_q8};
 pub use linear::{Linear, linear};
 pub use memory::{HugePages, MappedFile, return_large_blocks};
 pub use norm::{layer_norm, rms_norm};

@@ -46,8 +46,10 @@ pub struct ModelShape {
 /// What the engine was set to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineShape {
-    /// Bytes of one number in the KV cache (4 for f32, 2 for bf16).
+    /// Bytes of one number in the KV cache (4 for f32, 2 for bf16, 1 for 8 bits).
     pub kv_bytes_per_value: usize,
+    /// Bytes of the scale of one head's key or value of one token in the KV cache (0 where there is none).
+    pub kv_bytes_per_scale: usize,
     /// Positions in a prefill chunk.
     pub chunk_tokens: usize,
     /// Frames in one pass of the vision tower.
@@ -77,7 +79,9 @@ impl Flops {
 impl ModelShape {
     /// Bytes of keys and values for `tokens` positions over all layers; saturates.
     pub fn kv_cache_bytes(&self, tokens: usize, engine: &EngineShape) -> u64 {
-        [self.layers, self.kv_heads, self.head_dim, engine.kv_bytes_per_value, tokens]
+        let row_bytes =
+            self.head_dim.saturating_mul(engine.kv_bytes_per_value).saturating_add(engine.kv_bytes_per_scale);
+        [self.layers, self.kv_heads, row_bytes, tokens]
             .into_iter()
             .fold(2, |bytes: u64, factor| bytes.saturating_mul(factor as u64))
     }

@@ -1,7 +1,13 @@
 //! Keys and values of the tokens seen so far; owned by the caller, allocated once.
 
+mod dtype;
+mod q8;
+
+use crate::layers::{AttentionInput, QuantizedInput, attention, attention_quantized};
 use crate::{ModelError, Result};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
+pub use dtype::KvDtype;
+use q8::Q8Rows;
 
 /// Dimensions of a cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,26 +20,69 @@ pub struct KvShape {
     pub head_dim: usize,
 }
 
-/// The cache: for each layer keys (already rotated) and values, `[1, kv_heads, capacity, head_dim]`.
+impl KvShape {
+    /// Bytes of `tokens` keys and values, scales included; None where they are more than a number holds.
+    fn bytes(&self, tokens: usize, dtype: KvDtype) -> Option<usize> {
+        let row = self.head_dim.checked_mul(dtype.value_bytes())?.checked_add(dtype.scale_bytes())?;
+        [2, self.layers, self.kv_heads, tokens].iter().try_fold(row, |n, size| n.checked_mul(*size))
+    }
+}
+
+/// The cache. Keys are stored rotated.
 pub struct KvCache {
-    layers: Vec<(Tensor, Tensor)>,
+    layers: Vec<Layer>,
+    shape: KvShape,
     capacity_tokens: usize,
     tokens: usize,
-    dtype: DType,
+    dtype: KvDtype,
+}
+
+/// Keys and values of a layer, each a block of its own with the same order: `[kv_heads, capacity, head_dim]`.
+enum Layer {
+    /// `[1, kv_heads, capacity, head_dim]`.
+    Float {
+        keys: Tensor,
+        values: Tensor,
+    },
+    Q8 {
+        keys: Q8Rows,
+        values: Q8Rows,
+    },
+}
+
+impl Layer {
+    fn new(shape: KvShape, capacity_tokens: usize, dtype: KvDtype, device: &Device) -> Result<Self> {
+        let dims = (1, shape.kv_heads, capacity_tokens, shape.head_dim);
+        Ok(match dtype.tensor_dtype() {
+            Some(dtype) => Self::Float {
+                keys: Tensor::zeros(dims, dtype, device)?,
+                values: Tensor::zeros(dims, dtype, device)?,
+            },
+            None => {
+                let rows = || Q8Rows::new(shape, capacity_tokens);
+                Self::Q8 { keys: rows(), values: rows() }
+            }
+        })
+    }
 }
 
 impl KvCache {
     /// Reserves room for `capacity_tokens`.
     ///
     /// # Errors
-    /// If the system does not have that much memory to give.
-    pub fn new(shape: KvShape, capacity_tokens: usize, dtype: DType, device: &Device) -> Result<Self> {
+    /// If the system does not have that much memory to give, or the device has no kernels for `dtype`.
+    pub fn new(shape: KvShape, capacity_tokens: usize, dtype: KvDtype, device: &Device) -> Result<Self> {
+        dtype.check_device(device)?;
         ensure_memory(shape, capacity_tokens, dtype)?;
-        let dims = (1, shape.kv_heads, capacity_tokens, shape.head_dim);
         let layers = (0..shape.layers)
-            .map(|_| Ok((Tensor::zeros(dims, dtype, device)?, Tensor::zeros(dims, dtype, device)?)))
+            .map(|_| Layer::new(shape, capacity_tokens, dtype, device))
             .collect::<Result<_>>()?;
-        Ok(Self { layers, capacity_tokens, tokens: 0, dtype })
+        Ok(Self { layers, shape, capacity_tokens, tokens: 0, dtype })
+    }
+
+    /// How keys and values are stored.
+    pub fn dtype(&self) -> KvDtype {
+        self.dtype
     }
 
     /// Tokens held.
@@ -46,9 +95,9 @@ impl KvCache {
         self.capacity_tokens
     }
 
-    /// Bytes reserved.
+    /// Bytes reserved, scales included.
     pub fn bytes(&self) -> usize {
-        self.layers.iter().map(|(k, v)| (k.elem_count() + v.elem_count()) * self.dtype.size_in_bytes()).sum()
+        self.shape.bytes(self.capacity_tokens, self.dtype).unwrap_or(usize::MAX)
     }
 
     /// Forgets every token from position `tokens` on.
@@ -65,20 +114,48 @@ impl KvCache {
         Ok(())
     }
 
-    /// Writes `keys` and `values` `[tokens, kv_heads, head_dim]` of one layer behind the tokens held, and returns that
-    /// layer's keys and values `[1, kv_heads, held + tokens, head_dim]`. [`Self::advance`] ends the step.
-    pub(crate) fn append(&self, layer: usize, keys: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
-        let (cached_keys, cached_values) = self.layers.get(layer).ok_or_else(|| {
-            ModelError::Argument(format!("a cache of {} layers is not this model's", self.layers.len()))
-        })?;
-        let new = keys.dim(0)?;
-        self.ensure_room(new)?;
-        let write = |cache: &Tensor, x: &Tensor| -> Result<Tensor> {
-            let x = x.to_dtype(self.dtype)?.transpose(0, 1)?.contiguous()?.unsqueeze(0)?;
-            cache.slice_set(&x, 2, self.tokens)?;
-            Ok(cache.narrow(2, 0, self.tokens + new)?)
+    /// Writes `keys` and `values` `[tokens, kv_heads, head_dim]` of one layer behind the tokens held.
+    /// [`Self::advance`] ends the step.
+    pub(crate) fn append(&mut self, layer: usize, keys: &Tensor, values: &Tensor) -> Result<()> {
+        self.ensure_room(keys.dim(0)?)?;
+        let (first, layers) = (self.tokens, self.layers.len());
+        match self.layers.get_mut(layer).ok_or_else(|| not_this_model(layers))? {
+            Layer::Float { keys: cached_keys, values: cached_values } => {
+                let write = |cache: &Tensor, x: &Tensor| {
+                    let x = x.to_dtype(cache.dtype())?.transpose(0, 1)?.contiguous()?.unsqueeze(0)?;
+                    cache.slice_set(&x, 2, first)
+                };
+                write(cached_keys, keys)?;
+                write(cached_values, values)?;
+            }
+            Layer::Q8 { keys: cached_keys, values: cached_values } => {
+                cached_keys.write(first, keys)?;
+                cached_values.write(first, values)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Attention of `queries` `[1, tokens, heads, head_dim]`, the tokens just appended to `layer`, over these and all
+    /// before them: `[1, tokens, heads * head_dim]`.
+    pub(crate) fn attend(&self, layer: usize, queries: &Tensor) -> Result<Tensor> {
+        let key_tokens = self.tokens + queries.dim(1)?;
+        let causal_offset = Some(self.tokens);
+        let output = match self.layers.get(layer).ok_or_else(|| not_this_model(self.layers.len()))? {
+            Layer::Float { keys, values } => {
+                let (keys, values) = (keys.narrow(2, 0, key_tokens)?, values.narrow(2, 0, key_tokens)?);
+                attention(&AttentionInput { queries, keys: &keys, values: &values, causal_offset })?
+            }
+            Layer::Q8 { keys, values } => attention_quantized(&QuantizedInput {
+                queries,
+                keys: keys.rows(),
+                values: values.rows(),
+                kv_heads: self.shape.kv_heads,
+                key_tokens,
+                causal_offset,
+            })?,
         };
-        Ok((write(cached_keys, keys)?, write(cached_values, values)?))
+        Ok(output)
     }
 
     /// Counts `tokens` that every layer has appended.
@@ -87,10 +164,13 @@ impl KvCache {
     }
 }
 
+fn not_this_model(layers: usize) -> ModelError {
+    ModelError::Argument(format!("a cache of {layers} layers is not this model's"))
+}
+
 /// Asks the system for the whole cache once, since a failed allocation of a tensor would end the process.
-fn ensure_memory(shape: KvShape, tokens: usize, dtype: DType) -> Result<()> {
-    let sizes = [2, shape.layers, shape.kv_heads, shape.head_dim, tokens, dtype.size_in_bytes()];
-    let bytes = sizes.iter().try_fold(1usize, |n, size| n.checked_mul(*size));
+fn ensure_memory(shape: KvShape, tokens: usize, dtype: KvDtype) -> Result<()> {
+    let bytes = shape.bytes(tokens, dtype);
     match bytes.map(|bytes| Vec::<u8>::new().try_reserve_exact(bytes)) {
         Some(Ok(())) => Ok(()),
         _ => Err(ModelError::Argument(format!(

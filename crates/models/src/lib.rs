@@ -20,7 +20,7 @@ pub mod weights;
 pub use candle_core::{DType, Device, Error as TensorError, Tensor};
 pub use error::ModelError;
 pub use families::llava::{Description, Llava, LoadSettings, ModelInfo, QuantizedCheckpoint, quantize};
-pub use kv_cache::KvCache;
+pub use kv_cache::{KvCache, KvDtype};
 pub use weights::{Dtypes, WeightDtype};
 
 /// Result with this crate's error.

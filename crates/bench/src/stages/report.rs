@@ -92,6 +92,7 @@ impl<'a> Costs<'a> {
                 let weights = self.model.flops(0, 1).prefill_matmul / 2.0;
                 let engine = EngineShape {
                     kv_bytes_per_value: self.kv_bytes_per_value,
+                    kv_bytes_per_scale: 0,
                     chunk_tokens: 1,
                     encode_batch_frames: 1,
                     threads: 1,

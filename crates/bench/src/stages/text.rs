@@ -7,7 +7,7 @@ use longsight_engine::generate::generate;
 use longsight_engine::prefill::Prefill;
 use longsight_engine::{EngineSettings, GenerationSettings, Silent};
 use longsight_method::{RopePlan, RopeSettings};
-use longsight_models::{KvCache, Llava};
+use longsight_models::{KvCache, KvDtype, Llava};
 use std::time::Instant;
 
 /// A model with a cache that takes `tokens` and what is decoded behind them.
@@ -52,7 +52,12 @@ impl<'a> Run<'a> {
     fn new(model: &'a Llava, tokens: usize, new_tokens: usize) -> Result<Self> {
         let rope = RopePlan::new(&RopeSettings::default(), &model.config().rope_shape(None, None), tokens)?;
         let capacity = tokens + new_tokens;
-        let cache = KvCache::new(model.text().kv_shape(), capacity, model.dtype(), model.device())?;
+        let cache = KvCache::new(
+            model.text().kv_shape(),
+            capacity,
+            KvDtype::of_weights(model.dtype()),
+            model.device(),
+        )?;
         let ids = token_ids(tokens, model.info().vocabulary);
         Ok(Self { model, rope, cache, ids, new_tokens, next_token: None })
     }

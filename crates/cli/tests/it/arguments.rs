@@ -48,6 +48,10 @@ fn arguments_that_cannot_be_understood() {
     for (flag, value, reason) in [
         ("--pool", "4,8", "GROUP,FINE,COARSE"),
         ("--pool", "4,8,2", "coarse at least fine"),
+        ("--dedupe", "on", "off, exact, or a number from 0 to 255"),
+        ("--dedupe", "-1", "from 0 to 255"),
+        ("--dedupe", "256", "from 0 to 255"),
+        ("--dedupe", "nan", "from 0 to 255"),
         ("--scale", "0.5", "at least 1"),
         ("--scale", "-2", "at least 1"),
         ("--memory", "junk", "6GiB"),
@@ -60,6 +64,8 @@ fn arguments_that_cannot_be_understood() {
         ("--encode-batch", "18446744073709551615", "16777216"),
         ("--dtype", "int9", "bf16"),
         ("--vision-dtype", "q3k", "int8"),
+        ("--kv-dtype", "q4", "q8"),
+        ("--kv-dtype", "f64", "auto, f32, f16, bf16, q8"),
     ] {
         let message = ask(clip(), CASE).arg(flag).arg(value).run().failed(2);
         assert_names(&message, &[flag, value, reason]);

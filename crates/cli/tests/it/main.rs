@@ -5,6 +5,7 @@ mod answers;
 mod arguments;
 mod chat;
 mod checkpoint;
+mod dedupe;
 mod eval_bench;
 mod eval_hidden;
 mod eval_imperfect;

@@ -30,6 +30,8 @@ fn the_receipt_says_what_the_plan_said() {
         ("d64-mha-sharded", "--fps 4 --max-frames 6 --context yarn --pool uniform,2"),
         ("d64-lmms-ov", "--frames 3 --from 1 --to 2 --chunk-tokens 16 --dtype f32"),
         ("video-average", "--frames 6 --context ntk --scale 3"),
+        ("d64-lmms-ov", "--frames 3 --kv-dtype q8"),
+        ("d32-gqa-tied", "--frames 3 --kv-dtype f16"),
     ] {
         let plan = command("plan", clip(), case, flags).json();
         let receipt = &command("ask", clip(), case, flags).args("-q").json()["receipt"];
@@ -43,6 +45,7 @@ fn the_receipt_says_what_the_plan_said() {
             ("/prompt_tokens", "/tokens/prompt"),
             ("/kv_capacity_tokens", "/kv_cache/capacity_tokens"),
             ("/memory/kv_cache_bytes", "/kv_cache/bytes"),
+            ("/kv_dtype", "/kv_cache/dtype"),
             ("/memory", "/memory_estimate"),
             ("/memory_total_bytes", "/memory_estimate_total_bytes"),
             ("/context", "/context/method"),

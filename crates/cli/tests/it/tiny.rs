@@ -123,6 +123,12 @@ fn a_quantized_checkpoint_answers_as_its_original_quantized_on_load() {
     assert!(other.contains("quantized to q4k"), "{other}");
 }
 
+#[test]
+fn eight_bit_keys_and_values_keep_the_answers_right() {
+    let (correct, total) = evaluated(&world().join("w"), "--fps 1 --kv-dtype q8");
+    assert!(total >= 60 && correct * 100 >= total * 95, "{correct} of {total} are right");
+}
+
 /// 256 frames are 2,368 visual tokens here, 2.4 times what the model has seen in training.
 #[test]
 fn past_the_visual_window_the_method_keeps_the_answers_right() {

@@ -3,6 +3,7 @@
 
 mod budget;
 mod conversation;
+mod dedupe;
 mod invariance;
 mod parity;
 mod sharing;

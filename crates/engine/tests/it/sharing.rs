@@ -3,7 +3,7 @@
 use crate::support::{image_folder, load, settings};
 use longsight_engine::{EncodedFrames, RunPlan, RunSettings, Session, Silent};
 use longsight_method::{ContextMethod, PoolSpec};
-use longsight_models::Llava;
+use longsight_models::{KvDtype, Llava};
 use longsight_testkit::Golden;
 use longsight_video::{FrameBudget, VideoSource};
 
@@ -36,8 +36,15 @@ impl Case {
 
 #[test]
 fn questions_that_begin_alike_share_whole_chunks_and_stay_bit_equal() {
+    for kv_dtype in [None, Some(KvDtype::Q8), Some(KvDtype::F16)] {
+        shared_chunks_are_bit_equal(kv_dtype);
+    }
+}
+
+fn shared_chunks_are_bit_equal(kv_dtype: Option<KvDtype>) {
     let mut case = Case::new("d32-gqa-tied");
     case.settings.engine.chunk_tokens = 8;
+    case.settings.kv_dtype = kv_dtype;
     let common = "These are the subtitles: one two three four five six seven eight nine ten eleven twelve.";
     let mut shared = case.start();
     for (i, end) in ["What is first?", "What is last, and why is it so?", "Who?"].iter().enumerate() {
@@ -54,6 +61,7 @@ fn questions_that_begin_alike_share_whole_chunks_and_stay_bit_equal() {
         let text_reused = answer.receipt.tokens.reused.saturating_sub(prefix);
         assert_eq!(text_reused >= 16, i > 0, "question {i} reused {text_reused} tokens of text");
         assert_eq!(text_reused % 8, 0);
+        assert_eq!(answer.receipt.kv_cache.dtype, kv_dtype.map_or("f32", KvDtype::as_str));
     }
 }
 

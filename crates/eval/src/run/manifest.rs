@@ -3,6 +3,7 @@
 use crate::run::{Selection, write_json};
 use crate::{EvalError, Profile, PromptKey, Result, Sample, Task};
 use longsight_engine::RunSettings;
+use longsight_models::KvDtype;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -198,10 +199,12 @@ pub fn settings_value(run: &RunSettings) -> Value {
         "alpha": context.alpha,
         "beta": context.beta,
         "pool": run.pool.to_string(),
+        "dedupe": run.dedupe,
         "template": run.template.to_string(),
         "generation": run.generation,
         "chunk_tokens": engine.chunk_tokens,
         "encode_batch_frames": engine.encode_batch_frames,
+        "kv_dtype": run.kv_dtype.map_or("auto", KvDtype::as_str),
     })
 }
 

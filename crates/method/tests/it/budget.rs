@@ -18,8 +18,13 @@ const QWEN2_7B: ModelShape = ModelShape {
     weights_bytes: 16_000_000_000,
 };
 
-const BF16: EngineShape =
-    EngineShape { kv_bytes_per_value: 2, chunk_tokens: 512, encode_batch_frames: 4, threads: 2 };
+const BF16: EngineShape = EngineShape {
+    kv_bytes_per_value: 2,
+    kv_bytes_per_scale: 0,
+    chunk_tokens: 512,
+    encode_batch_frames: 4,
+    threads: 2,
+};
 
 #[test]
 fn kv_cache_of_the_7b_shape() {
@@ -28,6 +33,9 @@ fn kv_cache_of_the_7b_shape() {
     assert_eq!(QWEN2_7B.kv_cache_bytes(50_177, &BF16), 57_344 * 50_177);
     assert_eq!(QWEN2_7B.kv_cache_bytes(0, &BF16), 0);
     assert_eq!(QWEN2_7B.kv_cache_bytes(usize::MAX, &BF16), u64::MAX);
+    // A byte a channel and a scale of 4 bytes for each 128 of them.
+    let q8 = EngineShape { kv_bytes_per_value: 1, kv_bytes_per_scale: 4, ..BF16 };
+    assert_eq!(QWEN2_7B.kv_cache_bytes(1, &q8), 2 * 28 * 4 * (128 + 4));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Scaled dot-product attention, causal or not, grouped-query aware: the language model's and the tower's.
 
-use super::cpu::{Operand, run3};
+use super::cpu::{Operand, run1, run3};
 use candle_core::{D, DType, Result, Shape, Tensor, bail};
 use longsight_kernels as kernels;
 
@@ -21,10 +21,37 @@ pub fn attention(input: &AttentionInput<'_>) -> Result<Tensor> {
     if input.queries.device().is_cpu() {
         let queries = input.queries.contiguous()?;
         return run3("attention", &queries, input.keys, input.values, |q, k, v| {
-            by_kernel(&q, &k, &v, input.causal_offset)
+            let &[_, kv_heads, tokens, _] = k.dims() else { bail!("attention over {:?}", k.dims()) };
+            let keys = Keys { kv_heads, tokens, causal_offset: input.causal_offset };
+            by_kernel(&q, keys, |batch| Ok((key_values(&k, batch)?, key_values(&v, batch)?)))
         });
     }
     tiled(input)
+}
+
+/// Operands of attention of one sequence over keys and values that are no tensors; on the CPU only.
+pub(crate) struct QuantizedInput<'a> {
+    /// `[1, tokens, heads, head_dim]`.
+    pub(crate) queries: &'a Tensor,
+    /// `[kv_heads, keys, head_dim]`.
+    pub(crate) keys: kernels::KeyValues<'a>,
+    /// As `keys`.
+    pub(crate) values: kernels::KeyValues<'a>,
+    /// Heads of keys and values.
+    pub(crate) kv_heads: usize,
+    /// Number of keys.
+    pub(crate) key_tokens: usize,
+    /// As in [`AttentionInput`].
+    pub(crate) causal_offset: Option<usize>,
+}
+
+/// As [`attention`]: `[1, tokens, heads * head_dim]`.
+pub(crate) fn attention_quantized(input: &QuantizedInput<'_>) -> Result<Tensor> {
+    let keys =
+        Keys { kv_heads: input.kv_heads, tokens: input.key_tokens, causal_offset: input.causal_offset };
+    run1("attention", &input.queries.contiguous()?, |q| {
+        by_kernel(&q, keys, |_| Ok((input.keys, input.values)))
+    })
 }
 
 /// Sequence `batch` of keys or values `[batch, kv_heads, keys, head_dim]`.
@@ -32,33 +59,40 @@ fn key_values<'a>(operand: &Operand<'a>, batch: usize) -> Result<kernels::KeyVal
     let [batch_stride, head_stride, token_stride, 1] = *operand.stride() else {
         bail!("attention: the last dimension of keys and values must be contiguous")
     };
-    let values = operand.strided_values()?.skip(batch * batch_stride);
+    let values = kernels::KvStore::Float(operand.strided_values()?.skip(batch * batch_stride));
     Ok(kernels::KeyValues { values, head_stride, token_stride })
 }
 
-fn by_kernel(
-    q: &Operand<'_>,
-    k: &Operand<'_>,
-    v: &Operand<'_>,
+/// How many keys there are, and which of them a query sees.
+#[derive(Clone, Copy)]
+struct Keys {
+    kv_heads: usize,
+    tokens: usize,
     causal_offset: Option<usize>,
+}
+
+/// Queries `[batch, tokens, heads, head_dim]` over the keys and values that `kv` gives for each sequence.
+fn by_kernel<'a>(
+    q: &Operand<'_>,
+    keys: Keys,
+    kv: impl Fn(usize) -> Result<(kernels::KeyValues<'a>, kernels::KeyValues<'a>)>,
 ) -> Result<(Vec<f32>, Shape)> {
-    let (&[batch, tokens, heads, head_dim], &[_, kv_heads, key_tokens, _]) = (q.dims(), k.dims()) else {
-        bail!("attention of {:?} over {:?}", q.dims(), k.dims())
-    };
+    let &[batch, tokens, heads, head_dim] = q.dims() else { bail!("attention of {:?}", q.dims()) };
     let queries = q.floats()?;
     let mut out = vec![0f32; queries.len()];
     let sequence = tokens * heads * head_dim;
     for (b, (queries, out)) in queries.chunks_exact(sequence).zip(out.chunks_exact_mut(sequence)).enumerate()
     {
+        let (k, v) = kv(b)?;
         let call = kernels::Attention {
             queries,
-            keys: key_values(k, b)?,
-            values: key_values(v, b)?,
+            keys: k,
+            values: v,
             heads,
-            kv_heads,
+            kv_heads: keys.kv_heads,
             head_dim,
-            key_tokens,
-            causal_offset,
+            key_tokens: keys.tokens,
+            causal_offset: keys.causal_offset,
             scale: 1.0 / (head_dim as f32).sqrt(),
         };
         kernels::attention(&call, out);

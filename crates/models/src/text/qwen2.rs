@@ -1,7 +1,7 @@
 //! The Qwen2 decoder: pre-norm blocks of grouped-query attention (q, k, v with bias) and a SiLU-gated MLP.
 
 use crate::kv_cache::{KvCache, KvShape};
-use crate::layers::{AttentionInput, Linear, RmsNorm, Rotary, attention, rotate, silu_mul};
+use crate::layers::{Linear, RmsNorm, Rotary, rotate, silu_mul};
 use crate::weights::{Matrix, Weights};
 use crate::{ModelError, Result};
 use candle_core::{DType, Device, Tensor};
@@ -150,7 +150,7 @@ impl Block {
         })
     }
 
-    fn forward(&self, x: &Tensor, rotary: &Rotary, cache: &KvCache, layer: usize) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor, rotary: &Rotary, cache: &mut KvCache, layer: usize) -> Result<Tensor> {
         let attended = self.attend(&self.norm1.forward(x)?, rotary, cache, layer)?;
         let x = (x + self.out.forward(&attended)?)?;
         let normed = self.norm2.forward(&x)?;
@@ -158,20 +158,13 @@ impl Block {
         Ok((&x + self.down.forward(&hidden)?)?)
     }
 
-    fn attend(&self, x: &Tensor, rotary: &Rotary, cache: &KvCache, layer: usize) -> Result<Tensor> {
+    fn attend(&self, x: &Tensor, rotary: &Rotary, cache: &mut KvCache, layer: usize) -> Result<Tensor> {
         let (heads, kv_heads, head_dim) = self.heads;
         let tokens = x.dim(0)?;
         let queries = rotate(self.query.forward(x)?.reshape((tokens, heads, head_dim))?, rotary)?;
         let keys = rotate(self.key.forward(x)?.reshape((tokens, kv_heads, head_dim))?, rotary)?;
         let values = self.value.forward(x)?.reshape((tokens, kv_heads, head_dim))?;
-        let past = cache.tokens();
-        let (keys, values) = cache.append(layer, &keys, &values)?;
-        let input = AttentionInput {
-            queries: &queries.unsqueeze(0)?,
-            keys: &keys,
-            values: &values,
-            causal_offset: Some(past),
-        };
-        Ok(attention(&input)?.squeeze(0)?)
+        cache.append(layer, &keys, &values)?;
+        Ok(cache.attend(layer, &queries.unsqueeze(0)?)?.squeeze(0)?)
     }
 }

@@ -6,6 +6,7 @@ mod dtypes;
 mod folder;
 mod gguf;
 mod hostile;
+mod kv_cache;
 mod layouts;
 mod parity;
 mod quantized;

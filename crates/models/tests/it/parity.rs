@@ -3,7 +3,7 @@
 use longsight_method::{PoolSpec, RopePlan, RopeSettings, Scale};
 use longsight_models::layers::Rotary;
 use longsight_models::processor::RgbFrame;
-use longsight_models::{DType, Device, KvCache, Llava, LoadSettings, Tensor};
+use longsight_models::{DType, Device, KvCache, KvDtype, Llava, LoadSettings, Tensor};
 use longsight_testkit::golden::Golden;
 use longsight_testkit::{Tolerance, relative_error};
 
@@ -136,8 +136,8 @@ pub fn generate(
     let x = embeddings(golden, model);
     let total = x.dim(0).unwrap();
     let device = Device::Cpu;
-    let mut cache =
-        KvCache::new(model.text().kv_shape(), total + new_tokens, model.dtype(), &device).unwrap();
+    let kv_dtype = KvDtype::of_weights(model.dtype());
+    let mut cache = KvCache::new(model.text().kv_shape(), total + new_tokens, kv_dtype, &device).unwrap();
     let step = |x: &Tensor, cache: &mut KvCache| -> Tensor {
         let rotary = Rotary::new(&plan, cache.tokens(), x.dim(0).unwrap(), &device).unwrap();
         model.text().forward(x, &rotary, cache).unwrap()

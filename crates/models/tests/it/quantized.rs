@@ -5,7 +5,7 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use longsight_kernels::{Format, QuantizedMatrix};
 use longsight_method::{RopePlan, RopeSettings};
 use longsight_models::layers::Rotary;
-use longsight_models::{DType, Device, KvCache, Llava, LoadSettings, Tensor, WeightDtype, quantize};
+use longsight_models::{DType, Device, KvCache, KvDtype, Llava, LoadSettings, Tensor, WeightDtype, quantize};
 use std::path::Path;
 
 /// Rows of 64 and 96 weights in the language model, of 36 and 70 in the tower: K-quants fall back to q8_0, and that to int8.
@@ -38,7 +38,7 @@ pub fn logits(model: &Llava) -> Vec<f32> {
     let shape = model.config().rope_shape(None, None);
     let plan = RopePlan::new(&RopeSettings::default(), &shape, 1).unwrap();
     let rotary = Rotary::new(&plan, 0, ids.len(), &Device::Cpu).unwrap();
-    let mut cache = KvCache::new(text.kv_shape(), ids.len(), DType::F32, &Device::Cpu).unwrap();
+    let mut cache = KvCache::new(text.kv_shape(), ids.len(), KvDtype::F32, &Device::Cpu).unwrap();
     let hidden = text.forward(&text.embed(&ids).unwrap(), &rotary, &mut cache).unwrap();
     text.last_logits(&hidden).unwrap()
 }

@@ -4,7 +4,7 @@ use super::{assert_message, golden};
 use longsight_models::kv_cache::KvShape;
 use longsight_models::layers::Rotary;
 use longsight_models::processor::RgbFrame;
-use longsight_models::{DType, Device, KvCache, Llava, Tensor};
+use longsight_models::{DType, Device, KvCache, KvDtype, Llava, Tensor};
 
 fn rotary(model: &Llava, tokens: usize) -> Rotary {
     let shape = model.config().rope_shape(None, None);
@@ -15,7 +15,7 @@ fn rotary(model: &Llava, tokens: usize) -> Rotary {
 #[test]
 fn cache_overflow() {
     let model = golden().load().unwrap();
-    let mut cache = KvCache::new(model.text().kv_shape(), 3, DType::F32, &Device::Cpu).unwrap();
+    let mut cache = KvCache::new(model.text().kv_shape(), 3, KvDtype::F32, &Device::Cpu).unwrap();
     cache.ensure_room(3).unwrap();
     for more in [4, usize::MAX] {
         assert_message(&cache.ensure_room(more).unwrap_err(), &["holds 3 tokens"]);
@@ -31,8 +31,11 @@ fn cache_overflow() {
 #[test]
 fn cache_beyond_any_memory() {
     let shape = KvShape { layers: 28, kv_heads: 4, head_dim: 128 };
-    for tokens in [usize::MAX, usize::MAX / 2, 1 << 45] {
-        let error = KvCache::new(shape, tokens, DType::BF16, &Device::Cpu).err().unwrap();
+    let dtypes = [KvDtype::Bf16, KvDtype::Q8];
+    for (tokens, dtype) in
+        [usize::MAX, usize::MAX / 2, 1 << 45].into_iter().flat_map(|n| dtypes.map(|d| (n, d)))
+    {
+        let error = KvCache::new(shape, tokens, dtype, &Device::Cpu).err().unwrap();
         assert_message(&error, &["no memory for a KV cache", &tokens.to_string()]);
     }
 }
@@ -40,7 +43,7 @@ fn cache_beyond_any_memory() {
 #[test]
 fn no_tokens_and_positions_that_do_not_fit() {
     let model = golden().load().unwrap();
-    let mut cache = KvCache::new(model.text().kv_shape(), 8, DType::F32, &Device::Cpu).unwrap();
+    let mut cache = KvCache::new(model.text().kv_shape(), 8, KvDtype::F32, &Device::Cpu).unwrap();
     let none = model.text().embed(&[]).unwrap();
     let error = model.text().forward(&none, &rotary(&model, 1), &mut cache).unwrap_err();
     assert_message(&error, &["at least one token"]);
@@ -84,7 +87,7 @@ fn resized_frames_of_the_wrong_size() {
 fn cache_of_another_model() {
     let model = golden().load().unwrap();
     let shape = KvShape { layers: 1, ..model.text().kv_shape() };
-    let mut cache = KvCache::new(shape, 8, DType::F32, &Device::Cpu).unwrap();
+    let mut cache = KvCache::new(shape, 8, KvDtype::F32, &Device::Cpu).unwrap();
     let x = model.text().embed(&[1]).unwrap();
     let error = model.text().forward(&x, &rotary(&model, 1), &mut cache).unwrap_err();
     assert_message(&error, &["a cache of 1 layers"]);

@@ -1,0 +1,44 @@
+use super::KvShape;
+use crate::Result;
+use candle_core::{DType, Tensor};
+use longsight_kernels::{KeyValues, KvStore, quantize_q8};
+
+/// The keys or the values of one layer, in signed bytes.
+pub(super) struct Q8Rows {
+    /// `[kv_heads, capacity, head_dim]`, row-major.
+    bytes: Vec<i8>,
+    /// `[kv_heads, capacity]`: the scale of each row.
+    scales: Vec<f32>,
+    shape: KvShape,
+    capacity_tokens: usize,
+}
+
+impl Q8Rows {
+    /// Room for `capacity_tokens`.
+    pub(super) fn new(shape: KvShape, capacity_tokens: usize) -> Self {
+        let rows = shape.kv_heads * capacity_tokens;
+        Self { bytes: vec![0; rows * shape.head_dim], scales: vec![0.0; rows], shape, capacity_tokens }
+    }
+
+    /// Quantizes `x` `[tokens, kv_heads, head_dim]` into the rows from token `first` on, for which there is room.
+    pub(super) fn write(&mut self, first: usize, x: &Tensor) -> Result<()> {
+        let (kv_heads, head_dim) = (self.shape.kv_heads, self.shape.head_dim);
+        let values = x.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        for (i, row) in values.chunks_exact(head_dim).enumerate() {
+            let (token, head) = (first + i / kv_heads, i % kv_heads);
+            let to = head * self.capacity_tokens + token;
+            self.scales[to] = quantize_q8(row, &mut self.bytes[to * head_dim..][..head_dim]);
+        }
+        Ok(())
+    }
+
+    /// All rows, as the attention kernel takes them.
+    pub(super) fn rows(&self) -> KeyValues<'_> {
+        let head_dim = self.shape.head_dim;
+        KeyValues {
+            values: KvStore::Q8 { bytes: &self.bytes, scales: &self.scales },
+            head_stride: self.capacity_tokens * head_dim,
+            token_stride: head_dim,
+        }
+    }
+}

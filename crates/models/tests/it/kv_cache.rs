@@ -1,0 +1,92 @@
+//! The cache in each of its dtypes.
+
+use longsight_models::kv_cache::KvShape;
+use longsight_models::layers::Rotary;
+use longsight_models::{DType, Device, KvCache, KvDtype, Llava, LoadSettings};
+use longsight_testkit::{Golden, Tolerance};
+
+const DTYPES: [KvDtype; 4] = [KvDtype::F32, KvDtype::F16, KvDtype::Bf16, KvDtype::Q8];
+
+fn load(case: &str, dtype: DType) -> Llava {
+    let settings = LoadSettings { dtype: Some(dtype.into()), ..Default::default() };
+    Llava::load(&Golden::load(case).checkpoint(), &settings).unwrap()
+}
+
+fn cache(model: &Llava, tokens: usize, dtype: KvDtype) -> KvCache {
+    KvCache::new(model.text().kv_shape(), tokens, dtype, &Device::Cpu).unwrap()
+}
+
+/// Logits of the last of `ids`, which follow what the cache holds.
+fn step(model: &Llava, ids: &[u32], cache: &mut KvCache) -> Vec<f32> {
+    let shape = model.config().rope_shape(None, None);
+    let plan = longsight_method::RopePlan::new(&Default::default(), &shape, 1).unwrap();
+    let rotary = Rotary::new(&plan, cache.tokens(), ids.len(), &Device::Cpu).unwrap();
+    let hidden = model.text().forward(&model.text().embed(ids).unwrap(), &rotary, cache).unwrap();
+    model.text().last_logits(&hidden).unwrap()
+}
+
+fn ids(count: usize) -> Vec<u32> {
+    (0..count as u32).map(|i| (i * 7 + 3) % 50).collect()
+}
+
+#[test]
+fn logits_move_by_no_more_than_the_dtype_explains() {
+    for (case, weights) in
+        [("d32-gqa-tied", DType::F32), ("d64-mha-sharded", DType::F32), ("d128-explicit-bf16", DType::BF16)]
+    {
+        let model = load(case, weights);
+        let ids = ids(300); // beyond one tile of keys
+        let reference = step(&model, &ids, &mut cache(&model, 300, KvDtype::F32));
+        for (dtype, tolerance) in [(KvDtype::F16, 2e-3), (KvDtype::Bf16, 2e-2), (KvDtype::Q8, 3e-2)] {
+            let logits = step(&model, &ids, &mut cache(&model, 300, dtype));
+            Tolerance::Relative(tolerance).assert(&format!("{case} {dtype}"), &logits, &reference);
+            assert_ne!(logits, reference, "{dtype} is not f32");
+        }
+    }
+}
+
+#[test]
+fn a_truncated_cache_goes_on_as_if_the_rest_had_never_been() {
+    let model = load("d64-mha-sharded", DType::F32);
+    for dtype in DTYPES {
+        let (first, other) = (ids(12), [9, 8, 7]);
+        let mut used = cache(&model, 20, dtype);
+        step(&model, &first[..8], &mut used);
+        step(&model, &first[8..], &mut used);
+        used.truncate(8);
+        let after = step(&model, &other, &mut used);
+        let mut fresh = cache(&model, 20, dtype);
+        step(&model, &first[..8], &mut fresh);
+        assert_eq!(after, step(&model, &other, &mut fresh), "{dtype}");
+    }
+}
+
+#[test]
+fn the_room_behind_the_tokens_changes_nothing() {
+    let model = load("d32-gqa-tied", DType::F32);
+    for dtype in DTYPES {
+        let ids = ids(10);
+        let exact = step(&model, &ids, &mut cache(&model, 10, dtype));
+        assert_eq!(exact, step(&model, &ids, &mut cache(&model, 77, dtype)), "{dtype}");
+    }
+}
+
+#[test]
+fn bytes_count_values_and_scales() {
+    let shape = KvShape { layers: 3, kv_heads: 2, head_dim: 64 };
+    for (dtype, bytes) in DTYPES.into_iter().zip([4 * 64, 2 * 64, 2 * 64, 64 + 4]) {
+        let cache = KvCache::new(shape, 10, dtype, &Device::Cpu).unwrap();
+        assert_eq!(cache.bytes(), 2 * 3 * 2 * 10 * bytes, "{dtype}");
+        assert_eq!(cache.dtype(), dtype);
+        assert_eq!(dtype.value_bytes() * 64 + dtype.scale_bytes(), bytes);
+    }
+}
+
+#[test]
+fn without_a_wish_the_cache_follows_the_weights() {
+    for (weights, cache) in
+        [(DType::F32, KvDtype::F32), (DType::F16, KvDtype::F16), (DType::BF16, KvDtype::Bf16)]
+    {
+        assert_eq!(KvDtype::of_weights(weights), cache);
+    }
+}
