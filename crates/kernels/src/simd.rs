@@ -7,7 +7,7 @@ use half::bf16;
 
 /// How `a * b + c` is computed.
 pub(crate) trait Fma {
-    /// Whether code for this type is compiled with AVX2, and run only where the CPU has it.
+    /// Whether code for this type is compiled with AVX2 and F16C, and run only where the CPU has them.
     const AVX2: bool;
 
     fn mul_add(a: f32, b: f32, c: f32) -> f32;

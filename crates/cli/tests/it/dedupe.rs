@@ -21,7 +21,12 @@ fn ask(video: &PathBuf, flags: &str) -> Program {
 #[test]
 fn still_scenes_are_encoded_once_and_answered_the_same() {
     let (_folder, video) = slides();
-    let run = |flags: &str| ask(&video, flags).args("--ignore-eos --logprobs all -q").json();
+    for dtype in ["--dtype f32", "--dtype q8_0"] {
+        same_answers(|flags| ask(&video, flags).args("--ignore-eos --logprobs all -q").args(dtype).json());
+    }
+}
+
+fn same_answers(run: impl Fn(&str) -> Value) {
     let off = run("--dedupe off");
     assert_eq!(off["receipt"]["dedupe"]["encoded_frames"], 20);
     let said =

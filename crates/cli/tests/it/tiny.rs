@@ -109,7 +109,8 @@ fn a_quantized_checkpoint_answers_as_its_original_quantized_on_load() {
     };
     let mapped = ask(longsight("ask").arg("--model").arg(&made));
     let on_load = ask(longsight("ask").args("--dtype q4k"));
-    for field in ["answer", "logprobs"] {
+    for field in ["answer", "token_ids", "first_token_logprobs"] {
+        assert!(!mapped[field].is_null(), "{field}");
         assert_eq!(mapped[field], on_load[field], "{field}");
     }
     let model = &mapped["receipt"]["model"];

@@ -1,10 +1,8 @@
 //! The stored formats, and their blocks as 16-bit integers.
 
-use super::vector;
+use super::vector::{self, widen_half};
 use super::{BLOCK, SUBBLOCK, SUBBLOCKS};
-use crate::linear::widen_f16;
 use crate::simd::{Fma, Separate};
-use half::f16;
 
 /// How a matrix of quantized weights is stored, row after row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +101,7 @@ impl<'a> QuantizedMatrix<'a> {
         self.inputs.div_ceil(BLOCK)
     }
 
-    fn row(&self, row: usize) -> &'a [u8] {
+    pub(crate) fn row(&self, row: usize) -> &'a [u8] {
         let bytes = self.format.row_bytes(self.inputs);
         &self.bytes[row * bytes..][..bytes]
     }
@@ -127,8 +125,15 @@ impl<'a> QuantizedMatrix<'a> {
     /// Block `index` of a row as integers.
     #[inline(always)]
     pub(crate) fn unpack<F: Fma>(&self, row: usize, index: usize, to: &mut WeightBlock) {
-        let row = self.row(row);
-        match self.format {
+        self.format.unpack::<F>(self.row(row), index, to);
+    }
+}
+
+impl Format {
+    /// Block `index` of a stored row as integers.
+    #[inline(always)]
+    pub(crate) fn unpack<F: Fma>(self, row: &[u8], index: usize, to: &mut WeightBlock) {
+        match self {
             Format::Int8 => int8::<F>(&row[index * (BLOCK + 4)..][..BLOCK + 4], to),
             Format::Q8_0 => scaled32::<F, 34>(sub_blocks(row, index, 34), 1.0, to, |bytes, codes| {
                 codes.copy_from_slice(bytes);
@@ -174,8 +179,8 @@ fn minus(word: u64, subtract: u64) -> u64 {
 }
 
 #[inline(always)]
-fn half_at(bytes: &[u8], at: usize) -> f32 {
-    widen_f16(f16::from_le_bytes([bytes[at], bytes[at + 1]]))
+fn half_at<F: Fma>(bytes: &[u8], at: usize) -> f32 {
+    widen_half::<F>([bytes[at], bytes[at + 1]])
 }
 
 #[inline(always)]
@@ -206,7 +211,7 @@ fn scaled32<F: Fma, const BYTES: usize>(
     let (mut codes, mut scales) = ([0u8; BLOCK], [0f32; SUBBLOCKS]);
     let blocks = blocks.as_chunks::<BYTES>().0;
     for ((codes, scale), block) in codes.as_chunks_mut().0.iter_mut().zip(&mut scales).zip(blocks) {
-        *scale = half_at(block, 0);
+        *scale = half_at::<F>(block, 0);
         codes_of(&block[2..], codes);
     }
     let largest = scales.iter().fold(0f32, |m, s| m.max(s.abs()));
@@ -229,8 +234,8 @@ fn scale_and_minimum(q: &[u8], j: usize) -> (i16, f32) {
 
 /// Scales and minimums of half a `Q4_K` or `Q5_K` block; each scale twice, for 16 values.
 #[inline(always)]
-fn half_scales(block: &[u8], half: usize, to: &mut WeightBlock) -> [i16; 8] {
-    (to.scale, to.minimum_scale) = (half_at(block, 0), half_at(block, 2));
+fn half_scales<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) -> [i16; 8] {
+    (to.scale, to.minimum_scale) = (half_at::<F>(block, 0), half_at::<F>(block, 2));
     let mut factors = [0; 8];
     for sub in 0..SUBBLOCKS {
         let (scale, minimum) = scale_and_minimum(&block[4..16], half * SUBBLOCKS + sub);
@@ -242,7 +247,7 @@ fn half_scales(block: &[u8], half: usize, to: &mut WeightBlock) -> [i16; 8] {
 /// Half of a `Q4_K` block: `d, dmin` (f16), 12 bytes of scales, 128 of nibbles.
 #[inline(always)]
 fn q4k<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) {
-    let factors = half_scales(block, half, to);
+    let factors = half_scales::<F>(block, half, to);
     let mut codes = [0u8; BLOCK];
     for (codes, nibbles) in codes.chunks_exact_mut(64).zip(block[16 + half * 64..].chunks_exact(32)) {
         let nibbles = words::<4>(nibbles);
@@ -255,7 +260,7 @@ fn q4k<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) {
 /// Half of a `Q5_K` block: as `Q4_K`, with 32 bytes of fifth bits before the nibbles.
 #[inline(always)]
 fn q5k<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) {
-    let factors = half_scales(block, half, to);
+    let factors = half_scales::<F>(block, half, to);
     let fifth = words::<4>(&block[16..48]);
     let mut codes = [0u8; BLOCK];
     for pair in 0..2 {
@@ -276,7 +281,7 @@ fn q5k<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) {
 /// Half of a `Q6_K` block: 128 bytes of low nibbles, 64 of high pairs of bits, 16 scales (i8), `d` (f16).
 #[inline(always)]
 fn q6k<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) {
-    to.scale = half_at(block, 208);
+    to.scale = half_at::<F>(block, 208);
     let low = words::<8>(&block[half * 64..][..64]);
     let high = words::<4>(&block[128 + half * 32..][..32]);
     let mut codes = [0u8; BLOCK];

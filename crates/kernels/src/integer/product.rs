@@ -3,8 +3,8 @@
 use super::activations::{ActivationBlock, PackedBlock, pack, quantize};
 use super::format::{QuantizedMatrix, WeightBlock};
 use super::microkernel::{GROUPS, Sums, TILE_COLUMNS, TILE_ROWS, WeightTile, tile_sums};
-use super::vector::{dot, interleave};
-use super::{BLOCK, SUBBLOCKS};
+use super::vector::{LANES, Lanes, dot, dot_codes, interleave, prefetch, widen_half};
+use super::{BLOCK, Format, SUBBLOCK, SUBBLOCKS};
 use crate::Values;
 use crate::simd::{Fma, dispatch};
 use rayon::prelude::*;
@@ -30,7 +30,7 @@ pub struct QuantizedLinear<'a> {
 }
 
 /// Writes `x W^T + b` into `y`; `x` `[rows, inputs]`, `y` `[rows, outputs]`. Every result depends on its own row of `x`
-/// only, whatever the other rows and their number.
+/// only, and on whether there are more than four rows.
 ///
 /// # Panics
 /// When the slices do not have the shape that `layer` says.
@@ -78,20 +78,77 @@ fn dot_rows(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32], y: &m
     }
 }
 
+/// The sum of a row of weights and a row of activations, block by block.
+struct Total {
+    lanes: [f32; LANES],
+    minimums: f32,
+}
+
+impl Total {
+    #[inline(always)]
+    fn add(&mut self, sums: Lanes, scale: f32) {
+        self.lanes.iter_mut().zip(sums).for_each(|(lane, sum)| *lane += sum as f32 * scale);
+    }
+}
+
+/// Int8 and Q8_0 are read as they are, the others unpacked first.
 #[inline(always)]
 fn dots_body<F: Fma>(weight: &QuantizedMatrix<'_>, first: usize, x: &[ActivationBlock], y: &mut [f32]) {
-    let blocks = weight.blocks();
-    let rows = x.len() / blocks;
-    let mut block = WeightBlock::ZERO;
-    for (o, y) in y.chunks_exact_mut(rows).enumerate() {
-        for index in 0..blocks {
-            weight.unpack::<F>(first + o, index, &mut block);
-            for (r, y) in y.iter_mut().enumerate() {
-                let x = &x[r * blocks + index];
-                let sum = dot::<F>(&block.values, &x.values);
-                let minimum = block.minimums.iter().zip(x.sums).map(|(m, s)| m * s).sum();
-                *y = step(*y, sum, minimum, (block.scale, block.minimum_scale), x.scale);
+    match weight.format() {
+        Format::Int8 => each_dot(weight, first, x, y, |row, x, total| {
+            for (block, x) in row.as_chunks::<{ BLOCK + 4 }>().0.iter().zip(x) {
+                prefetch::<F>(block);
+                let (Some((codes, _)), Some(scale)) = (block.split_first_chunk(), block.last_chunk()) else {
+                    return;
+                };
+                total.add(dot_codes::<F, BLOCK>(codes, &x.values), f32::from_le_bytes(*scale) * x.scale);
             }
+        }),
+        Format::Q8_0 => each_dot(weight, first, x, y, |row, x, total| {
+            for (blocks, x) in row.chunks(SUBBLOCKS * 34).zip(x) {
+                prefetch::<F>(blocks);
+                let mut part = Total { lanes: [0.0; LANES], minimums: 0.0 };
+                for (block, values) in
+                    blocks.as_chunks::<34>().0.iter().zip(x.values.as_chunks::<SUBBLOCK>().0)
+                {
+                    let Some(codes) = block.last_chunk() else { return };
+                    let scale = widen_half::<F>([block[0], block[1]]) * x.scale;
+                    part.add(dot_codes::<F, SUBBLOCK>(codes, values), scale);
+                }
+                total.lanes.iter_mut().zip(part.lanes).for_each(|(total, part)| *total += part);
+            }
+        }),
+        format => {
+            let mut block = WeightBlock::ZERO;
+            each_dot(weight, first, x, y, |row, x, total| {
+                for (index, x) in x.iter().enumerate() {
+                    format.unpack::<F>(row, index, &mut block);
+                    total.add(dot::<F>(&block.values, &x.values), block.scale * x.scale);
+                    if format.has_minimums() {
+                        let minimum: f32 = block.minimums.iter().zip(x.sums).map(|(m, s)| m * s).sum();
+                        total.minimums += minimum * (block.minimum_scale * x.scale);
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// Rows `first ..` of the weights by every row of activations: `y` `[outputs, rows]`.
+#[inline(always)]
+fn each_dot(
+    weight: &QuantizedMatrix<'_>,
+    first: usize,
+    x: &[ActivationBlock],
+    y: &mut [f32],
+    mut dot: impl FnMut(&[u8], &[ActivationBlock], &mut Total),
+) {
+    let blocks = weight.blocks();
+    for (o, y) in y.chunks_exact_mut(x.len() / blocks).enumerate() {
+        for (y, x) in y.iter_mut().zip(x.chunks_exact(blocks)) {
+            let mut total = Total { lanes: [0.0; LANES], minimums: 0.0 };
+            dot(weight.row(first + o), x, &mut total);
+            *y = total.lanes.iter().sum::<f32>() - total.minimums;
         }
     }
 }

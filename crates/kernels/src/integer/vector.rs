@@ -3,21 +3,72 @@
 use super::format::WeightBlock;
 use super::microkernel::{TILE_COLUMNS, WeightTile};
 use super::{BLOCK, SUBBLOCKS};
+use crate::linear::widen_f16;
 use crate::simd::Fma;
+use half::f16;
 
 /// Values that share a factor in [`widen_times`].
 const SCALED: usize = 16;
 
-/// `sum_i a[i] b[i]`.
+/// Partial sums of a dot product: lane l has the pairs 2 l and 2 l + 1 of every 16.
+pub(crate) const LANES: usize = 8;
+pub(crate) type Lanes = [i32; LANES];
+
+/// Sums of `a[i] b[i]` by lanes.
 #[inline(always)]
-pub(crate) fn dot<F: Fma>(a: &[i16; BLOCK], b: &[i16; BLOCK]) -> i32 {
+pub(crate) fn dot<F: Fma>(a: &[i16; BLOCK], b: &[i16; BLOCK]) -> Lanes {
     #[cfg(target_arch = "x86_64")]
     if F::AVX2 {
         // SAFETY: the CPU has AVX2, as `F::AVX2` says.
         #[allow(unsafe_code)]
         return unsafe { x86::dot(a, b) };
     }
-    a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum()
+    let mut lanes = [0; LANES];
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        lanes[i / 2 % LANES] += i32::from(*a) * i32::from(*b);
+    }
+    lanes
+}
+
+/// The same for `N` int8 codes, a multiple of 16, and as many values.
+#[inline(always)]
+pub(crate) fn dot_codes<F: Fma, const N: usize>(codes: &[u8; N], b: &[i16; N]) -> Lanes {
+    #[cfg(target_arch = "x86_64")]
+    if F::AVX2 {
+        // SAFETY: the CPU has AVX2, as `F::AVX2` says.
+        #[allow(unsafe_code)]
+        return unsafe { x86::dot_codes(codes, b) };
+    }
+    let mut lanes = [0; LANES];
+    for (i, (a, b)) in codes.iter().zip(b).enumerate() {
+        lanes[i / 2 % LANES] += i32::from(*a as i8) * i32::from(*b);
+    }
+    lanes
+}
+
+/// Asks for the weights of `bytes` and what follows them a KiB further on: decoding waits for memory, and does more often
+/// where blocks are not whole cache lines.
+#[inline(always)]
+pub(crate) fn prefetch<F: Fma>(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    if F::AVX2 {
+        for line in (0..bytes.len()).step_by(64) {
+            x86::prefetch(bytes.as_ptr().wrapping_add(1024 + line));
+        }
+    }
+    let _ = bytes;
+}
+
+/// A stored f16.
+#[inline(always)]
+pub(crate) fn widen_half<F: Fma>(bytes: [u8; 2]) -> f32 {
+    #[cfg(target_arch = "x86_64")]
+    if F::AVX2 {
+        // SAFETY: the CPU has F16C, as `F::AVX2` says.
+        #[allow(unsafe_code)]
+        return unsafe { x86::widen_half(u16::from_le_bytes(bytes)) };
+    }
+    widen_f16(f16::from_le_bytes(bytes))
 }
 
 /// Bytes as int8.
@@ -76,7 +127,7 @@ pub(crate) fn interleave<F: Fma>(columns: &[WeightBlock; TILE_COLUMNS], to: &mut
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{BLOCK, SCALED, SUBBLOCKS, TILE_COLUMNS, WeightBlock, WeightTile};
+    use super::{BLOCK, Lanes, SCALED, SUBBLOCKS, TILE_COLUMNS, WeightBlock, WeightTile};
     use std::arch::x86_64::*;
 
     /// 16-bit lanes of a vector.
@@ -85,7 +136,7 @@ mod x86 {
     #[allow(unsafe_code)]
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(super) fn dot(a: &[i16; BLOCK], b: &[i16; BLOCK]) -> i32 {
+    pub(super) fn dot(a: &[i16; BLOCK], b: &[i16; BLOCK]) -> Lanes {
         let mut sums = [_mm256_setzero_si256(); 2];
         for at in (0..BLOCK).step_by(2 * LANES) {
             for (part, sum) in sums.iter_mut().enumerate() {
@@ -100,10 +151,46 @@ mod x86 {
                 *sum = _mm256_add_epi32(*sum, product);
             }
         }
-        let sum = _mm256_add_epi32(sums[0], sums[1]);
-        let sum = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum));
-        let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b01_00_11_10>(sum));
-        _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32::<0b10_11_00_01>(sum)))
+        lanes(_mm256_add_epi32(sums[0], sums[1]))
+    }
+
+    #[allow(unsafe_code)]
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn lanes(sums: __m256i) -> Lanes {
+        let mut lanes = [0; super::LANES];
+        // SAFETY: eight sums have room.
+        unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), sums) };
+        lanes
+    }
+
+    #[allow(unsafe_code)]
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn dot_codes<const N: usize>(codes: &[u8; N], b: &[i16; N]) -> Lanes {
+        let mut sum = _mm256_setzero_si256();
+        for (codes, b) in codes.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
+            // SAFETY: 16 bytes and 16 values are there.
+            let (codes, b) =
+                unsafe { (_mm_loadu_si128(codes.as_ptr().cast()), _mm256_loadu_si256(b.as_ptr().cast())) };
+            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_cvtepi8_epi16(codes), b));
+        }
+        lanes(sum)
+    }
+
+    #[inline(always)]
+    pub(super) fn prefetch(at: *const u8) {
+        // SAFETY: a hint, for any address.
+        #[allow(unsafe_code)]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(at.cast());
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,f16c")]
+    pub(super) fn widen_half(bits: u16) -> f32 {
+        _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
     }
 
     /// `codes[16 i ..]` as 16-bit lanes.
@@ -213,6 +300,7 @@ mod tests {
                 widen_times::<Separate>(&codes, &factors, &mut b);
                 assert_eq!(a, b);
                 assert_eq!(dot::<Fused>(&a, &b), dot::<Separate>(&a, &b));
+                assert_eq!(dot_codes::<Fused, BLOCK>(&codes, &a), dot_codes::<Separate, BLOCK>(&codes, &a));
             }
         }
     }
