@@ -3,6 +3,7 @@
 //!
 //! Models are seeded random weights in published shapes ([`seeded`]): speed and memory do not depend on the values.
 
+mod account;
 mod dtype;
 mod inputs;
 mod machine;
@@ -47,6 +48,8 @@ enum Command {
     Quality(quality::QualityArgs),
     /// Peak memory of `longsight ask` against the number of frames
     Memory(memory::MemoryArgs),
+    /// Where the bytes of a run go, computed for published shapes
+    Account(account::AccountArgs),
     /// Writes a seeded checkpoint, unless it is there, and prints its folder
     Checkpoint(seeded::SeededArgs),
 }
@@ -81,6 +84,7 @@ fn run(args: &Args) -> Result<()> {
         Command::Stages(settings) => deliver(args, &stages::measure(settings)?),
         Command::Quality(settings) => deliver(args, &quality::measure(settings)?),
         Command::Memory(settings) => deliver(args, &memory::measure(settings, args.threads)?),
+        Command::Account(settings) => deliver(args, &account::compute(settings)?),
         Command::Checkpoint(settings) => deliver(args, &settings.checkpoint()?),
     }
 }

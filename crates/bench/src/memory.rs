@@ -61,7 +61,7 @@ struct Run {
 /// Runs the program once for each number of frames.
 pub(crate) fn measure(settings: &MemoryArgs, threads: Option<u16>) -> Result<Memory> {
     ensure!(!settings.frames.contains(&0), "--frames must be at least 1 each");
-    let program = program(settings)?;
+    let program = program(settings.longsight.as_ref())?;
     let model = settings.model.checkpoint()?;
     let video = match &settings.video {
         Some(file) => file.clone(),
@@ -86,16 +86,17 @@ pub(crate) fn measure(settings: &MemoryArgs, threads: Option<u16>) -> Result<Mem
     })
 }
 
-fn program(settings: &MemoryArgs) -> Result<PathBuf> {
+/// The program named, or the one beside this one.
+pub(crate) fn program(named: Option<&PathBuf>) -> Result<PathBuf> {
     let beside = || Some(std::env::current_exe().ok()?.with_file_name("longsight"));
-    let program = settings.longsight.clone().or_else(beside).filter(|file| file.is_file());
+    let program = named.cloned().or_else(beside).filter(|file| file.is_file());
     program.context(
         "there is no longsight beside this program: run `cargo build --release`, or name it by --longsight",
     )
 }
 
 /// One hour of 1080p, in seconds: a minute is encoded and repeated.
-fn hour(work: &Path) -> Result<PathBuf> {
+pub(crate) fn hour(work: &Path) -> Result<PathBuf> {
     let file = work.join("hour-1080p.mp4");
     if file.is_file() {
         return Ok(file);

@@ -44,6 +44,10 @@ pub(crate) enum ShapeName {
     #[value(name = "7b")]
     #[serde(rename = "7b")]
     SevenB,
+    /// LLaVA-OneVision 72B
+    #[value(name = "72b")]
+    #[serde(rename = "72b")]
+    SeventyTwoB,
 }
 
 impl ShapeName {
@@ -52,14 +56,16 @@ impl ShapeName {
             Self::Tiny => Shape::Tiny,
             Self::HalfB => Shape::Ov05b,
             Self::SevenB => Shape::Ov7b,
+            Self::SeventyTwoB => Shape::Ov72b,
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tiny => "tiny",
             Self::HalfB => "0.5b",
             Self::SevenB => "7b",
+            Self::SeventyTwoB => "72b",
         }
     }
 }
@@ -132,8 +138,21 @@ impl SeededArgs {
     }
 }
 
+impl SeededArgs {
+    /// A checkpoint of the whole shape with holes for weights: enough to plan with.
+    pub(crate) fn hollow(shape: ShapeName, work: &Path) -> Result<PathBuf> {
+        let folder = work.join(format!("{}-hollow", shape.name()));
+        if !folder.is_dir() {
+            let checkpoint =
+                SeededCheckpoint { shape: shape.shape(), hollow: true, ..SeededCheckpoint::default() };
+            replace(&checkpoint, &folder)
+                .with_context(|| format!("cannot write the checkpoint {}", folder.display()))?;
+        }
+        Ok(folder)
+    }
+}
+
 fn write(shape: Shape, layers: Layers, outlier_factor: Option<f32>, folder: &Path) -> std::io::Result<()> {
-    let unfinished = folder.with_extension(format!("{}.part", std::process::id()));
     let checkpoint = SeededCheckpoint {
         shape,
         dtype: Dtype::Bf16,
@@ -144,6 +163,12 @@ fn write(shape: Shape, layers: Layers, outlier_factor: Option<f32>, folder: &Pat
         outlier_factor,
         ..SeededCheckpoint::default()
     };
+    replace(&checkpoint, folder)
+}
+
+/// Writes the folder as a whole or not at all.
+fn replace(checkpoint: &SeededCheckpoint, folder: &Path) -> std::io::Result<()> {
+    let unfinished = folder.with_extension(format!("{}.part", std::process::id()));
     let written = checkpoint.write(&unfinished).and_then(|()| std::fs::rename(&unfinished, folder));
     if written.is_err() {
         // The first error is the one to tell.

@@ -8,7 +8,7 @@ use serde_json::{Map, json};
 
 use crate::config;
 use crate::layouts::Layout;
-use crate::safetensors_writer::{Dtype, TensorSpec, write_file};
+use crate::safetensors_writer::{Dtype, TensorSpec, write_file, write_hollow};
 use crate::shape::Shape;
 
 /// What to write. The weights of a tensor depend on the seed and its llava-hf name alone, so checkpoints of one seed
@@ -29,6 +29,8 @@ pub struct SeededCheckpoint {
     pub seed: u64,
     /// 0.5% of the channels of every norm's weight are this many times larger: real models have such outliers.
     pub outlier_factor: Option<f32>,
+    /// Holes instead of weights: files that take no space, for programs that read the headers only.
+    pub hollow: bool,
     /// Largest shard in bytes, if no single tensor is larger.
     pub shard_bytes: usize,
 }
@@ -43,6 +45,7 @@ impl Default for SeededCheckpoint {
             decoder_layers: None,
             seed: 0,
             outlier_factor: None,
+            hollow: false,
             shard_bytes: 4_000_000_000,
         }
     }
@@ -78,6 +81,9 @@ impl SeededCheckpoint {
             .iter()
             .map(|tensor| TensorSpec { name: self.layout.rename(&tensor.name), ..tensor.clone() })
             .collect();
+        if self.hollow {
+            return write_hollow(path, &renamed);
+        }
         let tied = self.shape.model().text.tied;
         let mut originals = tensors.iter();
         write_file(path, &renamed, |_, out| {

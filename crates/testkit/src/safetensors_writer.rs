@@ -87,6 +87,16 @@ pub fn write_file(
     std::fs::rename(&partial, path)
 }
 
+/// Writes the header of a file whose data are a hole: zeros that take no space.
+pub fn write_hollow(path: &Path, tensors: &[TensorSpec]) -> io::Result<()> {
+    let header = header(tensors);
+    let mut file = File::create(path)?;
+    file.write_all(&(header.len() as u64).to_le_bytes())?;
+    file.write_all(header.as_bytes())?;
+    let data_bytes: usize = tensors.iter().map(|tensor| tensor.size_bytes).sum();
+    file.set_len((8 + header.len() + data_bytes) as u64)
+}
+
 fn header(tensors: &[TensorSpec]) -> String {
     let mut entries = Map::new();
     entries.insert("__metadata__".into(), json!({"format": "pt"}));

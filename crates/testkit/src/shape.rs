@@ -79,6 +79,8 @@ pub enum Shape {
     Ov05b,
     /// LLaVA-OneVision 7B: Qwen2-7B and so400m.
     Ov7b,
+    /// LLaVA-OneVision 72B: Qwen2-72B and so400m.
+    Ov72b,
     /// LLaVA-Video 7B: the sizes of LLaVA-OneVision 7B (always written in the original layout upstream).
     LlavaVideo7b,
     /// Any other.
@@ -93,6 +95,7 @@ impl Shape {
             Self::Tiny => tiny(),
             Self::Ov05b => model(qwen2_05b(), Family::OneVision),
             Self::Ov7b => model(qwen2_7b(), Family::OneVision),
+            Self::Ov72b => model(qwen2_72b(), Family::OneVision),
             Self::LlavaVideo7b => model(qwen2_7b(), Family::Video),
             Self::Custom(shape) => shape.clone(),
         }
@@ -127,6 +130,22 @@ fn qwen2_7b() -> TextShape {
         kv_heads: 4,
         head_dim: 128,
         mlp: 18944,
+        theta: 1e6,
+        max_positions: 32768,
+        rows: 152_064,
+        padded_rows: 152_128,
+        tied: false,
+    }
+}
+
+fn qwen2_72b() -> TextShape {
+    TextShape {
+        hidden: 8192,
+        layers: 80,
+        heads: 64,
+        kv_heads: 8,
+        head_dim: 128,
+        mlp: 29568,
         theta: 1e6,
         max_positions: 32768,
         rows: 152_064,
