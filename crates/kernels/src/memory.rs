@@ -69,7 +69,12 @@ unsafe impl GlobalAlloc for HugePages {
 #[allow(unsafe_code)]
 fn map_large(bytes: usize) -> *mut u8 {
     let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    let Some(reserved) = bytes.checked_add(HUGE_PAGE_BYTES) else { return std::ptr::null_mut() };
+    // All that `unmap` will unmap must be inside the reservation, wherever in it the first huge page begins.
+    let used = bytes.checked_next_multiple_of(PAGES_BYTES);
+    let Some((used, reserved)) = used.and_then(|used| Some((used, used.checked_add(HUGE_PAGE_BYTES)?)))
+    else {
+        return std::ptr::null_mut();
+    };
     // SAFETY: an anonymous mapping anywhere; what is cut off before and after it is inside it.
     unsafe {
         let start = libc::mmap(std::ptr::null_mut(), reserved, protection, flags, -1, 0);
@@ -81,7 +86,6 @@ fn map_large(bytes: usize) -> *mut u8 {
         if before > 0 {
             libc::munmap(start, before);
         }
-        let used = whole_pages(bytes);
         if reserved > before + used {
             libc::munmap(block.add(used).cast(), reserved - before - used);
         }
@@ -94,14 +98,12 @@ fn map_large(bytes: usize) -> *mut u8 {
 #[allow(unsafe_code)]
 fn unmap(block: *mut u8, bytes: usize) {
     // SAFETY: `map_large` made this mapping, of this size.
-    unsafe { libc::munmap(block.cast(), whole_pages(bytes)) };
+    unsafe { libc::munmap(block.cast(), bytes.next_multiple_of(PAGES_BYTES)) };
 }
 
 /// Mappings end at a page; 64 KiB is the largest in use.
 #[cfg(target_os = "linux")]
-const fn whole_pages(bytes: usize) -> usize {
-    bytes.next_multiple_of(64 << 10)
-}
+const PAGES_BYTES: usize = 64 << 10;
 
 #[cfg(not(target_os = "linux"))]
 fn map_large(_: usize) -> *mut u8 {
@@ -158,6 +160,36 @@ mod tests {
                 HugePages.dealloc(block, layout);
             }
         }
+    }
+
+    /// Whatever lies behind a block stays: sizes just above 64 KiB multiples, at every place that the system gives.
+    #[test]
+    fn freeing_a_block_leaves_its_neighbours() {
+        let mut blocks = Vec::new();
+        for i in 0..600usize {
+            let layout = Layout::from_size_align(HUGE_PAGE_BYTES + 1 + i * 4096, 64).unwrap();
+            // SAFETY: blocks are used within their sizes and freed with their layouts.
+            unsafe {
+                let small = libc::mmap(
+                    std::ptr::null_mut(),
+                    4096,
+                    libc::PROT_READ | libc::PROT_WRITE,
+                    libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                    -1,
+                    0,
+                );
+                small.cast::<u8>().write(9);
+                let block = HugePages.alloc(layout);
+                block.write(1);
+                blocks.push((small.cast::<u8>(), block, layout));
+            }
+        }
+        for (_, block, layout) in &blocks {
+            // SAFETY: as above.
+            unsafe { HugePages.dealloc(*block, *layout) };
+        }
+        // SAFETY: these pages are mapped still; if not, this test ends with a signal.
+        assert!(blocks.iter().all(|(small, ..)| unsafe { small.read() } == 9));
     }
 
     #[test]
