@@ -3,6 +3,7 @@
 pub mod eval;
 pub mod world;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use longsight_engine::{Dedupe, LogprobCount};
 use longsight_hub::BUILT_IN;
@@ -85,10 +86,10 @@ pub struct QuantizeArgs {
     #[arg(long, env = "LONGSIGHT_MODEL", value_name = "FOLDER|ORG/NAME")]
     pub model: String,
     /// Dtype of the language model's weights
-    #[arg(long, value_name = DTYPES)]
+    #[arg(long, value_parser = weight_dtypes())]
     pub dtype: WeightDtype,
     /// Dtype of the vision tower and the projector [default: --dtype where that is a float, else int8]
-    #[arg(long, value_name = DTYPES)]
+    #[arg(long, value_parser = weight_dtypes())]
     pub vision_dtype: Option<WeightDtype>,
     /// The new folder
     #[arg(long, short, value_name = "FOLDER")]
@@ -127,10 +128,10 @@ pub struct ModelArgs {
     #[arg(long, env = "LONGSIGHT_MODEL", default_value = BUILT_IN, value_name = "FOLDER|ORG/NAME|tiny")]
     pub model: String,
     /// Dtype of the language model's weights, quantized while they load [default: the checkpoint's own]
-    #[arg(long, value_name = DTYPES)]
+    #[arg(long, value_parser = weight_dtypes())]
     pub dtype: Option<WeightDtype>,
     /// Dtype of the vision tower and the projector [default: --dtype where that is a float, else int8]
-    #[arg(long, value_name = DTYPES)]
+    #[arg(long, value_parser = weight_dtypes())]
     pub vision_dtype: Option<WeightDtype>,
     /// Where to compute
     #[arg(long, value_enum, default_value_t = DeviceKind::Cpu)]
@@ -140,7 +141,11 @@ pub struct ModelArgs {
     pub template: TemplateKind,
 }
 
-const DTYPES: &str = "f32|bf16|f16|int8|q8_0|q6k|q5k|q4k|q4_0";
+/// The names of all dtypes, for help and errors too.
+fn weight_dtypes() -> impl TypedValueParser<Value = WeightDtype> {
+    PossibleValuesParser::new(WeightDtype::ALL.map(WeightDtype::as_str))
+        .try_map(|name| name.parse::<WeightDtype>())
+}
 
 /// Devices.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -234,7 +239,7 @@ pub struct EngineArgs {
     /// Frames a pass of the vision tower
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = parse_count)]
     pub encode_batch: usize,
-    /// How the KV cache stores keys and values: as the weights (auto), or in f32, f16, bf16, or q8 (signed bytes with a scale
+    /// How the KV cache stores keys and values: as the weights (auto; f16 beside quantized ones), or in f32, f16, bf16, or q8 (signed bytes with a scale
     /// for every head of every token; CPU only)
     #[arg(long, value_enum, default_value_t = KvKind::Auto, value_name = "auto|f32|f16|bf16|q8")]
     pub kv_dtype: KvKind,

@@ -8,6 +8,7 @@ use crate::session::Session;
 use crate::settings::{EngineSettings, GenerationSettings, PromptSettings};
 use longsight_method::{ContextMethod, FrameRole, NewlineMode, PoolMode, PoolSpec};
 use longsight_models::processor::TemplateKind;
+use longsight_models::{Dtypes, StoredMatrices};
 use longsight_video::{DecodeStrategy, FrameBudget, MediaTime, SCALER_FLAGS, SampleSettings};
 use serde::Serialize;
 
@@ -78,32 +79,17 @@ pub struct Receipt {
 pub struct ModelReceipt {
     /// Family.
     pub family: &'static str,
-    /// Dtype of the language model's weights.
-    pub dtype: &'static str,
-    /// Dtype of the tower's and the projector's weights.
-    pub vision_dtype: &'static str,
-    /// Both in words.
-    #[serde(skip)]
-    pub dtypes: String,
+    /// Dtypes of the weights: `dtype` and `vision_dtype`.
+    #[serde(flatten)]
+    pub dtypes: Dtypes,
     /// What the matrices are stored as: not all rows fit the blocks of every dtype.
-    pub matrices: Vec<MatricesReceipt>,
+    pub matrices: Vec<StoredMatrices>,
     /// Bytes of the weights.
     pub weights_bytes: u64,
     /// `cpu`, `cuda` or `metal`.
     pub device: &'static str,
     /// The file with the pixels' mean and std; absent where the family's default was used.
     pub pixel_settings_source: Option<String>,
-}
-
-/// Matrices of weights that are stored alike.
-#[derive(Debug, Clone, Serialize)]
-pub struct MatricesReceipt {
-    /// Their dtype.
-    pub dtype: &'static str,
-    /// How many.
-    pub count: usize,
-    /// Their bytes.
-    pub bytes: u64,
 }
 
 /// The video as it was read.
@@ -304,18 +290,8 @@ fn model_receipt(session: &Session<'_>) -> ModelReceipt {
     let device = model.device();
     ModelReceipt {
         family: info.config.family.name(),
-        dtype: info.dtypes.text.as_str(),
-        vision_dtype: info.dtypes.vision.as_str(),
-        dtypes: info.dtypes.to_string(),
-        matrices: info
-            .matrices
-            .iter()
-            .map(|(dtype, count, bytes)| MatricesReceipt {
-                dtype: dtype.as_str(),
-                count: *count,
-                bytes: *bytes,
-            })
-            .collect(),
+        dtypes: info.dtypes,
+        matrices: info.matrices.clone(),
         weights_bytes: info.weights_bytes,
         device: if device.is_cuda() {
             "cuda"

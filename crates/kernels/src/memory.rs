@@ -17,8 +17,7 @@ pub fn return_large_blocks() {
 }
 
 /// An allocator that maps blocks of 2 MiB or more apart, in huge pages where the system gives them, and returns them when
-/// they are freed. Activations of a tower are such blocks, made and freed by each layer: with pages of 4 KiB, an eighth of
-/// an int8 tower's time went into page faults.
+/// they are freed. Activations of a tower are such blocks, made and freed by each layer, page fault by page fault.
 pub struct HugePages;
 
 /// Size and alignment of a huge page of x86-64 and of most aarch64 systems.

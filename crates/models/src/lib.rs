@@ -21,7 +21,7 @@ pub use candle_core::{DType, Device, Error as TensorError, Tensor};
 pub use error::ModelError;
 pub use families::llava::{Description, Llava, LoadSettings, ModelInfo, QuantizedCheckpoint, quantize};
 pub use kv_cache::{KvCache, KvDtype};
-pub use weights::{Dtypes, WeightDtype};
+pub use weights::{Dtypes, StoredMatrices, WeightDtype};
 
 /// Result with this crate's error.
 pub type Result<T, E = ModelError> = std::result::Result<T, E>;

@@ -13,7 +13,7 @@ mod read;
 mod write;
 
 pub use checkpoint::{Checkpoint, TensorInfo};
-pub use dtype::{Dtypes, WeightDtype};
+pub use dtype::{Dtypes, StoredMatrices, WeightDtype};
 pub use matrix::{Matrix, QuantizedWeights};
 pub use names::NameMap;
 pub use write::QuantizedFile;

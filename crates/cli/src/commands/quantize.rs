@@ -21,8 +21,9 @@ pub fn run(args: &QuantizeArgs) -> Result<()> {
         return write_json(&written);
     }
     let mut text = format!("{}: {} of weights\n", args.output.display(), mebibytes(written.bytes));
-    for (dtype, count, size) in &written.matrices {
-        text.push_str(&format!("  {count} matrices in {dtype}: {}\n", mebibytes(*size)));
+    for stored in &written.matrices {
+        let size = mebibytes(stored.bytes);
+        text.push_str(&format!("  {} matrices in {}: {size}\n", stored.count, stored.dtype));
     }
     write_out(text.as_bytes())
 }

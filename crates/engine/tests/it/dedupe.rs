@@ -1,36 +1,20 @@
 //! Near-duplicate frames: what is encoded once changes nothing that is said.
 
-use crate::support::{image_folder, load, settings};
+use crate::support::Case;
 use longsight_engine::{
-    Answer, Dedupe, EncodedFrames, Observer, Receipt, RunPlan, RunSettings, Session, Silent, Stage,
+    Answer, Dedupe, EncodedFrames, Observer, Receipt, RunSettings, Session, Silent, Stage,
 };
-use longsight_models::Llava;
-use longsight_testkit::Golden;
 use longsight_video::{FrameBudget, VideoSource};
 
-struct Case {
-    model: Llava,
-    source: VideoSource,
-    settings: RunSettings,
-    _folder: tempfile::TempDir,
+/// The golden's images in this order; a number twice is the same picture twice.
+fn case(name: &str, indices: &[usize]) -> Case {
+    let mut case = Case::new(name);
+    case.settings.engine.spare_tokens = 100;
+    case.settings.video.sample.budget = FrameBudget::Indices(indices.into());
+    case
 }
 
 impl Case {
-    /// The golden's images in this order; a number twice is the same picture twice.
-    fn new(name: &str, indices: &[usize]) -> Self {
-        let golden = Golden::load(name);
-        let folder = tempfile::tempdir().unwrap();
-        let source = image_folder(&golden, folder.path());
-        let mut settings = settings(&golden);
-        settings.engine.spare_tokens = 100;
-        settings.video.sample.budget = FrameBudget::Indices(indices.into());
-        Self { model: load(&golden), source, settings, _folder: folder }
-    }
-
-    fn plan(&self, settings: &RunSettings) -> RunPlan {
-        RunPlan::new(self.model.info(), &self.source, "", settings).unwrap()
-    }
-
     fn settings(&self, dedupe: Dedupe, batch_frames: usize) -> RunSettings {
         let mut settings = RunSettings { dedupe, ..self.settings.clone() };
         settings.engine.encode_batch_frames = batch_frames;
@@ -63,7 +47,7 @@ fn exact_is_bit_equal_to_off_in_batches_of_any_size() {
     // Runs that begin and end inside batches, on fine and on coarse frames; the default pooling has groups of 4.
     let indices = [0, 0, 0, 0, 0, 1, 2, 2, 2, 3, 3, 3, 3];
     for name in ["d32-gqa-tied", "d64-mha-sharded", "video-average"] {
-        let case = Case::new(name, &indices);
+        let case = case(name, &indices);
         let off = case.ask(&case.settings(Dedupe::Off, 4));
         assert_eq!(counts(&off.receipt), (13, 0));
         for batch_frames in [1, 2, 3, 4, 100] {
@@ -79,7 +63,7 @@ fn exact_is_bit_equal_to_off_in_batches_of_any_size() {
 #[test]
 fn a_tower_batch_does_not_change_its_frames() {
     for name in ["d32-gqa-tied", "d64-mha-sharded", "video-average"] {
-        let case = Case::new(name, &[0, 1, 2, 3]);
+        let case = case(name, &[0, 1, 2, 3]);
         let alone = case.ask(&case.settings(Dedupe::Off, 1));
         let together = case.ask(&case.settings(Dedupe::Off, 4));
         assert_eq!(alone.generation, together.generation, "{name}");
@@ -88,7 +72,7 @@ fn a_tower_batch_does_not_change_its_frames() {
 
 #[test]
 fn encoded_frames_re_use_and_report_alike() {
-    let case = Case::new("d32-gqa-tied", &[0, 0, 1, 1, 1, 2, 3, 3]);
+    let case = case("d32-gqa-tied", &[0, 0, 1, 1, 1, 2, 3, 3]);
     let encode = |settings: &RunSettings| {
         let plan = case.plan(settings);
         EncodedFrames::encode(&case.model, &plan, &[2, 8], settings, &mut Silent).unwrap()
@@ -117,7 +101,7 @@ fn a_long_static_scene_is_encoded_once_and_progress_counts_every_frame() {
         }
     }
     let indices: Vec<usize> = (0..90).map(|i| i / 85).collect();
-    let case = Case::new("d32-gqa-tied", &indices);
+    let case = case("d32-gqa-tied", &indices);
     let settings = case.settings(Dedupe::Exact, 2);
     let mut steps = Steps(Vec::new());
     let mut session = Session::start(&case.model, case.plan(&settings), &settings, &mut steps).unwrap();
@@ -129,7 +113,7 @@ fn a_long_static_scene_is_encoded_once_and_progress_counts_every_frame() {
 
 #[test]
 fn a_threshold_is_a_mean_distance_from_the_last_encoded_frame() {
-    let mut case = Case::new("d32-gqa-tied", &[0]);
+    let mut case = case("d32-gqa-tied", &[0]);
     let folder = tempfile::tempdir().unwrap();
     for (i, level) in [100u8, 101, 102, 103, 104, 200].into_iter().enumerate() {
         let image = image::RgbImage::from_pixel(32, 32, image::Rgb([level; 3]));

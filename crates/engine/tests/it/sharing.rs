@@ -1,34 +1,20 @@
 //! Work that is shared between questions and settings changes no answer.
 
-use crate::support::{image_folder, load, settings};
-use longsight_engine::{EncodedFrames, RunPlan, RunSettings, Session, Silent};
+use crate::support::Case;
+use longsight_engine::{EncodedFrames, RunPlan, Session, Silent};
 use longsight_method::{ContextMethod, PoolSpec};
-use longsight_models::{KvDtype, Llava};
+use longsight_models::KvDtype;
 use longsight_testkit::Golden;
-use longsight_video::{FrameBudget, VideoSource};
+use longsight_video::FrameBudget;
 
-/// A case with its video as a folder of images.
-struct Case {
-    model: Llava,
-    source: VideoSource,
-    settings: RunSettings,
-    _folder: tempfile::TempDir,
+/// Room for the longest question here.
+fn case(name: &str) -> Case {
+    let mut case = Case::new(name);
+    case.settings.engine.spare_tokens = 300;
+    case
 }
 
 impl Case {
-    fn new(name: &str) -> Self {
-        let golden = Golden::load(name);
-        let folder = tempfile::tempdir().unwrap();
-        let source = image_folder(&golden, folder.path());
-        let mut settings = settings(&golden);
-        settings.engine.spare_tokens = 300;
-        Self { model: load(&golden), source, settings, _folder: folder }
-    }
-
-    fn plan(&self, settings: &RunSettings) -> RunPlan {
-        RunPlan::new(self.model.info(), &self.source, "", settings).unwrap()
-    }
-
     fn start(&self) -> Session<'_> {
         Session::start(&self.model, self.plan(&self.settings), &self.settings, &mut Silent).unwrap()
     }
@@ -42,7 +28,7 @@ fn questions_that_begin_alike_share_whole_chunks_and_stay_bit_equal() {
 }
 
 fn shared_chunks_are_bit_equal(kv_dtype: Option<KvDtype>) {
-    let mut case = Case::new("d32-gqa-tied");
+    let mut case = case("d32-gqa-tied");
     case.settings.engine.chunk_tokens = 8;
     case.settings.kv_dtype = kv_dtype;
     let common = "These are the subtitles: one two three four five six seven eight nine ten eleven twelve.";
@@ -69,7 +55,7 @@ fn shared_chunks_are_bit_equal(kv_dtype: Option<KvDtype>) {
 fn frames_encoded_once_serve_every_pooling_and_context_bit_for_bit() {
     for golden in Golden::all() {
         let name = &golden.meta.case;
-        let case = Case::new(name);
+        let case = case(name);
         let encoded = EncodedFrames::encode(
             &case.model,
             &case.plan(&case.settings),
@@ -108,7 +94,7 @@ fn frames_encoded_once_serve_every_pooling_and_context_bit_for_bit() {
 
 #[test]
 fn an_inserted_frame_stands_where_a_video_with_it_has_it() {
-    let case = Case::new("d32-gqa-tied");
+    let case = case("d32-gqa-tied");
     let encode = |indices: &[usize]| {
         let mut settings = case.settings.clone();
         settings.engine.encode_batch_frames = 1; // so that a frame's batch mates cannot matter
@@ -131,7 +117,7 @@ fn an_inserted_frame_stands_where_a_video_with_it_has_it() {
 
 #[test]
 fn teacher_forcing_agrees_with_what_the_model_says_itself() {
-    let case = Case::new("d32-gqa-tied");
+    let case = case("d32-gqa-tied");
     let mut settings = case.settings.clone();
     settings.generation.max_new_tokens = 6;
     let mut session = Session::start(&case.model, case.plan(&settings), &settings, &mut Silent).unwrap();
@@ -152,7 +138,7 @@ fn teacher_forcing_agrees_with_what_the_model_says_itself() {
 
 #[test]
 fn interleaved_text_takes_positions_between_the_frames() {
-    let mut case = Case::new("d32-gqa-tied");
+    let mut case = case("d32-gqa-tied");
     let frames = case.plan(&case.settings).sample.frames.len();
     let mut texts = vec![String::new(); frames];
     texts[0] = "it begins\n".into();
@@ -181,7 +167,7 @@ fn interleaved_text_takes_positions_between_the_frames() {
 
 #[test]
 fn indices_are_taken_as_given_and_kept_inside_the_video() {
-    let mut case = Case::new("d32-gqa-tied");
+    let mut case = case("d32-gqa-tied");
     case.settings.video.sample.budget = FrameBudget::Indices([0, 0, 2, 999].into());
     let last = case.plan(&case.settings).video.total_frames - 1;
     let plan = case.plan(&case.settings);

@@ -1,6 +1,6 @@
 //! Golden frames as a folder of images, and short ways to ask.
 
-use longsight_engine::{Answer, LogprobCount, RunSettings, Silent, answer};
+use longsight_engine::{Answer, LogprobCount, RunPlan, RunSettings, Silent, answer};
 use longsight_models::{Llava, LoadSettings, WeightDtype};
 use longsight_testkit::Golden;
 use longsight_video::{FrameBudget, VideoSource};
@@ -15,6 +15,27 @@ pub fn image_folder(golden: &Golden, folder: &Path) -> VideoSource {
         image.save(folder.join(format!("frame{i}.png"))).unwrap();
     }
     VideoSource::Images(folder.to_path_buf())
+}
+
+/// A golden case with its frames as a folder of images.
+pub struct Case {
+    pub model: Llava,
+    pub source: VideoSource,
+    pub settings: RunSettings,
+    _folder: tempfile::TempDir,
+}
+
+impl Case {
+    pub fn new(name: &str) -> Self {
+        let golden = Golden::load(name);
+        let folder = tempfile::tempdir().unwrap();
+        let source = image_folder(&golden, folder.path());
+        Self { model: load(&golden), source, settings: settings(&golden), _folder: folder }
+    }
+
+    pub fn plan(&self, settings: &RunSettings) -> RunPlan {
+        RunPlan::new(self.model.info(), &self.source, "", settings).unwrap()
+    }
 }
 
 pub fn load(golden: &Golden) -> Llava {

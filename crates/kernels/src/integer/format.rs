@@ -39,10 +39,10 @@ impl Format {
         matches!(self, Self::Int8) || inputs.is_multiple_of(self.block().0)
     }
 
-    /// Bytes of a row of `inputs` weights.
+    /// Bytes of a row of `inputs` weights; saturates.
     pub const fn row_bytes(self, inputs: usize) -> usize {
         let (weights, bytes) = self.block();
-        inputs.div_ceil(weights) * bytes
+        inputs.div_ceil(weights).saturating_mul(bytes)
     }
 
     /// Whether blocks have minimums: weight = scale x integer - minimum.
@@ -134,7 +134,7 @@ impl Format {
     #[inline(always)]
     pub(crate) fn unpack<F: Fma>(self, row: &[u8], index: usize, to: &mut WeightBlock) {
         match self {
-            Format::Int8 => int8::<F>(&row[index * (BLOCK + 4)..][..BLOCK + 4], to),
+            Format::Int8 => int8(&row[index * (BLOCK + 4)..][..BLOCK + 4], to),
             Format::Q8_0 => scaled32::<F, 34>(sub_blocks(row, index, 34), 1.0, to, |bytes, codes| {
                 codes.copy_from_slice(bytes);
             }),
@@ -184,9 +184,9 @@ fn half_at<F: Fma>(bytes: &[u8], at: usize) -> f32 {
 }
 
 #[inline(always)]
-fn int8<F: Fma>(block: &[u8], to: &mut WeightBlock) {
+fn int8(block: &[u8], to: &mut WeightBlock) {
     if let Some((codes, scale)) = block.split_first_chunk::<BLOCK>() {
-        vector::widen::<F>(codes, &mut to.values);
+        vector::widen(codes, &mut to.values);
         to.scale = f32::from_le_bytes([scale[0], scale[1], scale[2], scale[3]]);
     }
 }

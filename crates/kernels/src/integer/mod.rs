@@ -5,8 +5,9 @@
 //! are multiplied in). Their products are summed exactly in i32, so every instruction set gives the same integers, and the
 //! float steps are the same few in the same order: results are bit-equal on every CPU.
 //!
-//! Why 16-bit operands: AVX2 multiplies 32 pairs a cycle as int8 (`vpmaddubsw` + `vpmaddwd`) and as int16 (`vpmaddwd`)
-//! alike, so the precision of the activations is free there, and outlier channels do not drown their neighbours.
+//! Why 16-bit operands: AVX2 has no 8-bit product that sums in i32, so int8 takes two multiplications for 32 pairs
+//! (`vpmaddubsw`, `vpmaddwd`), as many as int16 does (`vpmaddwd` twice); what int16 costs is an addition more. For that
+//! the activations have 12 bits, and outlier channels do not drown their neighbours.
 
 mod activations;
 mod format;

@@ -9,7 +9,7 @@ use crate::Values;
 use crate::simd::{Fma, dispatch};
 use rayon::prelude::*;
 
-/// Up to this many rows each weight row is unpacked and dotted once for all (decoding); above, tiles are multiplied.
+/// Up to this many rows each weight row is dotted with them (decoding); above, tiles are multiplied.
 const MAX_DOT_ROWS: usize = 4;
 /// Weight rows a task of [`dot_rows`].
 const DOT_OUTPUTS: usize = 32;
@@ -53,13 +53,13 @@ pub fn quantized_linear(layer: &QuantizedLinear<'_>, x: &[f32], y: &mut [f32]) {
     }
 }
 
-/// `total += sum * weight scale * activation scale - minimums`, the same few roundings in every path.
+/// `total += (sum * weight scale - minimum) * activation scale`, with the same roundings on every CPU.
 #[inline(always)]
 fn step(total: f32, sum: i32, minimum: f32, weight: (f32, f32), activation: f32) -> f32 {
     total + (sum as f32 * weight.0 - minimum * weight.1) * activation
 }
 
-/// Few rows: bound by reading the weights, so each is read once.
+/// Few rows: bound by reading the weights; a row of them stays in the cache for all.
 fn dot_rows(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
     let (inputs, outputs, blocks) = (weight.inputs(), weight.outputs(), weight.blocks());
     let rows = x.len() / inputs;

@@ -73,7 +73,7 @@ pub(crate) fn widen_half<F: Fma>(bytes: [u8; 2]) -> f32 {
 
 /// Bytes as int8.
 #[inline(always)]
-pub(crate) fn widen<F: Fma>(codes: &[u8; BLOCK], to: &mut [i16; BLOCK]) {
+pub(crate) fn widen(codes: &[u8; BLOCK], to: &mut [i16; BLOCK]) {
     to.iter_mut().zip(codes).for_each(|(to, code)| *to = i16::from(*code as i8));
 }
 

@@ -2,6 +2,7 @@
 
 use candle_core::DType;
 use longsight_kernels::Format;
+use serde::{Serialize, Serializer};
 use std::fmt::{Display, Formatter};
 use std::str::FromStr;
 
@@ -107,6 +108,12 @@ impl WeightDtype {
     }
 }
 
+impl Serialize for WeightDtype {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 impl Display for WeightDtype {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
@@ -145,12 +152,25 @@ impl Display for Dtypes {
 }
 
 /// The dtypes of both halves of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Dtypes {
-    /// The language model's.
+    /// The language model's; `dtype` in receipts, as the flag.
+    #[serde(rename = "dtype")]
     pub text: WeightDtype,
-    /// The tower's and the projector's.
+    /// The tower's and the projector's; `vision_dtype` in receipts.
+    #[serde(rename = "vision_dtype")]
     pub vision: WeightDtype,
+}
+
+/// Matrices that are stored alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct StoredMatrices {
+    /// What they are stored as.
+    pub dtype: WeightDtype,
+    /// How many.
+    pub count: usize,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 impl Dtypes {

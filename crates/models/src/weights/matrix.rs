@@ -1,6 +1,5 @@
 //! Matrices of weights: a tensor of floats, or quantized rows in memory or in a mapped file.
 
-use super::WeightDtype;
 use crate::{ModelError, Result};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
@@ -35,23 +34,7 @@ enum Bytes {
 }
 
 impl Matrix {
-    /// Rows.
-    pub fn outputs(&self) -> usize {
-        match self {
-            Self::Floats(tensor) => tensor.dims().first().copied().unwrap_or(0),
-            Self::Quantized(weights) => weights.outputs,
-        }
-    }
-
-    /// What it is stored as.
-    pub fn dtype(&self) -> WeightDtype {
-        match self {
-            Self::Floats(tensor) => tensor.dtype().into(),
-            Self::Quantized(weights) => WeightDtype::of(weights.format),
-        }
-    }
-
-    /// Rows `ids`, each below [`Matrix::outputs`], as `[ids, inputs]`: f32 on the CPU.
+    /// Rows `ids`, each below the number of rows, as `[ids, inputs]`: f32 on the CPU.
     pub fn select(&self, ids: &[u32], device: &Device) -> candle_core::Result<Tensor> {
         match self {
             Self::Floats(tensor) => {
@@ -87,9 +70,9 @@ impl QuantizedWeights {
         for first in (0..outputs).step_by(piece_rows) {
             let wide = &mut wide[..piece_rows.min(outputs - first) * inputs];
             read(first * inputs, wide)?;
-            let share = wide.len().div_ceil(inputs * rayon::current_num_threads()) * inputs;
+            let share = wide.len().div_ceil(inputs.max(1) * rayon::current_num_threads()) * inputs.max(1);
             let parts: Vec<_> = wide
-                .par_chunks(share)
+                .par_chunks(share.max(1))
                 .map(|rows| quantize_rows(format, inputs, rows))
                 .collect::<Result<_>>()?;
             parts.iter().for_each(|part| bytes.extend_from_slice(part));

@@ -73,8 +73,8 @@ impl NameMap {
 
     /// Whether a name on disk belongs to the tower or the projector.
     pub fn is_vision(&self, on_disk: &str) -> bool {
-        let vision = self.parts.iter().filter(|(part, _)| !matches!(*part, "text." | "head." | "newline"));
-        vision.into_iter().any(|(_, disk)| on_disk.starts_with(disk))
+        let vision = |part: &str| part == "vision." || part.starts_with("projector.");
+        self.parts.iter().any(|(part, disk)| vision(part) && on_disk.starts_with(disk))
     }
 
     /// The spelling on disk of a canonical name.

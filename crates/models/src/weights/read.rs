@@ -106,24 +106,22 @@ fn stored_as<To: Stored>(file: &File, info: &TensorInfo, device: &Device) -> Res
 }
 
 fn values<From: Stored, To: Stored>(file: &File, info: &TensorInfo) -> Result<Vec<To>, Failed> {
-    let mut file = file;
-    file.seek(SeekFrom::Start(info.offset_bytes))?;
     let count = info.shape.iter().product();
     let mut out = Vec::new();
     // A sparse file can announce more than there is memory: running out must be an error, not the end of the process.
     out.try_reserve_exact(count).map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
     out.resize(count, To::zeroed());
     if From::DTYPE == To::DTYPE {
+        let mut file = file;
+        file.seek(SeekFrom::Start(info.offset_bytes))?;
         file.read_exact(bytemuck::cast_slice_mut(&mut out))?;
         return Ok(out);
     }
-    let mut raw = vec![From::zeroed(); PIECE_VALUES.min(out.len())];
-    let mut wide = vec![0f32; raw.len()];
-    for piece in out.chunks_mut(PIECE_VALUES) {
-        let (raw, wide) = (&mut raw[..piece.len()], &mut wide[..piece.len()]);
-        file.read_exact(bytemuck::cast_slice_mut(raw))?;
-        From::widen(raw, wide);
-        To::narrow(wide, piece);
+    let mut wide = vec![0f32; PIECE_VALUES.min(out.len())];
+    for (i, to) in out.chunks_mut(PIECE_VALUES).enumerate() {
+        let wide = &mut wide[..to.len()];
+        piece::<From>(file, info, i * PIECE_VALUES, wide)?;
+        To::narrow(wide, to);
     }
     Ok(out)
 }

@@ -4,7 +4,7 @@ use crate::processor::{ChatTemplate, Preprocessor, TextTokenizer};
 use crate::projector::Projector;
 use crate::text::Qwen2;
 use crate::vision::Siglip;
-use crate::weights::{Checkpoint, Dtypes, NameMap, TensorInfo, WeightDtype, Weights};
+use crate::weights::{Checkpoint, Dtypes, NameMap, StoredMatrices, TensorInfo, WeightDtype, Weights};
 use crate::{ModelError, Result};
 use candle_core::{DType, Device, Tensor};
 use longsight_method::{NewlineMode, PoolPlan};
@@ -53,8 +53,8 @@ pub struct ModelInfo {
     pub dtype: DType,
     /// Bytes of the weights in those dtypes (norms stay f32).
     pub weights_bytes: u64,
-    /// Matrices by what they are stored as: dtype, number, bytes.
-    pub matrices: Vec<(WeightDtype, usize, u64)>,
+    /// Matrices by what they are stored as: not all rows fit the blocks of every dtype.
+    pub matrices: Vec<StoredMatrices>,
     /// Rows of the embedding table.
     pub vocabulary: usize,
 }
@@ -143,20 +143,21 @@ fn kept_tensors<'a>(
 }
 
 /// Bytes of all tensors that loading keeps, and how the matrices among them are stored.
-fn loaded_bytes(tensors: &[(&str, &TensorInfo, WeightDtype, bool)]) -> (u64, Vec<(WeightDtype, usize, u64)>) {
+fn loaded_bytes(tensors: &[(&str, &TensorInfo, WeightDtype, bool)]) -> (u64, Vec<StoredMatrices>) {
     let mut total_bytes = 0;
-    let mut matrices: BTreeMap<WeightDtype, (usize, u64)> = BTreeMap::new();
+    let mut matrices: BTreeMap<WeightDtype, StoredMatrices> = BTreeMap::new();
     for &(_, info, dtype, matrix) in tensors {
         let kept = info.format.map_or(dtype, WeightDtype::of);
         let bytes = kept.bytes(&info.shape, matrix);
         total_bytes += bytes;
         if let ([_, inputs], true) = (&info.shape[..], matrix) {
-            let stored = kept.format(*inputs).map_or(kept, WeightDtype::of);
-            let entry = matrices.entry(stored).or_default();
-            *entry = (entry.0 + 1, entry.1 + bytes);
+            let dtype = kept.format(*inputs).map_or(kept, WeightDtype::of);
+            let entry = matrices.entry(dtype).or_insert(StoredMatrices { dtype, count: 0, bytes: 0 });
+            entry.count += 1;
+            entry.bytes += bytes;
         }
     }
-    (total_bytes, matrices.into_iter().map(|(dtype, (count, bytes))| (dtype, count, bytes)).collect())
+    (total_bytes, matrices.into_values().collect())
 }
 
 impl Llava {

@@ -2,7 +2,7 @@
 
 use super::model::{Description, LoadSettings};
 use crate::files::copy_small_files;
-use crate::weights::{QuantizedFile, WeightDtype};
+use crate::weights::{QuantizedFile, StoredMatrices};
 use crate::{ModelError, Result};
 use std::path::Path;
 
@@ -11,8 +11,8 @@ use std::path::Path;
 pub struct QuantizedCheckpoint {
     /// Bytes of the weights file.
     pub bytes: u64,
-    /// Matrices by what they are stored as: dtype, number, bytes.
-    pub matrices: Vec<(String, usize, u64)>,
+    /// Matrices by what they are stored as.
+    pub matrices: Vec<StoredMatrices>,
 }
 
 /// Writes the checkpoint in `source` to the new folder `target`, its matrices in the dtypes of `settings`; everything else
@@ -53,7 +53,6 @@ pub fn quantize(
         file.add(name, info, dtype);
     }
     let bytes = file.write(&description.checkpoint, &partial.path().join("model.safetensors"), progress)?;
-    std::fs::rename(partial.keep(), target).map_err(io)?;
-    let named = |(dtype, count, bytes): &(WeightDtype, usize, u64)| (dtype.to_string(), *count, *bytes);
-    Ok(QuantizedCheckpoint { bytes, matrices: description.info.matrices.iter().map(named).collect() })
+    std::fs::rename(partial.path(), target).map_err(io)?; // its clean-up then finds nothing
+    Ok(QuantizedCheckpoint { bytes, matrices: description.info.matrices })
 }
