@@ -10,8 +10,9 @@ allowed() {
   case $1 in
     method | video | kernels | hub | testkit) ;;
     models) echo method kernels ;;
+    store) echo kernels ;;
     world) echo video ;;
-    engine) echo method video kernels models ;;
+    engine) echo method video kernels models store ;;
     eval) echo method video models engine world ;;
     server) echo engine ;;
     bench) echo method kernels models engine testkit ;;

@@ -10,7 +10,7 @@ seed=${SEED:-1}
 case $seed in '' | *[!0-9]*) fail "SEED=$seed: give a whole number" ;; esac
 world=target/demo/minutes-$seed video=target/demo/minutes-$seed/videos/00000.mp4
 longsight=target/release/longsight
-export LONGSIGHT_MODEL=tiny
+export LONGSIGHT_MODEL=tiny LONGSIGHT_INDEX_DIR=target/demo/index
 asked=0 right=0
 
 step() { printf '\n== %s\n' "$*"; }
@@ -20,12 +20,13 @@ field() { sed -n "s/.*\"$1\":\[\{0,1\}\"\([^\"]*\)\".*/\1/p" <<<"$2"; }
 
 # ask KIND: the first open question of this kind that the world has.
 ask() {
-  local row question expected answer
+  local row question expected said answer
   row=$(grep -m 1 "\"kind\":\"$1\".*\"candidates\":\[\]" "$world/questions.jsonl") ||
     fail "no question of kind $1 in $world/questions.jsonl"
   question=$(field question "$row") expected=$(field answers "$row")
-  printf '\n$ longsight ask %s "%s"\n' "$video" "$question"
-  answer=$("$longsight" ask "$video" "$question" --quiet)
+  printf '\n$ longsight ask %s "%s" --evidence --moments 1\n' "$video" "$question"
+  said=$("$longsight" ask "$video" "$question" --evidence --moments 1 --quiet)
+  answer=$(head -n 1 <<<"$said")
   asked=$((asked + 1))
   if [ "$answer" = "$expected" ]; then
     right=$((right + 1))
@@ -33,6 +34,7 @@ ask() {
   else
     printf '%s          (wrong: it is %s)\n' "$answer" "$expected"
   fi
+  tail -n +2 <<<"$said"
 }
 
 step "Building longsight (the first time takes a few minutes)"

@@ -71,7 +71,7 @@ pub(crate) fn measure(settings: &MemoryArgs, threads: Option<u16>) -> Result<Mem
         let mut command = Command::new(&program);
         command.arg("ask").arg(&video).args(["What happens?", "--model"]).arg(&model.folder);
         command.args(["--frames", &frames.to_string(), "--max-new-tokens", "8", "--ignore-eos"]);
-        command.args(["--quiet", "--json"]).args(&settings.flags);
+        command.args(["--quiet", "--json"]).args(&settings.flags).env("LONGSIGHT_INDEX", "off");
         if let Some(threads) = threads {
             command.args(["--threads", &threads.to_string()]);
         }

@@ -1,11 +1,12 @@
 //! Arguments as typed.
 
 pub mod eval;
+pub mod index;
 pub mod world;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use longsight_engine::{Dedupe, LogprobCount};
+use longsight_engine::{Dedupe, EvidenceHeads, LogprobCount};
 use longsight_hub::BUILT_IN;
 use longsight_method::{ContextMethod, PoolSpec, Scale};
 use longsight_models::WeightDtype;
@@ -31,6 +32,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Holds a conversation about one video, questions from standard input
     Chat(ChatArgs),
+    /// Keeps the work on a video for later questions; lists, checks and clears what is kept
+    Index(index::IndexArgs),
     /// Writes a checkpoint with quantized weights, which loads at once and takes less memory
     Quantize(QuantizeArgs),
     /// Runs and scores benchmarks: Video-MME, MLVU, LongVideoBench, needles
@@ -47,10 +50,24 @@ pub struct AskArgs {
     /// Video file, folder of images, or URL (with --allow-url)
     pub video: String,
     /// The question
-    pub question: String,
+    #[arg(required_unless_present_any = ["more_questions", "questions"])]
+    pub question: Option<String>,
+    /// A further question, answered apart from the others; repeat it for several
+    #[arg(short = 'q', long = "question", value_name = "QUESTION")]
+    pub more_questions: Vec<String>,
+    /// Further questions: a text file, one a line
+    #[arg(long, value_name = "FILE")]
+    pub questions: Option<PathBuf>,
     /// Earlier turns to go on from: a JSON list of {"role": "user" or "assistant", "content": "..."}
     #[arg(long, value_name = "FILE")]
     pub history: Option<PathBuf>,
+    #[command(flatten)]
+    pub evidence: EvidenceFlags,
+    /// Write the answers, their evidence and the receipt as one HTML file; implies --evidence
+    #[arg(long, value_name = "FILE", help_heading = "Evidence")]
+    pub report: Option<PathBuf>,
+    #[command(flatten)]
+    pub index: index::IndexFlags,
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -76,7 +93,27 @@ pub struct ChatArgs {
     #[arg(long, value_name = "TOKENS", default_value_t = 4096, value_parser = parse_count)]
     pub chat_tokens: usize,
     #[command(flatten)]
+    pub evidence: EvidenceFlags,
+    #[command(flatten)]
+    pub index: index::IndexFlags,
+    #[command(flatten)]
     pub run: RunArgs,
+}
+
+/// The moments that answers rest on.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Evidence")]
+pub struct EvidenceFlags {
+    /// List the moments that the answer rests on: attention to the frames, against a neutral question's
+    #[arg(long)]
+    pub evidence: bool,
+    /// How many moments, at most
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub moments: usize,
+    /// Whose attention counts: model (the heads that the checkpoint names, else the second half of the layers), all, or
+    /// query heads by layer (3.0,3.2)
+    #[arg(long, value_name = "model|all|LAYER.HEAD,...", default_value_t = EvidenceHeads::Model)]
+    pub evidence_heads: EvidenceHeads,
 }
 
 /// `longsight quantize`.
@@ -247,7 +284,7 @@ pub struct EngineArgs {
     #[arg(long, value_name = "BYTES", value_parser = crate::units::parse_bytes)]
     pub memory: Option<u64>,
     /// No progress bars and no summary
-    #[arg(long, short)]
+    #[arg(long)]
     pub quiet: bool,
 }
 

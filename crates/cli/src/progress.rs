@@ -28,6 +28,7 @@ pub struct RunProgress {
     stream: bool,
     streamed: bool,
     bar: Option<(Stage, ProgressBar)>,
+    waiting: bool,
     failed_output: Option<std::io::Error>,
 }
 
@@ -35,7 +36,7 @@ impl RunProgress {
     /// `stream` writes the answer's text to standard output as it is made.
     pub fn new(quiet: bool, stream: bool) -> Self {
         let bars = !quiet && std::io::stderr().is_terminal();
-        Self { bars, stream, streamed: false, bar: None, failed_output: None }
+        Self { bars, stream, streamed: false, bar: None, waiting: false, failed_output: None }
     }
 
     /// Ends the stream with a line feed, and reports an output that failed meanwhile. Without an answer, and without
@@ -76,6 +77,12 @@ impl Observer for RunProgress {
         }
         if done == total {
             self.clear();
+        }
+    }
+
+    fn waiting(&mut self) {
+        if self.bars && !std::mem::replace(&mut self.waiting, true) {
+            crate::commands::note("another process is at work on this video; waiting for it");
         }
     }
 

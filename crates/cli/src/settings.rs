@@ -1,10 +1,13 @@
 //! Arguments as typed -> settings as resolved.
 
-use crate::args::{DeviceKind, KvKind, RunArgs, Switch};
+use crate::args::index::{IndexFlags, IndexKind, IndexPlace};
+use crate::args::{DeviceKind, EvidenceFlags, KvKind, RunArgs, Switch};
 use anyhow::{Context, Result, ensure};
 use longsight_engine::{
-    ContextSettings, EngineSettings, GenerationSettings, RunSettings, SubtitleSource, VideoSettings,
+    ContextSettings, EngineSettings, EvidenceSettings, GenerationSettings, Index, IndexContents, RunSettings,
+    StoreSettings, SubtitleSource, VideoSettings,
 };
+use longsight_hub::HubSettings;
 use longsight_models::{Device, KvDtype, LoadSettings};
 use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoInfo, VideoSource};
 
@@ -28,6 +31,35 @@ pub fn resolve(args: &RunArgs) -> Result<Resolved> {
     }
     let load = LoadSettings { device, dtype: args.model.dtype, vision_dtype: args.model.vision_dtype };
     Ok(Resolved { run, load })
+}
+
+/// Evidence as asked for; `wanted` by another flag too.
+pub fn evidence(args: &EvidenceFlags, wanted: bool) -> Option<EvidenceSettings> {
+    (args.evidence || wanted).then(|| EvidenceSettings {
+        heads: args.evidence_heads.clone(),
+        moments: args.moments,
+        ..Default::default()
+    })
+}
+
+/// The index, unless it is off.
+pub fn index(args: &IndexFlags) -> Option<Index> {
+    let contents = match args.index {
+        IndexKind::Off => return None,
+        _ if args.no_index => return None,
+        IndexKind::Embeddings => IndexContents::Embeddings,
+        IndexKind::Kv => IndexContents::Kv,
+    };
+    Some(Index::new(index_place(&args.place), contents))
+}
+
+/// Where the index is.
+pub fn index_place(args: &IndexPlace) -> StoreSettings {
+    let usual = || HubSettings::from_env().own_cache_dir.join("index");
+    StoreSettings {
+        folder: args.index_dir.clone().unwrap_or_else(usual),
+        limit_bytes: args.index_size,
+    }
 }
 
 /// What the user typed as the video.
@@ -79,6 +111,7 @@ fn run_settings(args: &RunArgs) -> RunSettings {
         dedupe: method.dedupe,
         template: args.model.template,
         prompt: Default::default(),
+        evidence: None,
         subtitles,
         generation: GenerationSettings {
             max_new_tokens: generation.max_new_tokens.unwrap_or(defaults.max_new_tokens),

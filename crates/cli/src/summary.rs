@@ -2,8 +2,10 @@
 
 use crate::units::about;
 use longsight_engine::human_bytes as bytes;
-use longsight_engine::{Fitting, Receipt, RunPlan, TimeEstimate};
+use longsight_engine::index::IndexUse;
+use longsight_engine::{Evidence, Fitting, Moment, Receipt, RunPlan, TimeEstimate};
 use longsight_method::FrameRole;
+use longsight_video::MediaTime;
 
 /// One line before a run.
 pub fn before(plan: &RunPlan, time: &TimeEstimate) -> String {
@@ -60,13 +62,40 @@ pub fn after(receipt: &Receipt, plan: &RunPlan) -> String {
         timings.generate_secs,
         receipt.peak_bytes.map_or("not known on this system".into(), bytes),
     );
+    text.push_str(&index(receipt));
     text.push_str(&new_warnings(receipt, plan));
     text
+}
+
+/// What the index gave and took, where it did.
+fn index(receipt: &Receipt) -> String {
+    let Some(index) = &receipt.index else { return String::new() };
+    let part = |what: &str, used: IndexUse| match used {
+        IndexUse::Unused => None,
+        IndexUse::Read => Some(format!("{what} read")),
+        IndexUse::Written => Some(format!("{what} kept")),
+    };
+    let parts = [part("embeddings", index.embeddings), part("KV cache", index.kv_prefix)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { String::new() } else { format!("\n-- index: {}", parts.join(", ")) }
 }
 
 fn new_warnings(receipt: &Receipt, plan: &RunPlan) -> String {
     let new = receipt.warnings.iter().filter(|warning| !plan.warnings.contains(warning));
     new.map(|warning| format!("\nwarning: {warning}")).collect()
+}
+
+/// The moments that an answer rests on, a line each.
+pub fn moments(evidence: &Evidence) -> String {
+    if evidence.moments.is_empty() {
+        return "evidence: no moment stands out\n".into();
+    }
+    let line = |moment: &Moment| {
+        let time = |secs: f64| MediaTime::from_secs((secs * 10.0).round() / 10.0);
+        let (from, to) = (time(moment.from_secs), time(moment.to_secs));
+        format!("evidence: {from} to {to}, {:.0}%\n", 100.0 * moment.score)
+    };
+    evidence.moments.iter().map(line).collect()
 }
 
 /// One line after a turn of a conversation, and what the first one found out.

@@ -64,6 +64,10 @@ pub(crate) trait FrameTokens {
     fn next_batch(&mut self, timings: &mut Timings) -> Result<Vec<Tensor>>;
     /// What became of the frames, so far.
     fn report(&self) -> FrameReport;
+    /// After the last frame: whether their tokens were kept in the index, where that was tried.
+    fn kept(&mut self) -> Option<std::result::Result<(), String>> {
+        None
+    }
 }
 
 /// Decodes and encodes a few frames at a time, in order.

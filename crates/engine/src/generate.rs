@@ -7,6 +7,7 @@ use crate::{EngineError, Result};
 use longsight_method::RopePlan;
 use longsight_models::layers::Rotary;
 use longsight_models::processor::TextTokenizer;
+use longsight_models::text::AttentionProbe;
 use longsight_models::{KvCache, Llava};
 use serde::Serialize;
 
@@ -43,15 +44,26 @@ pub struct Generation {
     pub first_token_logprobs: Option<Vec<TokenLogprob>>,
 }
 
-/// Makes an answer behind the tokens in `cache`, starting from `logits`. The last token is not fed back.
+/// A prompt in a KV cache, to be continued.
+pub struct Continuation<'a> {
+    /// The model.
+    pub model: &'a Llava,
+    /// The positions' frequencies.
+    pub rope: &'a RopePlan,
+    /// The prompt's keys and values; the answer's are appended, but for its last token.
+    pub cache: &'a mut KvCache,
+    /// Watches the attention of each token that is fed back.
+    pub probe: Option<&'a mut AttentionProbe>,
+}
+
+/// Makes an answer behind the tokens in the cache, starting from `logits`. The last token is not fed back.
 pub fn generate(
-    model: &Llava,
-    rope: &RopePlan,
-    cache: &mut KvCache,
+    prompt: Continuation<'_>,
     mut logits: Vec<f32>,
     settings: &GenerationSettings,
     observer: &mut dyn Observer,
 ) -> Result<Generation> {
+    let Continuation { model, rope, cache, mut probe } = prompt;
     let tokenizer = model.tokenizer();
     let mut sampler = Sampler::new(settings, tokenizer.vocabulary());
     let mut stream = TextStream::default();
@@ -73,7 +85,8 @@ pub fn generate(
             break StopReason::MaxNewTokens;
         }
         let rotary = Rotary::new(rope, cache.tokens(), 1, model.device())?;
-        let hidden = model.text().forward(&model.text().embed(&[token])?, &rotary, cache)?;
+        let embedding = model.text().embed(&[token])?;
+        let hidden = model.text().forward_probed(&embedding, &rotary, cache, probe.as_deref_mut())?;
         logits = model.text().last_logits(&hidden)?;
     };
     if let Some(rest) = stream.finish(&token_ids, tokenizer)? {

@@ -2,7 +2,8 @@
 //!
 //! The stages, in the order in which data passes them:
 //! [`plan`] (what will be done, before any decoding) -> [`encode`] (frames to visual tokens, a few at a time) ->
-//! [`prefill`] (into the KV cache, in chunks) -> [`generate`] (token by token) -> [`receipt`] (what was really done).
+//! [`prefill`] (into the KV cache, in chunks) -> [`generate`] (token by token) -> [`evidence`] (the moments an answer rests
+//! on) -> [`receipt`] (what was really done). [`index`] keeps the work on a video for the next question.
 
 mod budget;
 mod dedupe;
@@ -10,7 +11,9 @@ pub mod encode;
 mod encoded;
 mod error;
 mod estimate;
+pub mod evidence;
 pub mod generate;
+pub mod index;
 mod memory;
 mod observer;
 pub mod pipeline;
@@ -26,7 +29,9 @@ pub use dedupe::Dedupe;
 pub use encoded::EncodedFrames;
 pub use error::EngineError;
 pub use estimate::TimeEstimate;
-pub use generate::{Generation, StopReason, TokenLogprob};
+pub use evidence::{Evidence, EvidenceHeads, EvidenceSettings, Moment};
+pub use generate::{Continuation, Generation, StopReason, TokenLogprob};
+pub use index::{Index, IndexContents, VideoIdentity};
 pub use memory::PeakMemory;
 pub use observer::{Observer, Silent, Stage};
 pub use pipeline::{Answer, answer};
@@ -37,6 +42,8 @@ pub use settings::{
     ContextSettings, EngineSettings, GenerationSettings, LogprobCount, PromptSettings, RunSettings,
     SubtitleSource, VideoSettings,
 };
+
+pub use longsight_store::{EntryInfo, Store, StoreError, StoreSettings};
 
 /// Result with this crate's error.
 pub type Result<T, E = EngineError> = std::result::Result<T, E>;

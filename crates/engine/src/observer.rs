@@ -13,6 +13,8 @@ pub enum Stage {
 pub trait Observer {
     /// `done` of `total` units of a stage are finished.
     fn progress(&mut self, _stage: Stage, _done: usize, _total: usize) {}
+    /// Another process builds what this run needs of the index; told again and again while it does.
+    fn waiting(&mut self) {}
     /// More text of the answer.
     fn text(&mut self, _piece: &str) {}
     /// Asked between steps: true stops the run with [`crate::EngineError::Stopped`].

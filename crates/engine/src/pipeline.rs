@@ -1,5 +1,6 @@
 //! The main path: one call a stage.
 
+use crate::evidence::Evidence;
 use crate::observer::Observer;
 use crate::plan::RunPlan;
 use crate::receipt::Receipt;
@@ -16,6 +17,8 @@ pub struct Answer {
     pub text: String,
     /// Its tokens.
     pub generation: Generation,
+    /// The moments that it rests on, where asked for.
+    pub evidence: Option<Evidence>,
     /// What was really done.
     pub receipt: Receipt,
 }

@@ -1,6 +1,7 @@
 //! What a run will do, known before any frame is decoded: frames, tokens, positions, bytes.
 
 use crate::budget::{self, MemoryEstimate};
+use crate::evidence::NEUTRAL_PROMPT;
 use crate::settings::{PromptSettings, RunSettings, SubtitleSource};
 use crate::{EngineError, Result};
 use longsight_method::{EngineShape, ModelShape, PoolPlan, PositionPlan, RopePlan, chunk_plan};
@@ -110,8 +111,13 @@ impl RunPlan {
         let after_ids = model.tokenizer.encode(&prompt.after)?;
         let between: Vec<usize> = between_ids.iter().map(Vec::len).collect();
         let positions = PositionPlan::interleaved(before_ids.len(), &between, &pool, after_ids.len());
-        let kv_capacity_tokens =
+        let mut kv_capacity_tokens =
             positions.total_tokens() + settings.generation.max_new_tokens + settings.engine.spare_tokens;
+        if settings.evidence.is_some() {
+            let neutral = [Turn { role: Role::User, content: NEUTRAL_PROMPT.to_owned() }];
+            let ids = model.tokenizer.encode(&render(model, &preamble, &neutral, settings)?.after)?;
+            kv_capacity_tokens = kv_capacity_tokens.max(positions.visual_prefix_tokens() + ids.len());
+        }
         let chunks = chunk_plan(
             positions.visual_prefix_tokens(),
             positions.total_tokens(),

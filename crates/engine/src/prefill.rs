@@ -4,6 +4,7 @@
 use crate::Result;
 use longsight_method::RopePlan;
 use longsight_models::layers::Rotary;
+use longsight_models::text::AttentionProbe;
 use longsight_models::{KvCache, Llava, Tensor};
 
 /// Collects embeddings until a chunk is full and runs it; nothing else of the prompt is held.
@@ -15,12 +16,18 @@ pub struct Prefill<'a> {
     waiting: Vec<Tensor>,
     waiting_tokens: usize,
     hidden: Option<Tensor>,
+    probe: Option<&'a mut AttentionProbe>,
 }
 
 impl<'a> Prefill<'a> {
     /// Continues behind the tokens that `cache` holds.
     pub fn new(model: &'a Llava, rope: &'a RopePlan, cache: &'a mut KvCache, chunk_tokens: usize) -> Self {
-        Self { model, rope, cache, chunk_tokens, waiting: Vec::new(), waiting_tokens: 0, hidden: None }
+        Self { model, rope, cache, chunk_tokens, waiting: Vec::new(), waiting_tokens: 0, hidden: None, probe: None }
+    }
+
+    /// Lets `probe` watch the last token of every chunk.
+    pub(crate) fn watched_by(self, probe: Option<&'a mut AttentionProbe>) -> Self {
+        Self { probe, ..self }
     }
 
     /// Adds embeddings `[tokens, hidden]`, and runs every chunk that is full.
@@ -56,7 +63,8 @@ impl<'a> Prefill<'a> {
         let chunk = all.narrow(0, 0, tokens)?;
         let rotary = Rotary::new(self.rope, self.cache.tokens(), tokens, self.model.device())?;
         self.hidden = None;
-        self.hidden = Some(self.model.text().forward(&chunk, &rotary, self.cache)?);
+        let probe = self.probe.as_deref_mut();
+        self.hidden = Some(self.model.text().forward_probed(&chunk, &rotary, self.cache, probe)?);
         Ok(())
     }
 }

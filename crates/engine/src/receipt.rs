@@ -3,6 +3,7 @@
 use crate::budget::MemoryEstimate;
 use crate::dedupe::Dedupe;
 use crate::generate::{Generation, StopReason};
+use crate::index::{IndexReceipt, IndexUse};
 use crate::plan::window_warning;
 use crate::session::Session;
 use crate::settings::{EngineSettings, GenerationSettings, PromptSettings};
@@ -17,6 +18,8 @@ use serde::Serialize;
 pub struct Timings {
     /// Listing the video's packets.
     pub probe_secs: f64,
+    /// Reading the index.
+    pub index_secs: f64,
     /// Waiting for decoded frames.
     pub video_decode_secs: f64,
     /// Resizing (beside the encoding of earlier frames) and normalising.
@@ -25,6 +28,8 @@ pub struct Timings {
     pub vision_secs: f64,
     /// Prompt through the language model.
     pub prefill_secs: f64,
+    /// The neutral prompt that evidence is compared with.
+    pub evidence_secs: f64,
     /// The answer's tokens.
     pub generate_secs: f64,
 }
@@ -48,6 +53,9 @@ pub struct Receipt {
     pub pool: PoolReceipt,
     /// Near-duplicate frames.
     pub dedupe: DedupeReceipt,
+    /// What was read from the index and written to it; absent where it was not used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<IndexReceipt>,
     /// Which chat template.
     pub template: TemplateKind,
     /// What stood around the question.
@@ -233,7 +241,9 @@ impl Receipt {
     ) -> Self {
         let (model, plan, settings, cache, frames, peak) = session.parts();
         let first_question = session.questions() == 0;
+        let index = session.index();
         let mut warnings = plan.warnings.clone();
+        warnings.extend(session.index_warnings().iter().cloned());
         if !frames.replaced.is_empty() {
             warnings.push(format!(
                 "{} of {} frames could not be decoded and are replaced by neighbours",
@@ -247,7 +257,8 @@ impl Receipt {
             // The conversation may have outgrown what the plan knew of.
             warnings.extend(window_warning(window, prefix + after_tokens));
         }
-        let reused = if first_question { 0 } else { prefix + reused_text };
+        let prefix_read = index.is_some_and(|index| index.kv_prefix == IndexUse::Read);
+        let reused = if first_question && !prefix_read { 0 } else { prefix + reused_text };
         Self {
             longsight_version: env!("CARGO_PKG_VERSION"),
             model: model_receipt(session),
@@ -264,6 +275,7 @@ impl Receipt {
             context: context_receipt(session),
             pool: PoolReceipt { spec: plan.pool.spec, mode: plan.pool.mode, newline: plan.pool.newline },
             dedupe: dedupe_receipt(session),
+            index: index.cloned(),
             template: settings.template,
             prompt: settings.prompt.clone(),
             generation: settings.generation.clone(),

@@ -2,9 +2,11 @@
 
 use crate::encode::{FrameEncoder, FrameReport, FrameTokens};
 use crate::encoded::{EncodedFrames, HeldFrames};
-use crate::generate::{generate, token_logprob};
+use crate::evidence::{EvidenceWatch, NEUTRAL_PROMPT};
+use crate::generate::{Continuation, generate, token_logprob};
+use crate::index::{Index, IndexReceipt, Indexing, VideoIdentity};
 use crate::memory::PeakMemory;
-use crate::observer::{Observer, Stage};
+use crate::observer::{Observer, Silent, Stage};
 use crate::pipeline::Answer;
 use crate::plan::RunPlan;
 use crate::prefill::Prefill;
@@ -13,6 +15,7 @@ use crate::settings::RunSettings;
 use crate::{EngineError, Result};
 use longsight_models::layers::Rotary;
 use longsight_models::processor::{Role, Turn};
+use longsight_models::text::AttentionProbe;
 use longsight_models::{KvCache, Llava, Tensor};
 use std::time::Instant;
 
@@ -31,6 +34,9 @@ pub struct Session<'a> {
     questions: usize,
     timings: Timings,
     frames: FrameReport,
+    evidence: Option<EvidenceWatch>,
+    index: Option<IndexReceipt>,
+    index_warnings: Vec<String>,
     peak: PeakMemory,
 }
 
@@ -64,6 +70,35 @@ impl<'a> Session<'a> {
         Self::begin(model, plan, settings, &mut frames, observer)
     }
 
+    /// The same with an index of the video's work: what it holds is not computed again, and what it lacks is kept there. What
+    /// comes of it is bit-equal to [`Self::start`].
+    pub fn start_indexed(
+        model: &'a Llava,
+        plan: RunPlan,
+        settings: &RunSettings,
+        (index, identity): (&Index, &VideoIdentity),
+        observer: &mut dyn Observer,
+    ) -> Result<Self> {
+        let mut session = Self::empty(model, plan, settings)?;
+        let mut indexing = Indexing::new(index, identity, (model, &session.plan, settings));
+        let started = Instant::now();
+        match indexing.read_prefix(&session.plan, &mut session.cache) {
+            Some(report) => {
+                session.frames = report;
+                session.timings.index_secs = started.elapsed().as_secs_f64();
+            }
+            None => {
+                let mut frames = indexing.frames((model, &session.plan, settings), observer)?;
+                session.prefill_video(&mut *frames, observer)?;
+                indexing.frames_done(&mut *frames);
+                indexing.write_prefix(&session.cache, &session.plan, &session.frames, observer)?;
+            }
+        }
+        session.watch_evidence(Some(&mut indexing), observer)?;
+        (session.index, session.index_warnings) = (Some(indexing.receipt), indexing.warnings);
+        Ok(session)
+    }
+
     /// Prefills a video whose frames are encoded already, under any pooling whose strides `encoded` holds.
     pub fn start_encoded(
         model: &'a Llava,
@@ -83,10 +118,18 @@ impl<'a> Session<'a> {
         frames: &mut dyn FrameTokens,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
+        let mut session = Self::empty(model, plan, settings)?;
+        session.prefill_video(frames, observer)?;
+        session.watch_evidence(None, observer)?;
+        Ok(session)
+    }
+
+    /// A session that has seen nothing yet.
+    fn empty(model: &'a Llava, plan: RunPlan, settings: &RunSettings) -> Result<Self> {
         let peak = PeakMemory::watch();
         let cache =
             KvCache::new(model.text().kv_shape(), plan.kv_capacity_tokens, plan.kv_dtype, model.device())?;
-        let mut session = Self {
+        Ok(Self {
             model,
             prefix_tokens: plan.positions.visual_prefix_tokens(),
             timings: Timings { probe_secs: plan.probe_secs, ..Timings::default() },
@@ -98,10 +141,21 @@ impl<'a> Session<'a> {
             turns: Vec::new(),
             questions: 0,
             frames: FrameReport::default(),
+            evidence: None,
+            index: None,
+            index_warnings: Vec::new(),
             peak,
-        };
-        session.prefill_video(frames, observer)?;
-        Ok(session)
+        })
+    }
+
+    /// What was read from the index and written to it, where there is one.
+    pub fn index(&self) -> Option<&IndexReceipt> {
+        self.index.as_ref()
+    }
+
+    /// What went wrong with the index; no answer is the worse for it.
+    pub fn index_warnings(&self) -> &[String] {
+        &self.index_warnings
     }
 
     /// What this session does.
@@ -156,6 +210,36 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Measures the neutral prompt's attention, where evidence is wanted, or takes it from the index.
+    fn watch_evidence(
+        &mut self,
+        index: Option<&mut Indexing<'_>>,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let Some(wanted) = &self.settings.evidence else { return Ok(()) };
+        let mut watch = EvidenceWatch::new(self.model, &self.plan, wanted)?;
+        let mut probe = watch.probe();
+        let neutral = match index {
+            Some(index) => index.neutral(&probe.heads(), observer, || self.neutral_attention(&mut probe))?,
+            None => self.neutral_attention(&mut probe)?,
+        };
+        watch.set_neutral(neutral);
+        self.evidence = Some(watch);
+        Ok(())
+    }
+
+    /// Attention of the neutral prompt's last token; the cache is left with the video alone.
+    fn neutral_attention(&mut self, probe: &mut AttentionProbe) -> Result<Vec<f64>> {
+        let turns = [Turn { role: Role::User, content: NEUTRAL_PROMPT.to_owned() }];
+        let started = Instant::now();
+        self.prefill_turns(&turns, 0, Some(probe), &mut Silent)?;
+        self.held_ids.clear();
+        self.whole_chunk_ids = 0;
+        self.cache.truncate(self.prefix_tokens);
+        self.timings.evidence_secs += started.elapsed().as_secs_f64();
+        Ok(probe.mean_mass())
+    }
+
     /// Asks the next question. On an error the conversation is as it was before.
     pub fn ask(&mut self, question: &str, observer: &mut dyn Observer) -> Result<Answer> {
         let mut turns = self.turns.clone();
@@ -200,7 +284,7 @@ impl<'a> Session<'a> {
         self.forget_turns();
         let turns = [Turn { role: Role::User, content: question.to_owned() }];
         let token_ids = self.model.tokenizer().encode(answer)?;
-        let mut logits = self.prefill_turns(&turns, token_ids.len(), observer)?.0;
+        let mut logits = self.prefill_turns(&turns, token_ids.len(), None, observer)?.0;
         let mut score = AnswerScore { predicted_ids: Vec::new(), logprobs: Vec::new(), token_ids };
         for (i, token) in score.token_ids.iter().enumerate() {
             if i > 0 {
@@ -226,20 +310,28 @@ impl<'a> Session<'a> {
 
     fn answer_last_turn(&mut self, turns: &[Turn], observer: &mut dyn Observer) -> Result<Answer> {
         let mut timings = std::mem::take(&mut self.timings); // the video counts for the first question only
+        let mut probe = self.evidence.as_ref().map(EvidenceWatch::probe);
         let started = Instant::now();
-        let (logits, prompt_ids, reused) =
-            self.prefill_turns(turns, self.settings.generation.max_new_tokens, observer)?;
+        let most = self.settings.generation.max_new_tokens;
+        let (logits, prompt_ids, reused) = self.prefill_turns(turns, most, probe.as_mut(), observer)?;
         timings.prefill_secs += started.elapsed().as_secs_f64();
         let started = Instant::now();
-        let how = &self.settings.generation;
-        let generation = generate(self.model, &self.plan.rope, &mut self.cache, logits, how, observer)?;
+        let prompt = Continuation {
+            model: self.model,
+            rope: &self.plan.rope,
+            cache: &mut self.cache,
+            probe: probe.as_mut(),
+        };
+        let generation = generate(prompt, logits, &self.settings.generation, observer)?;
         timings.generate_secs = started.elapsed().as_secs_f64();
         let fed = self.cache.tokens() - self.prefix_tokens - self.held_ids.len();
         self.held_ids.extend(&generation.token_ids[..fed]);
         let text = self.model.tokenizer().decode(&generation.token_ids)?.trim().to_owned();
         let receipt = Receipt::new(self, prompt_ids, reused, &generation, timings);
         self.questions += 1;
-        Ok(Answer { text, generation, receipt })
+        let watched = self.evidence.as_ref().zip(probe.as_ref());
+        let evidence = watched.map(|(watch, probe)| watch.evidence(&self.plan, probe));
+        Ok(Answer { text, generation, evidence, receipt })
     }
 
     /// Prefills the text of a conversation. Returns the logits of its answer's first token, the number of ids behind the
@@ -248,12 +340,13 @@ impl<'a> Session<'a> {
         &mut self,
         turns: &[Turn],
         answer_tokens: usize,
+        probe: Option<&mut AttentionProbe>,
         observer: &mut dyn Observer,
     ) -> Result<(Vec<f32>, usize, usize)> {
         let ids = self.plan.question_ids(self.model.info(), turns, &self.settings)?;
         let reused = self.keep_common(&ids);
         self.cache.ensure_room(ids.len() - reused + answer_tokens)?;
-        let hidden = self.prefill_text(&ids, reused, observer)?;
+        let hidden = self.prefill_text(&ids, reused, probe, observer)?;
         Ok((self.model.text().last_logits(&hidden)?, ids.len(), reused))
     }
 
@@ -273,15 +366,23 @@ impl<'a> Session<'a> {
         kept
     }
 
-    /// Prefills `ids` from `start` on. Chunks are counted from the end of the visual prefix.
-    fn prefill_text(&mut self, ids: &[u32], start: usize, observer: &mut dyn Observer) -> Result<Tensor> {
+    /// Prefills `ids` from `start` on; `probe` watches the last of them. Chunks are counted from the end of the visual prefix.
+    fn prefill_text(
+        &mut self,
+        ids: &[u32],
+        start: usize,
+        mut probe: Option<&mut AttentionProbe>,
+        observer: &mut dyn Observer,
+    ) -> Result<Tensor> {
         let chunk = self.settings.engine.chunk_tokens;
         let text = self.model.text();
         let mut hidden = None;
         let mut at = start;
         while at < ids.len() {
             let end = ids.len().min((at / chunk + 1) * chunk);
-            let mut prefill = Prefill::new(self.model, &self.plan.rope, &mut self.cache, chunk);
+            let watch = probe.as_deref_mut().filter(|_| end == ids.len());
+            let mut prefill =
+                Prefill::new(self.model, &self.plan.rope, &mut self.cache, chunk).watched_by(watch);
             prefill.push(text.embed(&ids[at..end])?)?;
             hidden = prefill.flush()?;
             self.held_ids.extend(&ids[at..end]);

@@ -1,6 +1,7 @@
 //! A run's settings, resolved: what the command line, the server and the bindings all fill in.
 
 use crate::dedupe::Dedupe;
+use crate::evidence::EvidenceSettings;
 use longsight_method::{ContextMethod, PoolSpec, Ramp, RopeSettings, Scale};
 use longsight_models::processor::TemplateKind;
 use longsight_models::{KvDtype, ModelInfo};
@@ -27,6 +28,8 @@ pub struct RunSettings {
     pub subtitles: Option<SubtitleSource>,
     /// How the answer is chosen.
     pub generation: GenerationSettings,
+    /// Whether, and how, the moments that an answer rests on are found.
+    pub evidence: Option<EvidenceSettings>,
     /// How the work is cut.
     pub engine: EngineSettings,
     /// How the KV cache is stored; None follows the weights.

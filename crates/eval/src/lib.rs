@@ -5,6 +5,7 @@
 
 pub mod data;
 mod error;
+pub mod evidence;
 pub mod extract;
 pub mod needle;
 pub mod prompts;

@@ -52,6 +52,17 @@ impl KeyValues<'_> {
         );
     }
 
+    /// Copies the row of one token of one head, widened to f32.
+    pub(crate) fn row(&self, head: usize, token: usize, row: &mut [f32]) {
+        let at = head * self.head_stride + token * self.token_stride;
+        match self.values {
+            KvStore::Float(values) => values.part(at, row.len()).widen(row),
+            KvStore::Q8 { bytes, scales } => {
+                dequantize_q8(&bytes[at..at + row.len()], scales[at / row.len()], row);
+            }
+        }
+    }
+
     /// A pointer to `keys` rows of one head as f32 and the distance between rows: the cache itself where it is f32, else
     /// `scratch` with the widened rows.
     pub(crate) fn gather(

@@ -10,6 +10,7 @@
 
 mod activation;
 mod attention;
+mod attention_mass;
 mod integer;
 mod key_values;
 mod kv_q8;
@@ -23,6 +24,7 @@ mod values;
 
 pub use activation::{gelu_erf, gelu_tanh, silu_mul};
 pub use attention::{Attention, attention};
+pub use attention_mass::{AttentionMass, attention_mass};
 pub use integer::{Format, QuantizedLinear, QuantizedMatrix, quantize_int8, quantized_linear};
 pub use key_values::{KeyValues, KvStore};
 pub use kv_q8::{dequantize_q8, quantize_q8};
@@ -30,6 +32,7 @@ pub use linear::{Linear, linear};
 pub use memory::{HugePages, MappedFile, return_large_blocks};
 pub use norm::{layer_norm, rms_norm};
 pub use rotary::rotate_half;
+pub use simd::instruction_set;
 pub use values::Values;
 
 /// Threads that the kernels use: `RAYON_NUM_THREADS`, or as many as the machine has.

@@ -97,6 +97,18 @@ pub(crate) fn level() -> Level {
     }
 }
 
+/// The instruction set that the kernels run on here. Between two of them the last bits of floats may differ.
+pub fn instruction_set() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    return match level() {
+        Level::Avx512 => "avx512",
+        Level::Avx2 => "avx2",
+        Level::Baseline => "x86_64",
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    std::env::consts::ARCH
+}
+
 /// Whether 16-bit products can be summed in one instruction (AVX-512 VNNI).
 #[cfg(target_arch = "x86_64")]
 #[inline]

@@ -1,9 +1,13 @@
 //! Keys and values of the tokens seen so far; owned by the caller, allocated once.
 
 mod dtype;
+mod prefix;
 mod q8;
 
-use crate::layers::{AttentionInput, QuantizedInput, attention, attention_quantized};
+use crate::layers::{
+    AttentionInput, MassQuery, QuantizedInput, attention, attention_mass, attention_mass_quantized,
+    attention_quantized,
+};
 use crate::{ModelError, Result};
 use candle_core::{Device, Tensor};
 pub use dtype::KvDtype;
@@ -156,6 +160,14 @@ impl KvCache {
             })?,
         };
         Ok(output)
+    }
+
+    /// Sums of attention weights of one query over keys of `layer`, `[chosen heads, spans]`.
+    pub(crate) fn attention_mass(&self, layer: usize, ask: &MassQuery<'_>) -> Result<Vec<f32>> {
+        Ok(match self.layers.get(layer).ok_or_else(|| not_this_model(self.layers.len()))? {
+            Layer::Float { keys, .. } => attention_mass(ask, keys)?,
+            Layer::Q8 { keys, .. } => attention_mass_quantized(ask, keys.rows(), self.shape.kv_heads)?,
+        })
     }
 
     /// Counts `tokens` that every layer has appended.

@@ -20,6 +20,7 @@ mod process;
 mod sample;
 mod source;
 mod subtitles;
+mod thumbnail;
 mod time;
 
 pub use decode::{DecodeSettings, Frame, FrameReader, SCALER_FLAGS, open_frames};
@@ -34,4 +35,5 @@ pub use source::VideoSource;
 pub use subtitles::{
     Cue, Subtitles, cues_near_frames, embedded_subtitles, parse_subtitles, read_subtitles, subtitle_prompt,
 };
+pub use thumbnail::{Thumbnail, thumbnails};
 pub use time::MediaTime;

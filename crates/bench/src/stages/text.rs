@@ -3,7 +3,7 @@
 use super::{Rate, Stage, StagesArgs};
 use crate::inputs::token_ids;
 use anyhow::{Context, Result};
-use longsight_engine::generate::generate;
+use longsight_engine::generate::{Continuation, generate};
 use longsight_engine::prefill::Prefill;
 use longsight_engine::{EngineSettings, GenerationSettings, Silent};
 use longsight_method::{RopePlan, RopeSettings};
@@ -88,7 +88,9 @@ impl<'a> Run<'a> {
         };
         let logits = vec![0.0; self.model.info().vocabulary];
         let started = Instant::now();
-        generate(self.model, &self.rope, &mut self.cache, logits, &settings, &mut Silent)?;
+        let prompt =
+            Continuation { model: self.model, rope: &self.rope, cache: &mut self.cache, probe: None };
+        generate(prompt, logits, &settings, &mut Silent)?;
         Ok((self.cache.tokens() - tokens) as f64 / started.elapsed().as_secs_f64())
     }
 

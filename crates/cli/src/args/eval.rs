@@ -2,6 +2,7 @@
 
 use super::RunArgs;
 use clap::{Args, Subcommand};
+use longsight_engine::EvidenceHeads;
 use longsight_eval::run::{Filter, Shard};
 use longsight_eval::{Profile, PromptKey, Task};
 use longsight_method::{ContextMethod, PoolSpec};
@@ -30,6 +31,8 @@ pub enum EvalCommand {
     World(TaskArgs),
     /// Finds cards hidden in haystack footage: frames x depth, as pictures and numbers
     Needle(NeedleArgs),
+    /// Measures whether evidence points where the answer is, on a synthetic world
+    Evidence(EvidenceArgs),
     /// Runs a task over a grid of frames x context method x pooling, encoding each video once a number of frames
     Sweep(SweepArgs),
     /// Scores responses made elsewhere: our responses.jsonl, lmms-eval sample logs, official result files
@@ -40,6 +43,25 @@ pub enum EvalCommand {
     Merge(MergeArgs),
     /// Writes the report of one or several runs anew
     Report(ReportArgs),
+}
+
+/// `longsight eval evidence`.
+#[derive(Debug, Args)]
+pub struct EvidenceArgs {
+    /// A world of `longsight world make` in the plain layout
+    #[arg(long, value_name = "FOLDER")]
+    pub data: PathBuf,
+    /// Its first N videos
+    #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
+    pub videos: usize,
+    /// Also show which heads point best, one by one and together
+    #[arg(long)]
+    pub by_head: bool,
+    /// Whose attention counts: model, all, or LAYER.HEAD,...
+    #[arg(long, value_name = "model|all|LAYER.HEAD,...", default_value_t = EvidenceHeads::Model)]
+    pub evidence_heads: EvidenceHeads,
+    #[command(flatten)]
+    pub run: RunArgs,
 }
 
 /// A task's run.

@@ -1,32 +1,108 @@
-use super::{Loaded, note, prepare, write_answer_json};
+use super::output::{answer_json, moment_frames, moments, pictures, spread};
+use super::{Loaded, note, prepare, write_out};
 use crate::args::AskArgs;
 use crate::progress::RunProgress;
-use crate::summary;
+use crate::{settings, summary};
 use anyhow::{Context, Result, ensure};
 use longsight_engine::Session;
+use longsight_eval::report::{AnswerReport, AnsweredQuestion, answer_html, write_atomically};
 use longsight_models::processor::{Role, Turn};
 use std::path::Path;
+
+/// Frames shown in a report beside the moments.
+const SHEET_FRAMES: usize = 24;
 
 /// `longsight ask`.
 pub fn run(args: &AskArgs) -> Result<()> {
     let run = &args.run;
+    let questions = questions(args)?;
     let history = args.history.as_deref().map(read_history).transpose()?.unwrap_or_default();
+    let index = settings::index(&args.index);
     let mut prepared = prepare(&args.video, run)?;
     let said: String = history.iter().map(|turn| turn.content.as_str()).collect();
-    prepared.resolved.run.engine.spare_tokens = history_tokens(&prepared.description, &said, history.len())?;
-    let Loaded { resolved, plan, model, model_commit } = prepared.load(&args.question, run.engine.quiet)?;
+    let engine = &mut prepared.resolved.run;
+    engine.evidence = settings::evidence(&args.evidence, args.report.is_some());
+    engine.engine.spare_tokens = history_tokens(&prepared.description, &said, history.len())?;
+    let tokenizer = &prepared.description.info.tokenizer;
+    let longest = questions.iter().max_by_key(|question| tokenizer.encode(question).map_or(0, |ids| ids.len()));
+    let longest = longest.cloned().unwrap_or_default();
+    let loaded = prepared.load(&longest, run.engine.quiet)?;
+    let mut progress = RunProgress::new(run.engine.quiet, false);
+    let session = loaded.start(index.as_ref(), &mut progress);
+    progress.finish(false)?;
+    let mut session = session?;
+    let mut answered = Vec::new();
+    for question in questions {
+        let mut turns = history.clone();
+        turns.push(Turn { role: Role::User, content: question.clone() });
+        answered.push(answer(args, &loaded, &mut session, &question, turns, answered.is_empty())?);
+    }
+    match &args.report {
+        Some(path) => report(path, &run.model.model, &loaded, &answered, run.engine.quiet),
+        None => Ok(()),
+    }
+}
+
+/// Answers the last of `turns`, and shows the answer.
+fn answer(
+    args: &AskArgs,
+    loaded: &Loaded,
+    session: &mut Session<'_>,
+    question: &str,
+    turns: Vec<Turn>,
+    first: bool,
+) -> Result<AnsweredQuestion> {
+    let run = &args.run;
+    let several = args.questions.is_some() || !args.more_questions.is_empty();
+    if several && !run.json {
+        write_out(format!("{}> {question}\n", if first { "" } else { "\n" }).as_bytes())?;
+    }
     let mut progress = RunProgress::new(run.engine.quiet, !run.json);
-    let mut session = Session::start(&model, plan, &resolved.run, &mut progress)?;
-    let mut turns = history;
-    turns.push(Turn { role: Role::User, content: args.question.clone() });
     let answer = session.continue_conversation(turns, &mut progress);
     progress.finish(answer.is_ok())?;
     let answer = answer?;
     if run.json {
-        return write_answer_json(&args.question, &run.model.model, model_commit.as_deref(), &answer);
+        answer_json(question, run, loaded, &answer)?;
+    } else {
+        moments(&answer)?;
+        if !run.engine.quiet {
+            let plan = &loaded.plan;
+            let text =
+                if first { summary::after(&answer.receipt, plan) } else { summary::turn(&answer.receipt, plan) };
+            note(&text);
+        }
     }
-    if !run.engine.quiet {
-        note(&summary::after(&answer.receipt, session.plan()));
+    Ok(AnsweredQuestion { question: question.to_owned(), answer })
+}
+
+/// The question, those of -q, and those of a file.
+fn questions(args: &AskArgs) -> Result<Vec<String>> {
+    let mut questions: Vec<String> = args.question.iter().chain(&args.more_questions).cloned().collect();
+    if let Some(path) = &args.questions {
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        questions.extend(lines.map(str::to_owned));
+        ensure!(!questions.is_empty(), "{}: holds no question", path.display());
+    }
+    Ok(questions)
+}
+
+/// Writes the answers as a page.
+fn report(
+    path: &Path,
+    model: &str,
+    loaded: &Loaded,
+    questions: &[AnsweredQuestion],
+    quiet: bool,
+) -> Result<()> {
+    let mut indices = spread(&loaded.plan, SHEET_FRAMES);
+    indices.extend(questions.iter().filter_map(|q| q.answer.evidence.as_ref()).flat_map(moment_frames));
+    let thumbnails = pictures(loaded, &indices);
+    let video = loaded.plan.video.source.name();
+    let page = answer_html(&AnswerReport { video: &video, model, questions, thumbnails: &thumbnails });
+    write_atomically(path, page.as_bytes())?;
+    if !quiet {
+        note(&format!("wrote {}", path.display()));
     }
     Ok(())
 }

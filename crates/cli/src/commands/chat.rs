@@ -1,9 +1,9 @@
-use super::{Loaded, note, prepare, write_answer_json};
+use super::output::{answer_json, moments};
+use super::{note, prepare};
 use crate::args::ChatArgs;
 use crate::progress::RunProgress;
-use crate::summary;
+use crate::{settings, summary};
 use anyhow::{Context, Result};
-use longsight_engine::Session;
 use std::io::{BufRead, IsTerminal, Write};
 
 /// `longsight chat`: each line of standard input is a question.
@@ -11,20 +11,24 @@ pub fn run(args: &ChatArgs) -> Result<()> {
     let run = &args.run;
     let mut prepared = prepare(&args.video, run)?;
     prepared.resolved.run.engine.spare_tokens = args.chat_tokens;
-    let Loaded { resolved, plan, model, model_commit } = prepared.load("", run.engine.quiet)?;
+    prepared.resolved.run.evidence = settings::evidence(&args.evidence, false);
+    let loaded = prepared.load("", run.engine.quiet)?;
     let mut progress = RunProgress::new(run.engine.quiet, false);
-    let mut session = Session::start(&model, plan, &resolved.run, &mut progress)?;
+    let session = loaded.start(settings::index(&args.index).as_ref(), &mut progress);
     progress.finish(false)?;
+    let mut session = session?;
     while let Some(question) = next_question()? {
         let mut progress = RunProgress::new(run.engine.quiet, !run.json);
         let answer = session.ask(&question, &mut progress);
         progress.finish(answer.is_ok())?;
         match answer {
-            Ok(answer) if run.json => {
-                write_answer_json(&question, &run.model.model, model_commit.as_deref(), &answer)?
+            Ok(answer) if run.json => answer_json(&question, run, &loaded, &answer)?,
+            Ok(answer) => {
+                moments(&answer)?;
+                if !run.engine.quiet {
+                    note(&summary::turn(&answer.receipt, &loaded.plan));
+                }
             }
-            Ok(answer) if !run.engine.quiet => note(&summary::turn(&answer.receipt, session.plan())),
-            Ok(_) => (),
             // At a terminal one question that fails is no reason to lose the conversation.
             Err(error) if std::io::stdin().is_terminal() => note(&format!("longsight: {error}")),
             Err(error) => return Err(error.into()),

@@ -3,6 +3,8 @@
 mod ask;
 mod chat;
 mod eval;
+mod index;
+mod output;
 mod plan;
 mod quantize;
 mod world;
@@ -11,12 +13,13 @@ use crate::args::{Args, Command, RunArgs};
 use crate::settings::Resolved;
 use crate::{model, settings, summary};
 use anyhow::{Context, Result};
-use longsight_engine::{Answer, RunPlan, TimeEstimate};
+use longsight_engine::{Index, Observer, RunPlan, Session, TimeEstimate};
 use longsight_hub::ModelSource;
 use longsight_models::{Description, Llava};
 use longsight_video::{VideoInfo, probe};
 use serde::Serialize;
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Runs the command that was typed.
@@ -25,6 +28,7 @@ pub fn run(args: Args) -> Result<()> {
         Command::Ask(args) => ask::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Chat(args) => chat::run(&args),
+        Command::Index(args) => index::run(&args),
         Command::Quantize(args) => quantize::run(&args),
         Command::Eval(command) => eval::run(&command),
         Command::World(command) => world::run(&command),
@@ -37,6 +41,8 @@ struct Prepared {
     video: VideoInfo,
     probe_secs: f64,
     description: Description,
+    /// The checkpoint.
+    model_folder: PathBuf,
     /// Commit of a checkpoint from the hub.
     model_commit: Option<String>,
 }
@@ -55,7 +61,8 @@ fn prepare(video: &str, run: &RunArgs) -> Result<Prepared> {
         ModelSource::Hub { commit, .. } => Some(commit),
         ModelSource::Local | ModelSource::BuiltIn => None,
     };
-    Ok(Prepared { resolved, video, probe_secs, description, model_commit })
+    let model_folder = folder.path;
+    Ok(Prepared { resolved, video, probe_secs, description, model_folder, model_commit })
 }
 
 /// What `ask` and `chat` run with.
@@ -63,13 +70,14 @@ struct Loaded {
     resolved: Resolved,
     plan: RunPlan,
     model: Llava,
+    model_folder: PathBuf,
     model_commit: Option<String>,
 }
 
 impl Prepared {
     /// Plans the run, refuses what does not fit the memory allowed, says what is coming, and loads the weights.
     fn load(self, question: &str, quiet: bool) -> Result<Loaded> {
-        let Self { resolved, video, probe_secs, description, model_commit } = self;
+        let Self { resolved, video, probe_secs, description, model_folder, model_commit } = self;
         let plan = RunPlan::for_video(&description.info, video, question, &resolved.run)?;
         let plan = RunPlan { probe_secs, ..plan };
         plan.check_memory(&description.info, &resolved.run)?;
@@ -78,21 +86,26 @@ impl Prepared {
             note(&summary::before(&plan, &time));
         }
         let model = model::load(description, &resolved)?;
-        Ok(Loaded { resolved, plan, model, model_commit })
+        Ok(Loaded { resolved, plan, model, model_folder, model_commit })
     }
 }
 
-/// An answer for programs.
-#[derive(Serialize)]
-struct AnswerJson<'a> {
-    question: &'a str,
-    answer: &'a str,
-    #[serde(flatten)]
-    generation: &'a longsight_engine::Generation,
-    model: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model_commit: Option<&'a str>,
-    receipt: &'a longsight_engine::Receipt,
+impl Loaded {
+    /// Starts a session, with the index where there is one. An index that cannot be used is a warning.
+    fn start(&self, index: Option<&Index>, observer: &mut dyn Observer) -> Result<Session<'_>> {
+        let mut plan = self.plan.clone();
+        let Some(index) = index else {
+            return Ok(Session::start(&self.model, plan, &self.resolved.run, observer)?);
+        };
+        let identity = match index.identify(&plan.video.source, &self.model_folder) {
+            Ok(identity) => identity,
+            Err(error) => {
+                plan.warnings.push(format!("index: not used: {error}"));
+                return Ok(Session::start(&self.model, plan, &self.resolved.run, observer)?);
+            }
+        };
+        Ok(Session::start_indexed(&self.model, plan, &self.resolved.run, (index, &identity), observer)?)
+    }
 }
 
 /// Writes one JSON object on a line of its own.
@@ -106,11 +119,6 @@ fn write_json(value: &impl Serialize) -> Result<()> {
 fn write_out(bytes: &[u8]) -> Result<()> {
     let mut out = std::io::stdout();
     out.write_all(bytes).and_then(|()| out.flush()).context("standard output")
-}
-
-fn write_answer_json(question: &str, model: &str, model_commit: Option<&str>, answer: &Answer) -> Result<()> {
-    let Answer { text, generation, receipt } = answer;
-    write_json(&AnswerJson { question, answer: text, generation, model, model_commit, receipt })
 }
 
 /// Writes a line to standard error; a closed one is no reason to fail.

@@ -219,7 +219,7 @@ fn a_seeded_checkpoint_with_the_full_grid_answers() {
     let folder = tempfile::tempdir().unwrap();
     SeededCheckpoint::default().write(folder.path()).unwrap();
     let program = crate::program::longsight("ask").arg(clip()).arg("hi").arg("--model").arg(folder.path());
-    let answer = program.args("-q --frames 4 --ignore-eos --max-new-tokens 4").json();
+    let answer = program.args("--quiet --frames 4 --ignore-eos --max-new-tokens 4").json();
     assert_eq!(answer["receipt"]["tokens"]["visual"], 14 * 14 + 3 * 16);
     assert_eq!(answer["receipt"]["model"]["dtype"], "bf16");
     assert_eq!(ids(&answer).len(), 4);

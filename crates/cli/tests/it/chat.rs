@@ -14,7 +14,7 @@ fn chat() -> Program {
         .arg(clip())
         .arg("--model")
         .arg(model)
-        .args("-q --dtype f32 --frames 4 --max-new-tokens 6")
+        .args("--quiet --dtype f32 --frames 4 --max-new-tokens 6")
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn a_lost_tokenizer() {
 #[test]
 fn a_model_that_is_neither_folder_nor_hub_name() {
     for name in ["nowhere", "a/b/c", "../up/x"] {
-        let message = longsight("ask").arg(clip()).args("hi -q --model").arg(name).failure();
+        let message = longsight("ask").arg(clip()).args("hi --quiet --model").arg(name).failure();
         assert_names(&message, &[name, "neither a folder nor a hub name"]);
     }
 }
@@ -155,7 +155,7 @@ fn a_model_that_is_neither_folder_nor_hub_name() {
 #[test]
 fn a_model_folder_without_a_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    let message = longsight("ask").arg(clip()).args("hi -q --model").arg(folder.path()).failure();
+    let message = longsight("ask").arg(clip()).args("hi --quiet --model").arg(folder.path()).failure();
     assert_names(&message, &[folder.path().to_str().unwrap(), "config.json"]);
 }
 

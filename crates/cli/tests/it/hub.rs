@@ -30,7 +30,7 @@ fn hub(case: &str) -> Server {
 }
 
 fn ask_hub(home: &Path, endpoint: &str) -> Program {
-    let program = longsight("ask").arg(clip()).args("hi --model lab/tiny --frames 2 --max-new-tokens 4 -q");
+    let program = longsight("ask").arg(clip()).args("hi --model lab/tiny --frames 2 --max-new-tokens 4 --quiet");
     program.env("HF_HOME", home).env("HF_ENDPOINT", endpoint).env("HF_HUB_OFFLINE", "0").env("NO_PROXY", "*")
 }
 
@@ -40,7 +40,7 @@ fn a_model_is_downloaded_once_and_then_works_offline() {
         let home = tempfile::tempdir().unwrap();
         let server = hub(case);
         let first = ask_hub(home.path(), &server.address).json();
-        let local = longsight("ask").arg(clip()).args("hi --frames 2 --max-new-tokens 4 -q --model");
+        let local = longsight("ask").arg(clip()).args("hi --frames 2 --max-new-tokens 4 --quiet --model");
         assert_eq!(ids(&first), ids(&local.arg(checkpoint_dir(case)).json()), "{case}");
         assert_eq!(first["model"], "lab/tiny");
         let asked = server.count("GET", "safetensors");
@@ -99,7 +99,7 @@ fn a_token_is_sent() {
 fn a_bad_video_is_refused_before_any_download() {
     let server = hub("d32-gqa-tied");
     let home = tempfile::tempdir().unwrap();
-    let program = longsight("ask").args("none.mp4 hi -q --model lab/tiny").env("HF_HUB_OFFLINE", "0");
+    let program = longsight("ask").args("none.mp4 hi --quiet --model lab/tiny").env("HF_HUB_OFFLINE", "0");
     let program = program.env("HF_HOME", home.path()).env("HF_ENDPOINT", &server.address);
     assert_names(&program.failure(), &["none.mp4"]);
     assert_eq!(server.count("GET", ""), 0);

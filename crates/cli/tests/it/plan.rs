@@ -34,7 +34,7 @@ fn the_receipt_says_what_the_plan_said() {
         ("d32-gqa-tied", "--frames 3 --kv-dtype f16"),
     ] {
         let plan = command("plan", clip(), case, flags).json();
-        let receipt = &command("ask", clip(), case, flags).args("-q").json()["receipt"];
+        let receipt = &command("ask", clip(), case, flags).args("--quiet").json()["receipt"];
         for field in ["index", "time_secs", "role", "stride", "visual_tokens"] {
             assert_eq!(frames(&plan["frames"], field), frames(&receipt["frames"], field), "{case} {field}");
         }
@@ -135,7 +135,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 
 #[test]
 fn a_reader_that_goes_away_ends_the_answer() {
-    for flags in ["-q", "-q --json"] {
+    for flags in ["-q", "--quiet --json"] {
         let flags = format!("--frames 2 --ignore-eos --max-new-tokens 200 {flags}");
         let mut command = command("ask", clip(), "d32-gqa-tied", &flags).command();
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -1,6 +1,7 @@
 //! Tables, pictures and files that show a run's results. All of it is pure: data in, text or bytes out, the same for the
 //! same data; [`write_atomically`] puts them into files.
 
+mod answer;
 mod chart;
 mod comparison;
 mod file;
@@ -16,6 +17,8 @@ mod terminal;
 mod view;
 mod work;
 
+pub use answer::{AnswerReport, AnsweredQuestion, answer_html};
+pub(crate) use work::wilson;
 pub use chart::{LineChart, Point, Quantity, Series, line_chart, line_chart_file};
 pub use comparison::comparison_text;
 pub use file::write_atomically;

@@ -88,7 +88,7 @@ pub(super) fn points(measurements: &Measurements, axis: Quantity) -> Vec<Point> 
 }
 
 /// Wilson's 95% score interval of a proportion, in percent (E. B. Wilson, JASA 22, 1927).
-pub(super) fn wilson(correct: usize, total: usize) -> (f64, f64) {
+pub(crate) fn wilson(correct: usize, total: usize) -> (f64, f64) {
     const Z: f64 = 1.959_963_984_540_054;
     let n = total.max(1) as f64;
     let p = correct as f64 / n;

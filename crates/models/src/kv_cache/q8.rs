@@ -2,6 +2,7 @@ use super::KvShape;
 use crate::Result;
 use candle_core::{DType, Tensor};
 use longsight_kernels::{KeyValues, KvStore, quantize_q8};
+use std::io::Write;
 
 /// The keys or the values of one layer, in signed bytes.
 pub(super) struct Q8Rows {
@@ -39,6 +40,32 @@ impl Q8Rows {
             values: KvStore::Q8 { bytes: &self.bytes, scales: &self.scales },
             head_stride: self.capacity_tokens * head_dim,
             token_stride: head_dim,
+        }
+    }
+
+    /// Writes the first `tokens` of every head, then their scales.
+    pub(super) fn write_prefix(&self, tokens: usize, out: &mut impl Write) -> std::io::Result<()> {
+        let head_dim = self.shape.head_dim;
+        for head in self.bytes.chunks_exact(self.capacity_tokens * head_dim) {
+            out.write_all(bytemuck::cast_slice(&head[..tokens * head_dim]))?;
+        }
+        for head in self.scales.chunks_exact(self.capacity_tokens) {
+            out.write_all(bytemuck::cast_slice(&head[..tokens]))?;
+        }
+        Ok(())
+    }
+
+    /// Reads what [`Self::write_prefix`] wrote, of the same number of tokens.
+    pub(super) fn read_prefix(&mut self, tokens: usize, bytes: &[u8]) {
+        let head_dim = self.shape.head_dim;
+        let (rows, scales) = bytes.split_at(self.shape.kv_heads * tokens * head_dim);
+        let heads = self.bytes.chunks_exact_mut(self.capacity_tokens * head_dim);
+        for (head, rows) in heads.zip(rows.chunks_exact((tokens * head_dim).max(1))) {
+            bytemuck::cast_slice_mut(&mut head[..tokens * head_dim]).copy_from_slice(rows);
+        }
+        let heads = self.scales.chunks_exact_mut(self.capacity_tokens);
+        for (head, scales) in heads.zip(scales.chunks_exact((tokens * size_of::<f32>()).max(1))) {
+            bytemuck::cast_slice_mut(&mut head[..tokens]).copy_from_slice(scales);
         }
     }
 }

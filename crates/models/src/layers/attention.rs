@@ -1,8 +1,9 @@
 //! Scaled dot-product attention, causal or not, grouped-query aware: the language model's and the tower's.
 
-use super::cpu::{Operand, run1, run3};
+use super::cpu::{Operand, run1, run2, run3};
 use candle_core::{D, DType, Result, Shape, Tensor, bail};
 use longsight_kernels as kernels;
+use std::ops::Range;
 
 /// Operands of one attention call over `batch` separate sequences.
 pub struct AttentionInput<'a> {
@@ -52,6 +53,81 @@ pub(crate) fn attention_quantized(input: &QuantizedInput<'_>) -> Result<Tensor> 
     run1("attention", &input.queries.contiguous()?, |q| {
         by_kernel(&q, keys, |_| Ok((input.keys, input.values)))
     })
+}
+
+/// Which sums of attention weights are wanted.
+#[derive(Clone, Copy)]
+pub(crate) struct MassQuery<'a> {
+    /// `[heads, head_dim]`, one token's query.
+    pub(crate) query: &'a Tensor,
+    /// Number of keys that it sees, from the first.
+    pub(crate) key_tokens: usize,
+    /// Query heads that are wanted.
+    pub(crate) chosen_heads: &'a [usize],
+    /// Runs of keys.
+    pub(crate) spans: &'a [Range<usize>],
+}
+
+/// Sums of softmax(q k^T / sqrt(head_dim)) over each span, `[chosen_heads, spans]`; `keys` `[1, kv_heads, keys, head_dim]`.
+pub(crate) fn attention_mass(ask: &MassQuery<'_>, keys: &Tensor) -> Result<Vec<f32>> {
+    if !keys.device().is_cpu() {
+        return mass_by_tensors(ask, keys);
+    }
+    let query = ask.query.contiguous()?;
+    let masses = run2("attention mass", &query, keys, |q, k| {
+        let &[_, kv_heads, ..] = k.dims() else { bail!("attention over {:?}", k.dims()) };
+        mass_by_kernel(ask, &q, key_values(&k, 0)?, kv_heads)
+    })?;
+    masses.flatten_all()?.to_vec1()
+}
+
+/// As [`attention_mass`], over keys that are no tensor.
+pub(crate) fn attention_mass_quantized(
+    ask: &MassQuery<'_>,
+    keys: kernels::KeyValues<'_>,
+    kv_heads: usize,
+) -> Result<Vec<f32>> {
+    let query = ask.query.contiguous()?;
+    run1("attention mass", &query, |q| mass_by_kernel(ask, &q, keys, kv_heads))?.flatten_all()?.to_vec1()
+}
+
+fn mass_by_kernel(
+    ask: &MassQuery<'_>,
+    q: &Operand<'_>,
+    keys: kernels::KeyValues<'_>,
+    kv_heads: usize,
+) -> Result<(Vec<f32>, Shape)> {
+    let &[heads, head_dim] = q.dims() else { bail!("attention mass of {:?}", q.dims()) };
+    let masses = kernels::attention_mass(&kernels::AttentionMass {
+        query: q.floats()?,
+        keys,
+        heads,
+        kv_heads,
+        head_dim,
+        key_tokens: ask.key_tokens,
+        scale: 1.0 / (head_dim as f32).sqrt(),
+        chosen_heads: ask.chosen_heads,
+        spans: ask.spans,
+    });
+    let count = masses.len();
+    Ok((masses, Shape::from(count)))
+}
+
+fn mass_by_tensors(ask: &MassQuery<'_>, keys: &Tensor) -> Result<Vec<f32>> {
+    let (heads, head_dim) = ask.query.dims2()?;
+    let kv_heads = keys.dim(1)?;
+    let query = (ask.query.to_dtype(DType::F32)? * (1.0 / (head_dim as f64).sqrt()))?;
+    let query = query.reshape((kv_heads, heads / kv_heads, head_dim))?;
+    let keys = keys.squeeze(0)?.narrow(1, 0, ask.key_tokens)?.to_dtype(DType::F32)?.contiguous()?;
+    let scores = query.matmul(&keys.t()?)?;
+    let weights = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?)?.exp()?;
+    let weights = weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?;
+    let weights = weights.reshape((heads, ask.key_tokens))?.to_vec2::<f32>()?;
+    let sums = |head: &usize| {
+        let row = &weights[*head];
+        ask.spans.iter().map(|span| row[span.clone()].iter().sum::<f32>()).collect::<Vec<f32>>()
+    };
+    Ok(ask.chosen_heads.iter().flat_map(sums).collect())
 }
 
 /// Sequence `batch` of keys or values `[batch, kv_heads, keys, head_dim]`.
@@ -175,5 +251,19 @@ mod tests {
                 difference.abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap();
             assert!(worst < 1e-5, "{tokens} {past} {causal}: {worst}");
         }
+    }
+
+    #[test]
+    fn tensor_version_of_masses_equals_the_kernel() {
+        let device = Device::Cpu;
+        let query = Tensor::randn(0f32, 1., (6, 8), &device).unwrap();
+        let keys = Tensor::randn(0f32, 1., (1, 2, 50, 8), &device).unwrap();
+        let spans = [3..10, 10..10, 20..40];
+        let ask = MassQuery { query: &query, key_tokens: 40, chosen_heads: &[5, 0, 3], spans: &spans };
+        let (kernel, tensors) =
+            (attention_mass(&ask, &keys).unwrap(), mass_by_tensors(&ask, &keys).unwrap());
+        assert_eq!(kernel.len(), 9);
+        assert!(kernel.iter().zip(&tensors).all(|(a, b)| (a - b).abs() < 1e-6), "{kernel:?} {tensors:?}");
+        assert!(kernel[1] == 0.0 && kernel[0] > 0.0);
     }
 }

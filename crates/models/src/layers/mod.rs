@@ -10,7 +10,9 @@ mod rotary;
 
 pub use activation::{gelu_erf, gelu_tanh, silu_mul};
 pub use attention::{AttentionInput, attention};
-pub(crate) use attention::{QuantizedInput, attention_quantized};
+pub(crate) use attention::{
+    MassQuery, QuantizedInput, attention_mass, attention_mass_quantized, attention_quantized,
+};
 pub use linear::Linear;
 pub use norm::{LayerNorm, RmsNorm};
 pub use rotary::{Rotary, rotate};

@@ -1,5 +1,6 @@
 //! The Qwen2 decoder: pre-norm blocks of grouped-query attention (q, k, v with bias) and a SiLU-gated MLP.
 
+use super::AttentionProbe;
 use crate::kv_cache::{KvCache, KvShape};
 use crate::layers::{Linear, RmsNorm, Rotary, rotate, silu_mul};
 use crate::weights::{Matrix, Weights};
@@ -107,6 +108,17 @@ impl Qwen2 {
     /// Runs `x` `[tokens, hidden]`, the embeddings of the tokens that follow those in `cache`, through all layers and
     /// appends them to it. `rotary` holds exactly these tokens' positions. Returns hidden states `[tokens, hidden]`.
     pub fn forward(&self, x: &Tensor, rotary: &Rotary, cache: &mut KvCache) -> Result<Tensor> {
+        self.forward_probed(x, rotary, cache, None)
+    }
+
+    /// As [`Self::forward`], with `probe` watching the last token.
+    pub fn forward_probed(
+        &self,
+        x: &Tensor,
+        rotary: &Rotary,
+        cache: &mut KvCache,
+        mut probe: Option<&mut AttentionProbe>,
+    ) -> Result<Tensor> {
         let tokens = x.dim(0)?;
         if tokens == 0 {
             return Err(ModelError::Argument("a forward pass needs at least one token".into()));
@@ -114,7 +126,11 @@ impl Qwen2 {
         cache.ensure_room(tokens)?;
         let mut x = x.clone();
         for (i, block) in self.layers.iter().enumerate() {
-            x = block.forward(&x, rotary, cache, i)?;
+            let (next, queries) = block.forward(&x, rotary, cache, i)?;
+            if let Some(probe) = probe.as_deref_mut() {
+                probe.observe(i, &queries, cache)?;
+            }
+            x = next;
         }
         cache.advance(tokens);
         Ok(x)
@@ -150,21 +166,34 @@ impl Block {
         })
     }
 
-    fn forward(&self, x: &Tensor, rotary: &Rotary, cache: &mut KvCache, layer: usize) -> Result<Tensor> {
-        let attended = self.attend(&self.norm1.forward(x)?, rotary, cache, layer)?;
+    /// The next hidden states, and the rotated queries `[tokens, heads, head_dim]` that attention was asked with.
+    fn forward(
+        &self,
+        x: &Tensor,
+        rotary: &Rotary,
+        cache: &mut KvCache,
+        layer: usize,
+    ) -> Result<(Tensor, Tensor)> {
+        let (attended, queries) = self.attend(&self.norm1.forward(x)?, rotary, cache, layer)?;
         let x = (x + self.out.forward(&attended)?)?;
         let normed = self.norm2.forward(&x)?;
         let hidden = silu_mul(self.gate.forward(&normed)?, &self.up.forward(&normed)?)?;
-        Ok((&x + self.down.forward(&hidden)?)?)
+        Ok(((&x + self.down.forward(&hidden)?)?, queries))
     }
 
-    fn attend(&self, x: &Tensor, rotary: &Rotary, cache: &mut KvCache, layer: usize) -> Result<Tensor> {
+    fn attend(
+        &self,
+        x: &Tensor,
+        rotary: &Rotary,
+        cache: &mut KvCache,
+        layer: usize,
+    ) -> Result<(Tensor, Tensor)> {
         let (heads, kv_heads, head_dim) = self.heads;
         let tokens = x.dim(0)?;
         let queries = rotate(self.query.forward(x)?.reshape((tokens, heads, head_dim))?, rotary)?;
         let keys = rotate(self.key.forward(x)?.reshape((tokens, kv_heads, head_dim))?, rotary)?;
         let values = self.value.forward(x)?.reshape((tokens, kv_heads, head_dim))?;
         cache.append(layer, &keys, &values)?;
-        Ok(cache.attend(layer, &queries.unsqueeze(0)?)?.squeeze(0)?)
+        Ok((cache.attend(layer, &queries.unsqueeze(0)?)?.squeeze(0)?, queries))
     }
 }

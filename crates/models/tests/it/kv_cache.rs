@@ -90,3 +90,27 @@ fn without_a_wish_the_cache_follows_the_weights() {
         assert_eq!(KvDtype::of_weights(weights), cache);
     }
 }
+
+#[test]
+fn a_prefix_written_and_read_back_is_the_same_cache() {
+    let model = load("d32-gqa-tied", DType::F32);
+    for dtype in DTYPES {
+        let ids = ids(30);
+        let mut written = cache(&model, 64, dtype);
+        step(&model, &ids, &mut written);
+        let mut bytes = Vec::new();
+        written.write_prefix(20, &mut bytes).unwrap();
+        assert_eq!(Some(bytes.len()), written.prefix_bytes(20), "{dtype}");
+        // Another capacity, and something else in it before.
+        let mut read = cache(&model, 41, dtype);
+        step(&model, &[1, 2, 3], &mut read);
+        read.read_prefix(20, &bytes).unwrap();
+        assert_eq!(read.tokens(), 20);
+        written.truncate(20);
+        assert_eq!(step(&model, &ids[20..], &mut read), step(&model, &ids[20..], &mut written), "{dtype}");
+        assert!(written.write_prefix(31, &mut Vec::new()).is_err(), "more than it holds");
+        assert!(read.read_prefix(20, &bytes[1..]).is_err() && read.tokens() == 0, "{dtype}");
+        assert!(read.read_prefix(42, &bytes).is_err(), "more than fits");
+        read.read_prefix(0, &[]).unwrap();
+    }
+}

@@ -1,5 +1,6 @@
 //! `longsight eval`: one module a kind of work.
 
+mod evidence;
 mod needle;
 mod prepare;
 mod score;
@@ -22,6 +23,7 @@ pub fn run(command: &EvalCommand) -> Result<()> {
         EvalCommand::LongVideoBenchSubs(args) => task::run(Task::LongVideoBenchSubs, args),
         EvalCommand::World(args) => task::run(Task::World, args),
         EvalCommand::Needle(args) => needle::run(args),
+        EvalCommand::Evidence(args) => evidence::run(args),
         EvalCommand::Sweep(args) => sweep::run(args),
         EvalCommand::Score(args) => score::score(args),
         EvalCommand::Compare(args) => score::compare(args),

@@ -3,14 +3,14 @@
 use crate::report::format::escape;
 use crate::report::svg::CHART_CSS;
 
-/// A whole page. The policy in its head forbids scripts and all loading, should an escape ever be forgotten; `body` is
+/// A whole page. The policy in its head forbids scripts and all loading but of pictures inside the page, should an escape ever be forgotten; `body` is
 /// HTML.
 pub(in crate::report) fn page(title: &str, body: &str) -> String {
     let title = escape(title);
     let style = include_str!("page.css");
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"generator\" content=\"longsight\">\n<title>{title}</title>\n<style>\n{CHART_CSS}{style}</style>\n\
          </head>\n<body>\n{body}</body>\n</html>\n"

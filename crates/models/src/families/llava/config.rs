@@ -64,6 +64,9 @@ pub struct LlavaConfig {
     pub visual_window_source: String,
     /// alpha and beta of the RoPE ramp, where the checkpoint's `longsight` entry gives them.
     pub ramp: Option<(f64, f64)>,
+    /// Query heads of the decoder, as (layer, head), whose attention tells what an answer rests on, where the checkpoint's
+    /// `longsight` entry names them.
+    pub evidence_heads: Option<Vec<(usize, usize)>>,
     /// What was read and not followed, for the receipt.
     pub warnings: Vec<String>,
 }
@@ -104,7 +107,7 @@ impl LlavaConfig {
         Ok(())
     }
 
-    /// The optional `longsight` object of config.json: `visual_window_tokens`, `alpha`, `beta`.
+    /// The optional `longsight` object of config.json: `visual_window_tokens`, `alpha`, `beta`, `evidence_heads`.
     fn read_longsight(&mut self, json: &Json) -> Result<()> {
         let Some(own) = json.at("longsight")? else { return Ok(()) };
         if own.has("visual_window_tokens") {
@@ -122,6 +125,11 @@ impl LlavaConfig {
                 return Err(json.error("longsight.alpha must be above 0 and below longsight.beta"));
             }
             self.ramp = Some((alpha, beta));
+        }
+        self.evidence_heads = own.pairs("evidence_heads")?;
+        let known = |(layer, head): &(usize, usize)| *layer < self.text.layers && *head < self.text.heads;
+        if !self.evidence_heads.iter().flatten().all(known) {
+            return Err(json.error("longsight.evidence_heads names a head that the decoder does not have"));
         }
         Ok(())
     }
@@ -232,6 +240,7 @@ pub(super) fn assemble(
         visual_window_tokens,
         visual_window_source: format!("{} training", family.name()),
         ramp: None,
+        evidence_heads: None,
         warnings,
     })
 }

@@ -105,6 +105,15 @@ impl Json {
         self.typed(key, three, "a list of three numbers")
     }
 
+    /// The pairs of whole numbers under `key`.
+    pub(super) fn pairs(&self, key: &str) -> Result<Option<Vec<(usize, usize)>>> {
+        let pair = |v: &Value| match v.as_array()?.as_slice() {
+            [a, b] => Some((usize::try_from(a.as_u64()?).ok()?, usize::try_from(b.as_u64()?).ok()?)),
+            _ => None,
+        };
+        self.typed(key, |v| v.as_array()?.iter().map(pair).collect(), "a list of pairs of whole numbers")
+    }
+
     /// The token id or ids under `key`.
     pub(super) fn ids(&self, key: &str) -> Result<Vec<u32>> {
         let id = |v: &Value| v.as_u64().and_then(|n| u32::try_from(n).ok());

@@ -1,0 +1,194 @@
+//! `longsight index`.
+
+use super::{note, prepare, write_json, write_out};
+use crate::args::index::{
+    IndexArgs, IndexCommand, IndexEntryArgs, IndexPlace, IndexReadArgs, IndexRemoveArgs,
+};
+use crate::progress::RunProgress;
+use crate::settings;
+use anyhow::{Context, Result, bail, ensure};
+use longsight_engine::{EntryInfo, Index, IndexContents, Store, human_bytes};
+use serde_json::json;
+use std::path::Path;
+
+/// Runs the command that was typed.
+pub fn run(args: &IndexArgs) -> Result<()> {
+    match &args.command {
+        None => add(args),
+        Some(IndexCommand::List(args)) => list(args),
+        Some(IndexCommand::Show(args)) => show(args),
+        Some(IndexCommand::Rm(args)) => remove(args),
+        Some(IndexCommand::Gc(args)) => collect_garbage(args),
+        Some(IndexCommand::Verify(args)) => verify(args),
+    }
+}
+
+/// Encodes and prefills a video, and keeps both.
+fn add(args: &IndexArgs) -> Result<()> {
+    let video = args.video.as_deref().context("which video?")?;
+    let run = &args.run;
+    let index = Index::new(settings::index_place(&args.place), IndexContents::Kv);
+    let mut prepared = prepare(video, run)?;
+    // What evidence is compared with is kept as well.
+    prepared.resolved.run.evidence = Some(Default::default());
+    let loaded = prepared.load("", run.engine.quiet)?;
+    let mut progress = RunProgress::new(run.engine.quiet, false);
+    let session = loaded.start(Some(&index), &mut progress);
+    progress.finish(false)?;
+    let session = session?;
+    let problems = session.index_warnings();
+    let Some(receipt) = session.index().filter(|_| problems.is_empty()) else {
+        let warnings = session.plan().warnings.iter().chain(problems);
+        let problem = warnings.filter_map(|warning| warning.strip_prefix("index: ")).next();
+        bail!("the video was not indexed: {}", problem.unwrap_or("no reason was given"));
+    };
+    let bytes: u64 = index.store().list()?.iter().map(|entry| entry.bytes).sum();
+    if run.json {
+        return write_json(&json!({ "video": video, "index": receipt, "index_bytes": bytes }));
+    }
+    if !run.engine.quiet {
+        note(&format!(
+            "indexed {video}: {} frames, {} visual tokens; the index holds {} of {}",
+            loaded.plan.sample.frames.len(),
+            loaded.plan.pool.visual_tokens(),
+            human_bytes(bytes),
+            human_bytes(index.store().settings().limit_bytes),
+        ));
+    }
+    Ok(())
+}
+
+fn store(place: &IndexPlace) -> Store {
+    Store::new(settings::index_place(place))
+}
+
+fn list(args: &IndexReadArgs) -> Result<()> {
+    let store = store(&args.place);
+    let entries = store.list()?;
+    if args.json {
+        return write_json(&entries);
+    }
+    let mut text = String::new();
+    for entry in &entries {
+        let about = |key: &str| match &entry.about[key] {
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Null => "?".into(),
+            other => other.to_string(),
+        };
+        text.push_str(&format!(
+            "{:<24} {:>10}  {:>9} ago  {} frames, {}, {}, {}  {}\n",
+            entry.name.chars().take(24).collect::<String>(),
+            human_bytes(entry.bytes),
+            age(entry.used_unix_secs),
+            about("frames"),
+            about("pool"),
+            about("context"),
+            about("dtype"),
+            about("video").replace(char::is_control, "\u{fffd}"),
+        ));
+    }
+    let total: u64 = entries.iter().map(|entry| entry.bytes).sum();
+    text.push_str(&format!(
+        "{} entries, {} of {} in {}\n",
+        entries.len(),
+        human_bytes(total),
+        human_bytes(store.settings().limit_bytes),
+        store.settings().folder.display()
+    ));
+    write_out(text.as_bytes())
+}
+
+/// `5 min`, in the largest unit that gives a whole number.
+fn age(unix_secs: u64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let secs = now.saturating_sub(unix_secs);
+    let units = [(86_400, "days"), (3600, "h"), (60, "min"), (1, "s")];
+    let (unit, name) = units.into_iter().find(|(unit, _)| secs >= *unit).unwrap_or((1, "s"));
+    format!("{} {name}", secs / unit)
+}
+
+fn show(args: &IndexEntryArgs) -> Result<()> {
+    let entry = found(&store(&args.read.place), &args.name)?;
+    if args.read.json {
+        return write_json(&entry);
+    }
+    let text = serde_json::to_string_pretty(&entry)?;
+    write_out(format!("{text}\n").as_bytes())
+}
+
+/// The entry of a name, or of the beginning of one name only.
+fn found(store: &Store, name: &str) -> Result<EntryInfo> {
+    let mut matching = store.list()?.into_iter().filter(|entry| entry.name.starts_with(name));
+    let Some(entry) = matching.next() else {
+        bail!("{name}: no such entry; see `longsight index list`");
+    };
+    ensure!(matching.next().is_none(), "{name}: several entries begin so; give more of the name");
+    Ok(entry)
+}
+
+fn remove(args: &IndexRemoveArgs) -> Result<()> {
+    let store = store(&args.read.place);
+    let mut removed = Vec::new();
+    let all = store.list()?;
+    if args.all {
+        removed = all;
+    } else {
+        for name in &args.names {
+            let of_video = all.iter().filter(|entry| entry.about["video"] == *name).cloned();
+            let of_video: Vec<EntryInfo> = of_video.collect();
+            if of_video.is_empty() {
+                ensure!(!Path::new(name).exists(), "{name}: the index holds nothing of it");
+                removed.push(found(&store, name)?);
+            }
+            removed.extend(of_video);
+        }
+    }
+    for entry in &removed {
+        store.remove(entry)?;
+    }
+    let bytes: u64 = removed.iter().map(|entry| entry.bytes).sum();
+    let names: Vec<&str> = removed.iter().map(|entry| entry.name.as_str()).collect();
+    if args.read.json {
+        return write_json(&json!({ "removed": names, "bytes": bytes }));
+    }
+    write_out(format!("removed {} entries, {}\n", names.len(), human_bytes(bytes)).as_bytes())
+}
+
+fn collect_garbage(args: &IndexReadArgs) -> Result<()> {
+    let garbage = store(&args.place).collect_garbage()?;
+    if args.json {
+        return write_json(&garbage);
+    }
+    let text = format!(
+        "removed {} unfinished, {} damaged, {} beyond the limit; {}\n",
+        garbage.unfinished.len(),
+        garbage.damaged.len(),
+        garbage.evicted.len(),
+        human_bytes(garbage.bytes)
+    );
+    write_out(text.as_bytes())
+}
+
+/// Exit status is not 0 where anything is damaged.
+fn verify(args: &IndexReadArgs) -> Result<()> {
+    let store = store(&args.place);
+    let verdicts = store.verify()?;
+    let abandoned = store.abandoned()?.len();
+    let damaged: Vec<_> = verdicts.iter().filter(|verdict| verdict.problem.is_some()).collect();
+    if args.json {
+        write_json(&json!({ "entries": verdicts, "damaged": damaged.len(), "unfinished": abandoned }))?;
+    } else {
+        let mut text = String::new();
+        for verdict in &damaged {
+            text.push_str(&format!("{}: {}\n", verdict.name, verdict.problem.as_deref().unwrap_or_default()));
+        }
+        let good = verdicts.len() - damaged.len();
+        text.push_str(&format!("{good} entries are whole, {} damaged", damaged.len()));
+        if abandoned > 0 {
+            text.push_str(&format!("; {abandoned} files of interrupted runs, which `longsight index gc` removes"));
+        }
+        write_out(format!("{text}\n").as_bytes())?;
+    }
+    ensure!(damaged.is_empty(), "{} entries of the index are damaged; `longsight index gc` removes them", damaged.len());
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! Where one query's attention goes: softmax weights summed over runs of keys.
+
+use crate::KeyValues;
+use crate::simd::{Fma, dispatch, exp};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Attention of one query token, of which only sums of weights are wanted.
+#[derive(Clone, Copy)]
+pub struct AttentionMass<'a> {
+    /// The token's query `[heads, head_dim]`, row-major.
+    pub query: &'a [f32],
+    /// Keys.
+    pub keys: KeyValues<'a>,
+    /// Query heads.
+    pub heads: usize,
+    /// Key heads; `heads` is a multiple of it.
+    pub kv_heads: usize,
+    /// Width of a head.
+    pub head_dim: usize,
+    /// Number of keys, all of which the query sees.
+    pub key_tokens: usize,
+    /// Factor on the scores, 1/sqrt(head_dim) as a rule.
+    pub scale: f32,
+    /// The query heads that are wanted.
+    pub chosen_heads: &'a [usize],
+    /// Runs of keys.
+    pub spans: &'a [Range<usize>],
+}
+
+/// For each chosen head and each span, the sum of softmax(q k^T scale) over the span's keys: `[chosen_heads, spans]`. The sums
+/// of spans that cover all keys add up to 1.
+///
+/// # Panics
+/// When the slices are shorter than the shapes say, or a head or a span lies outside them.
+pub fn attention_mass(a: &AttentionMass<'_>) -> Vec<f32> {
+    assert!(
+        a.kv_heads > 0 && a.heads.is_multiple_of(a.kv_heads) && a.query.len() == a.heads * a.head_dim,
+        "attention mass: heads or query do not fit"
+    );
+    if a.key_tokens == 0 {
+        return vec![0.0; a.chosen_heads.len() * a.spans.len()];
+    }
+    a.keys.check(a.kv_heads, a.key_tokens, a.head_dim);
+    let head_masses = |head: &usize| {
+        let query = &a.query[head * a.head_dim..][..a.head_dim];
+        let mut weights = scores(a, head / (a.heads / a.kv_heads), query);
+        let sum = exponentials(&mut weights);
+        a.spans.iter().map(|span| weights[span.clone()].iter().sum::<f32>() / sum).collect::<Vec<f32>>()
+    };
+    let masses: Vec<Vec<f32>> = a.chosen_heads.par_iter().map(head_masses).collect();
+    masses.concat()
+}
+
+/// q k^T scale over all keys of a head.
+fn scores(a: &AttentionMass<'_>, kv_head: usize, query: &[f32]) -> Vec<f32> {
+    let query: Vec<f32> = query.iter().map(|q| q * a.scale).collect();
+    let mut row = vec![0.0; a.head_dim];
+    let score = |token| {
+        a.keys.row(kv_head, token, &mut row);
+        dot(&query, &row)
+    };
+    (0..a.key_tokens).map(score).collect()
+}
+
+/// row = e^(row - maximum); returns the sum.
+fn exponentials(row: &mut [f32]) -> f32 {
+    let maximum = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    exp_all(row, maximum);
+    row.iter().map(|weight| f64::from(*weight)).sum::<f64>() as f32
+}
+
+#[inline(always)]
+fn exp_all_body<F: Fma>(row: &mut [f32], maximum: f32) {
+    row.iter_mut().for_each(|v| *v = exp::<F>(*v - maximum));
+}
+dispatch!(fn exp_all(row: &mut [f32], maximum: f32) = exp_all_body);
+
+#[inline(always)]
+fn dot_body<F: Fma>(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0f32; 16];
+    let (blocks_a, blocks_b) = (a.chunks_exact(16), b.chunks_exact(16));
+    let tail = blocks_a.remainder().iter().zip(blocks_b.remainder()).map(|(a, b)| a * b).sum::<f32>();
+    for (a, b) in blocks_a.zip(blocks_b) {
+        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane = F::mul_add(*a, *b, *lane);
+        }
+    }
+    lanes.iter().sum::<f32>() + tail
+}
+dispatch!(fn dot(a: &[f32], b: &[f32]) -> f32 = dot_body);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Attention, KvStore, Values, attention};
+    use proptest::prelude::*;
+
+    fn random(n: usize, seed: u64) -> Vec<f32> {
+        let mut state = seed | 1;
+        (0..n)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                ((state >> 40) as f32 / (1u64 << 24) as f32 - 0.5) * 6.0
+            })
+            .collect()
+    }
+
+    /// Attention itself over values that tell spans apart: value j of a key is 1 where it lies in span j.
+    fn reference(a: &AttentionMass<'_>) -> Vec<f32> {
+        let width = a.head_dim;
+        assert!(a.spans.len() <= width);
+        let mut values = vec![0.0; a.kv_heads * a.key_tokens * width];
+        for (j, span) in a.spans.iter().enumerate() {
+            for token in span.clone() {
+                (0..a.kv_heads).for_each(|head| values[(head * a.key_tokens + token) * width + j] = 1.0);
+            }
+        }
+        let values = KeyValues {
+            values: KvStore::Float(Values::F32(&values)),
+            head_stride: a.key_tokens * width,
+            token_stride: width,
+        };
+        let call = Attention {
+            queries: a.query,
+            keys: a.keys,
+            values,
+            heads: a.heads,
+            kv_heads: a.kv_heads,
+            head_dim: width,
+            key_tokens: a.key_tokens,
+            causal_offset: None,
+            scale: a.scale,
+        };
+        let mut out = vec![0.0; a.query.len()];
+        attention(&call, &mut out);
+        let row = |head: &usize| out[head * width..][..a.spans.len()].to_vec();
+        a.chosen_heads.iter().flat_map(row).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn is_attention_over_values_that_mark_the_spans(
+            keys in 1usize..700, kv_heads in 1usize..4, group in 1usize..4, seed in 1u64..1000, cuts in prop::collection::vec(0f64..1.0, 0..5),
+        ) {
+            let (heads, head_dim) = (kv_heads * group, 20);
+            let query = random(heads * head_dim, seed);
+            let stored = random(kv_heads * keys * head_dim, seed + 1);
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| (cut * keys as f64) as usize).collect();
+            cuts.extend([0, keys]);
+            cuts.sort_unstable();
+            let spans: Vec<_> = cuts.windows(2).map(|pair| pair[0]..pair[1]).collect();
+            let chosen: Vec<usize> = (0..heads).rev().step_by(2).collect();
+            let call = AttentionMass {
+                query: &query,
+                keys: KeyValues {
+                    values: KvStore::Float(Values::F32(&stored)),
+                    head_stride: keys * head_dim,
+                    token_stride: head_dim,
+                },
+                heads, kv_heads, head_dim,
+                key_tokens: keys,
+                scale: 0.3,
+                chosen_heads: &chosen,
+                spans: &spans,
+            };
+            let masses = attention_mass(&call);
+            for (mass, expected) in masses.iter().zip(reference(&call)) {
+                prop_assert!((mass - expected).abs() < 1e-5, "{mass} is not {expected}");
+            }
+            for head in masses.chunks_exact(spans.len()) {
+                prop_assert!((head.iter().sum::<f32>() - 1.0).abs() < 1e-4);
+            }
+        }
+    }
+}
