@@ -56,10 +56,7 @@ pub fn index(args: &IndexFlags) -> Option<Index> {
 /// Where the index is.
 pub fn index_place(args: &IndexPlace) -> StoreSettings {
     let usual = || HubSettings::from_env().own_cache_dir.join("index");
-    StoreSettings {
-        folder: args.index_dir.clone().unwrap_or_else(usual),
-        limit_bytes: args.index_size,
-    }
+    StoreSettings { folder: args.index_dir.clone().unwrap_or_else(usual), limit_bytes: args.index_size }
 }
 
 /// What the user typed as the video.

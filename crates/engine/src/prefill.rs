@@ -22,7 +22,16 @@ pub struct Prefill<'a> {
 impl<'a> Prefill<'a> {
     /// Continues behind the tokens that `cache` holds.
     pub fn new(model: &'a Llava, rope: &'a RopePlan, cache: &'a mut KvCache, chunk_tokens: usize) -> Self {
-        Self { model, rope, cache, chunk_tokens, waiting: Vec::new(), waiting_tokens: 0, hidden: None, probe: None }
+        Self {
+            model,
+            rope,
+            cache,
+            chunk_tokens,
+            waiting: Vec::new(),
+            waiting_tokens: 0,
+            hidden: None,
+            probe: None,
+        }
     }
 
     /// Lets `probe` watch the last token of every chunk.

@@ -96,7 +96,8 @@ pub fn locate(
     for (path, rows) in data {
         let source = VideoSource::File(path.clone());
         let video = probe(&source, &settings.video.probe).map_err(longsight_engine::EngineError::from)?;
-        let longest = rows.iter().map(|row| row.question.question.as_str()).max_by_key(|text| text.len());
+        let tokens = |text: &&str| model.tokenizer().encode(text).map_or(0, |ids| ids.len());
+        let longest = rows.iter().map(|row| row.question.question.as_str()).max_by_key(tokens);
         let plan = RunPlan::for_video(model.info(), video, longest.unwrap_or_default(), &settings)?;
         let mut session = Session::start(model, plan, &settings, observer)?;
         let before = all.located.len();

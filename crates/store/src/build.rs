@@ -16,7 +16,7 @@ pub enum Claim {
     /// It is there.
     Ready(Entry),
     /// It is this process's to build; others wait.
-    Build(Builder),
+    Build(Box<Builder>),
 }
 
 /// The right to write one entry.
@@ -61,14 +61,14 @@ impl Store {
             return Ok(Claim::Ready(entry)); // built meanwhile
         }
         let file = self.reserve(key, payload_bytes.saturating_add(HEADER_ROOM_BYTES + FOOTER_BYTES))?;
-        Ok(Claim::Build(Builder {
+        Ok(Claim::Build(Box::new(Builder {
             store: self.clone(),
             key: key.clone(),
             _lock: lock,
             file: Some(file),
             hasher: blake3::Hasher::new(),
             payload_bytes: 0,
-        }))
+        })))
     }
 
     /// A new file that counts as `bytes` until it is finished.
@@ -142,7 +142,7 @@ impl Builder {
     ///
     /// # Errors
     /// As [`Self::append`]; nothing is left behind.
-    pub fn finish(mut self, layout: Value, about: Value) -> Result<Entry> {
+    pub fn finish(mut self: Box<Self>, layout: Value, about: Value) -> Result<Entry> {
         let header = Header { key: self.key.description().clone(), layout, about };
         let path = self.store.entry_path(self.key.name());
         let json = serde_json::to_vec(&header).map_err(|e| StoreError::damaged(&path, e.to_string()))?;

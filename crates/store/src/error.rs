@@ -22,7 +22,9 @@ pub enum StoreError {
         why: String,
     },
     /// More than the limit on its own.
-    #[error("an index entry of {bytes} bytes is more than the index may hold ({limit_bytes} bytes; see --index-size)")]
+    #[error(
+        "an index entry of {bytes} bytes is more than the index may hold ({limit_bytes} bytes; see --index-size)"
+    )]
     TooLarge {
         /// Bytes of the entry.
         bytes: u64,

@@ -42,7 +42,8 @@ impl Store {
             let read = Entry::read(&entry.path);
             if read.is_ok() {
                 // Checking is no use of it.
-                let _ = OpenOptions::new().write(true).open(&entry.path).and_then(|file| file.set_modified(used));
+                let _ =
+                    OpenOptions::new().write(true).open(&entry.path).and_then(|file| file.set_modified(used));
             }
             let problem = read.err().map(|error| match error {
                 StoreError::Damaged { why, .. } => why,

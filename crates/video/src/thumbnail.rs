@@ -52,7 +52,10 @@ pub fn thumbnails(
     if indices.is_empty() {
         return Ok(Vec::new());
     }
-    let plan = sample(video, &SampleSettings { budget: FrameBudget::Indices(indices.into()), ..Default::default() })?;
+    let plan = sample(
+        video,
+        &SampleSettings { budget: FrameBudget::Indices(indices.into()), ..Default::default() },
+    )?;
     open_frames(video, &plan, settings)?.map(|frame| thumbnail(frame?, max_width)).collect()
 }
 

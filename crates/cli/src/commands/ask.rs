@@ -24,7 +24,8 @@ pub fn run(args: &AskArgs) -> Result<()> {
     engine.evidence = settings::evidence(&args.evidence, args.report.is_some());
     engine.engine.spare_tokens = history_tokens(&prepared.description, &said, history.len())?;
     let tokenizer = &prepared.description.info.tokenizer;
-    let longest = questions.iter().max_by_key(|question| tokenizer.encode(question).map_or(0, |ids| ids.len()));
+    let longest =
+        questions.iter().max_by_key(|question| tokenizer.encode(question).map_or(0, |ids| ids.len()));
     let longest = longest.cloned().unwrap_or_default();
     let loaded = prepared.load(&longest, run.engine.quiet)?;
     let mut progress = RunProgress::new(run.engine.quiet, false);
@@ -67,8 +68,11 @@ fn answer(
         moments(&answer)?;
         if !run.engine.quiet {
             let plan = &loaded.plan;
-            let text =
-                if first { summary::after(&answer.receipt, plan) } else { summary::turn(&answer.receipt, plan) };
+            let text = if first {
+                summary::after(&answer.receipt, plan)
+            } else {
+                summary::turn(&answer.receipt, plan)
+            };
             note(&text);
         }
     }

@@ -100,7 +100,8 @@ fn list(args: &IndexReadArgs) -> Result<()> {
 
 /// `5 min`, in the largest unit that gives a whole number.
 fn age(unix_secs: u64) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs());
     let secs = now.saturating_sub(unix_secs);
     let units = [(86_400, "days"), (3600, "h"), (60, "min"), (1, "s")];
     let (unit, name) = units.into_iter().find(|(unit, _)| secs >= *unit).unwrap_or((1, "s"));
@@ -185,10 +186,16 @@ fn verify(args: &IndexReadArgs) -> Result<()> {
         let good = verdicts.len() - damaged.len();
         text.push_str(&format!("{good} entries are whole, {} damaged", damaged.len()));
         if abandoned > 0 {
-            text.push_str(&format!("; {abandoned} files of interrupted runs, which `longsight index gc` removes"));
+            text.push_str(&format!(
+                "; {abandoned} files of interrupted runs, which `longsight index gc` removes"
+            ));
         }
         write_out(format!("{text}\n").as_bytes())?;
     }
-    ensure!(damaged.is_empty(), "{} entries of the index are damaged; `longsight index gc` removes them", damaged.len());
+    ensure!(
+        damaged.is_empty(),
+        "{} entries of the index are damaged; `longsight index gc` removes them",
+        damaged.len()
+    );
     Ok(())
 }

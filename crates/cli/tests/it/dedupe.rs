@@ -22,7 +22,9 @@ fn ask(video: &PathBuf, flags: &str) -> Program {
 fn still_scenes_are_encoded_once_and_answered_the_same() {
     let (_folder, video) = slides();
     for dtype in ["--dtype f32", "--dtype q8_0"] {
-        same_answers(|flags| ask(&video, flags).args("--ignore-eos --logprobs all --quiet").args(dtype).json());
+        same_answers(|flags| {
+            ask(&video, flags).args("--ignore-eos --logprobs all --quiet").args(dtype).json()
+        });
     }
 }
 

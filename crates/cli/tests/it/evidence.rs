@@ -93,8 +93,17 @@ fn a_report_is_one_file_that_loads_nothing() {
     let page = folder.path().join("out.html");
     ask(video, question).args("-q Another?<script>alert(1)</script> --report").arg(&page).run().succeeded();
     let html = std::fs::read_to_string(&page).unwrap();
-    assert_names(&html, &["<svg", "data:image/jpeg;base64,", "of the evidence", "Receipt", "default-src &#39;none&#39;"
-        .replace("&#39;", "'").as_str(), "Another?&lt;script&gt;"]);
+    assert_names(
+        &html,
+        &[
+            "<svg",
+            "data:image/jpeg;base64,",
+            "of the evidence",
+            "Receipt",
+            "default-src &#39;none&#39;".replace("&#39;", "'").as_str(),
+            "Another?&lt;script&gt;",
+        ],
+    );
     assert!(!html.contains("<script") && !html.contains("<link"));
     let sources = html.split("src=\"").skip(1);
     assert!(sources.clone().count() > 10 && sources.into_iter().all(|source| source.starts_with("data:")));

@@ -30,7 +30,8 @@ fn hub(case: &str) -> Server {
 }
 
 fn ask_hub(home: &Path, endpoint: &str) -> Program {
-    let program = longsight("ask").arg(clip()).args("hi --model lab/tiny --frames 2 --max-new-tokens 4 --quiet");
+    let program =
+        longsight("ask").arg(clip()).args("hi --model lab/tiny --frames 2 --max-new-tokens 4 --quiet");
     program.env("HF_HOME", home).env("HF_ENDPOINT", endpoint).env("HF_HUB_OFFLINE", "0").env("NO_PROXY", "*")
 }
 

@@ -95,12 +95,14 @@ fn damage_is_told_in_one_line_and_made_good() {
     let index = folder.path();
     let sound = ask(index, "--index kv").json();
     assert_eq!(entries(index).len(), 2);
-    let flip = |bytes: &mut Vec<u8>| {
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-    };
-    let truncate = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 3);
-    let damages: [&dyn Fn(&mut Vec<u8>); 3] = [&flip, &truncate, &Vec::clear];
+    let damages: [fn(&mut Vec<u8>); 3] = [
+        |bytes| {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        },
+        |bytes| bytes.truncate(bytes.len() / 3),
+        Vec::clear,
+    ];
     for damage in damages {
         for entry in entries(index) {
             let mut bytes = std::fs::read(&entry).unwrap();
@@ -153,7 +155,10 @@ fn a_store_that_cannot_be_written_costs_a_warning_and_no_answer() {
     assert_names(&answer["receipt"]["warnings"].to_string(), &["index: ", "cannot"]);
     let small = ask(&folder.path().join("small"), "--index-size 2KiB").json();
     same_answer(&sound, &small);
-    assert_names(&small["receipt"]["warnings"].to_string(), &["more than the index may hold", "--index-size"]);
+    assert_names(
+        &small["receipt"]["warnings"].to_string(),
+        &["more than the index may hold", "--index-size"],
+    );
     assert!(entries(&folder.path().join("small")).is_empty());
     let message = run("index", clip(), &file.join("index")).failure();
     assert_names(&message, &["was not indexed", "file"]);
@@ -263,9 +268,13 @@ fn a_chat_goes_on_from_the_index() {
 fn several_questions_share_the_video_and_are_answered_apart() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("questions.txt");
-    std::fs::write(&file, "What is third?\n\n  And a question that is rather longer than the others?\n").unwrap();
+    std::fs::write(&file, "What is third?\n\n  And a question that is rather longer than the others?\n")
+        .unwrap();
     let alone = |question: &str| {
-        run("ask", clip(), folder.path()).arg(question).args("--no-index --max-new-tokens 6 --logprobs all").json()
+        run("ask", clip(), folder.path())
+            .arg(question)
+            .args("--no-index --max-new-tokens 6 --logprobs all")
+            .json()
     };
     let several = run("ask", clip(), folder.path())
         .args("--no-index --max-new-tokens 6 --logprobs all --json")

@@ -20,7 +20,11 @@ pub fn longsight(command: &str) -> Program {
     // Nothing may be downloaded but in the tests that bring a hub of their own.
     program.env("HF_HUB_OFFLINE", "1").env("LONGSIGHT_CACHE", env!("CARGO_TARGET_TMPDIR"));
     // What one test leaves must not answer another; tests of the index bring one of their own.
-    program.env("LONGSIGHT_INDEX", "off").env_remove("LONGSIGHT_INDEX_DIR").env_remove("LONGSIGHT_INDEX_SIZE").arg(command);
+    program
+        .env("LONGSIGHT_INDEX", "off")
+        .env_remove("LONGSIGHT_INDEX_DIR")
+        .env_remove("LONGSIGHT_INDEX_SIZE")
+        .arg(command);
     Program { command: program, input: Vec::new() }
 }
 

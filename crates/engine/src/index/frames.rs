@@ -47,14 +47,14 @@ impl From<StoredReport> for FrameReport {
 /// Encodes frames, and keeps their tokens on the way.
 pub(crate) struct RecordedFrames<'a> {
     encoder: FrameEncoder<'a>,
-    builder: Option<Builder>,
+    builder: Option<Box<Builder>>,
     about: Value,
     layout: FramesLayout,
     kept: Option<Result<(), String>>,
 }
 
 impl<'a> RecordedFrames<'a> {
-    pub(crate) fn new(encoder: FrameEncoder<'a>, builder: Builder, about: Value) -> Self {
+    pub(crate) fn new(encoder: FrameEncoder<'a>, builder: Box<Builder>, about: Value) -> Self {
         let layout = FramesLayout {
             hidden: 0,
             dtype: String::new(),

@@ -157,7 +157,8 @@ fn timeline(receipt: &Receipt, evidence: Option<&Evidence>) -> String {
     svg.line((MARGIN, base), (WIDTH - MARGIN, base), "class=\"axis\"");
     for step in 0..=4 {
         let secs = begin + (end - begin) * f64::from(step) / 4.0;
-        let anchor = [Anchor::Start, Anchor::Middle, Anchor::Middle, Anchor::Middle, Anchor::End][step as usize];
+        let anchor =
+            [Anchor::Start, Anchor::Middle, Anchor::Middle, Anchor::Middle, Anchor::End][step as usize];
         svg.text((x(secs), base + 18.0), anchor, &clock(secs.round()), "");
     }
     let fine = receipt.frames.iter().filter(|frame| frame.role == FrameRole::Fine).count();

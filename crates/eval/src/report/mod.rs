@@ -18,7 +18,6 @@ mod view;
 mod work;
 
 pub use answer::{AnswerReport, AnsweredQuestion, answer_html};
-pub(crate) use work::wilson;
 pub use chart::{LineChart, Point, Quantity, Series, line_chart, line_chart_file};
 pub use comparison::comparison_text;
 pub use file::write_atomically;
@@ -28,3 +27,4 @@ pub use measure::{Group, Measurements, Meter, Range};
 pub use quantiles::{Histogram, Quantiles};
 pub use sweep::{SweepRow, SweepTables, sweep_tables};
 pub use terminal::table;
+pub(crate) use work::wilson;

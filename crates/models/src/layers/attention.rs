@@ -260,8 +260,7 @@ mod tests {
         let keys = Tensor::randn(0f32, 1., (1, 2, 50, 8), &device).unwrap();
         let spans = [3..10, 10..10, 20..40];
         let ask = MassQuery { query: &query, key_tokens: 40, chosen_heads: &[5, 0, 3], spans: &spans };
-        let (kernel, tensors) =
-            (attention_mass(&ask, &keys).unwrap(), mass_by_tensors(&ask, &keys).unwrap());
+        let (kernel, tensors) = (attention_mass(&ask, &keys).unwrap(), mass_by_tensors(&ask, &keys).unwrap());
         assert_eq!(kernel.len(), 9);
         assert!(kernel.iter().zip(&tensors).all(|(a, b)| (a - b).abs() < 1e-6), "{kernel:?} {tensors:?}");
         assert!(kernel[1] == 0.0 && kernel[0] > 0.0);

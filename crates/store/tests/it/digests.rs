@@ -68,7 +68,12 @@ fn a_file_changed_in_place_is_read_again() {
     while std::fs::metadata(&path).unwrap().ctime_nsec() == file.ctime_nsec() && SystemTime::now() < tick {
         std::fs::write(&path, b"other bytes").unwrap();
     }
-    File::options().write(true).open(&path).unwrap().set_times(FileTimes::new().set_modified(written)).unwrap();
+    File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_times(FileTimes::new().set_modified(written))
+        .unwrap();
     let after = digests.file(&path).unwrap();
     assert!(after != "remembered" && after != before);
 }
