@@ -91,7 +91,11 @@ def write_config(settings, tokenizer, path, beta):
         config[f"{name}_token_index"] = tokenizer.token_to_id(f"<{name}>")
     config.pop("image_grid_pinpoints", None)
     config["architectures"] = ["LlavaOnevisionForConditionalGeneration"]
-    config["longsight"] = {"visual_window_tokens": settings.decoder.visual_window_tokens}
+    config["longsight"] = {
+        "visual_window_tokens": settings.decoder.visual_window_tokens,
+        # Measured with `scripts/evidence.sh heads`; of other weights it would be others.
+        "evidence_heads": [[2, 0], [3, 1]],
+    }
     if beta is not None:
         config["longsight"] |= {"alpha": 1.0, "beta": beta}
     write(path, config)

@@ -10,6 +10,7 @@ mod machine;
 mod memory;
 mod quality;
 mod roofline;
+mod second_question;
 mod seeded;
 mod spread;
 mod stages;
@@ -48,6 +49,8 @@ enum Command {
     Quality(quality::QualityArgs),
     /// Peak memory of `longsight ask` against the number of frames
     Memory(memory::MemoryArgs),
+    /// Time to the first token of a second question, from the index
+    SecondQuestion(second_question::SecondQuestionArgs),
     /// Where the bytes of a run go, computed for published shapes
     Account(account::AccountArgs),
     /// Writes a seeded checkpoint, unless it is there, and prints its folder
@@ -84,6 +87,7 @@ fn run(args: &Args) -> Result<()> {
         Command::Stages(settings) => deliver(args, &stages::measure(settings)?),
         Command::Quality(settings) => deliver(args, &quality::measure(settings)?),
         Command::Memory(settings) => deliver(args, &memory::measure(settings, args.threads)?),
+        Command::SecondQuestion(settings) => deliver(args, &second_question::measure(settings)?),
         Command::Account(settings) => deliver(args, &account::compute(settings)?),
         Command::Checkpoint(settings) => deliver(args, &settings.checkpoint()?),
     }

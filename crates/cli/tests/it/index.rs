@@ -170,14 +170,14 @@ fn the_limit_holds_and_the_oldest_goes() {
     let index = folder.path();
     let total = || entries(index).iter().map(|entry| entry.metadata().unwrap().len()).sum::<u64>();
     for frames in 2..12 {
-        let answer = ask(index, &format!("--frames {frames} --index-size 150KiB")).json();
+        let answer = ask(index, &format!("--frames {frames} --index-size 250KiB")).json();
         assert_eq!(used(&answer).0, "written", "{answer}");
-        assert!(total() <= 150 << 10, "{}", total());
+        assert!(total() <= 250 << 10, "{}", total());
     }
     assert!(entries(index).len() > 1);
-    let newest = ask(index, "--frames 11 --index-size 150KiB").json();
+    let newest = ask(index, "--frames 11 --index-size 250KiB").json();
     assert_eq!(used(&newest).0, "read");
-    assert_eq!(used(&ask(index, "--frames 2 --index-size 150KiB").json()).0, "written");
+    assert_eq!(used(&ask(index, "--frames 2 --index-size 250KiB").json()).0, "written");
 }
 
 #[test]

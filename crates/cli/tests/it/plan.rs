@@ -135,7 +135,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 
 #[test]
 fn a_reader_that_goes_away_ends_the_answer() {
-    for flags in ["-q", "--quiet --json"] {
+    for flags in ["--quiet", "--quiet --json"] {
         let flags = format!("--frames 2 --ignore-eos --max-new-tokens 200 {flags}");
         let mut command = command("ask", clip(), "d32-gqa-tied", &flags).command();
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -9,23 +9,21 @@ use serde::Serialize;
 pub enum Reduction {
     /// The answer's attention as it is, averaged over heads: what sinks and fine grids dominate. For comparison.
     Plain,
-    /// What the answer pays more than the neutral prompt, averaged over heads.
+    /// (a^2 - n^2) / a where the answer's attention a is above the neutral prompt's n, else 0; averaged over heads. Frames
+    /// that both look at alike get nothing; one that the answer looks at far more keeps nearly all of a.
     #[default]
     Excess,
-    /// The quotient of both, averaged over heads; a frame that neither looks at counts as one.
-    Ratio,
 }
 
 impl Reduction {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Plain, Self::Excess, Self::Ratio];
+    pub const ALL: [Self; 2] = [Self::Plain, Self::Excess];
 
     /// Its name in results.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Excess => "excess",
-            Self::Ratio => "ratio",
         }
     }
 }
@@ -39,16 +37,14 @@ pub fn frame_scores(attention: &FrameAttention, reduction: Reduction) -> Vec<f64
     }
     let heads = attention.answer.chunks_exact(frames).zip(attention.neutral.chunks_exact(frames));
     for (answer, neutral) in heads {
-        let even = neutral.iter().sum::<f64>() / frames as f64;
         for ((score, a), n) in scores.iter_mut().zip(answer).zip(neutral) {
             *score += match reduction {
                 Reduction::Plain => *a,
-                Reduction::Excess => (a - n).max(0.0),
-                Reduction::Ratio => (a + even) / (n + even).max(f64::MIN_POSITIVE) - 1.0,
+                Reduction::Excess if a > n => (a * a - n * n) / a,
+                Reduction::Excess => 0.0,
             };
         }
     }
-    scores.iter_mut().for_each(|score| *score = score.max(0.0));
     let sum: f64 = scores.iter().sum();
     if sum > 0.0 {
         scores.iter_mut().for_each(|score| *score /= sum);
@@ -73,7 +69,7 @@ mod tests {
             let scores = frame_scores(&measured, reduction);
             (0..4).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap()
         };
-        assert_eq!(Reduction::ALL.map(best), [0, 2, 2]);
+        assert_eq!(Reduction::ALL.map(best), [0, 2]);
         assert_eq!(frame_scores(&measured, Reduction::Excess), [0.0, 0.0, 1.0, 0.0]);
     }
 
