@@ -14,7 +14,7 @@ allowed() {
     world) echo video ;;
     engine) echo method video kernels models store ;;
     eval) echo method video models engine world ;;
-    server) echo engine ;;
+    server) echo method video models engine ;;
     bench) echo method kernels models engine testkit ;;
     cli) echo method video kernels hub models engine eval world server ;;
     *) return 1 ;;

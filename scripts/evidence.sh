@@ -38,6 +38,8 @@ measure)
       measure "256-$context-$pool" --data "$work/held-out" --frames 256 --context "$context" --pool "$pool"
     done
   done
+  printf '\n== 256 frames, --context vcwe --pool 4,2,8, all heads\n'
+  measure 256-all-heads --data "$work/held-out" --frames 256 --evidence-heads all
   printf '\n== 64 frames, --context vcwe --pool 4,2,8\n'
   measure 64-vcwe-4,2,8 --data "$work/held-out" --frames 64
   ;;

@@ -2,6 +2,7 @@
 
 pub mod eval;
 pub mod index;
+pub mod serve;
 pub mod world;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -34,6 +35,8 @@ pub enum Command {
     Chat(ChatArgs),
     /// Keeps the work on a video for later questions; lists, checks and clears what is kept
     Index(index::IndexArgs),
+    /// Serves an OpenAI-compatible API and a web page
+    Serve(serve::ServeArgs),
     /// Writes a checkpoint with quantized weights, which loads at once and takes less memory
     Quantize(QuantizeArgs),
     /// Runs and scores benchmarks: Video-MME, MLVU, LongVideoBench, needles

@@ -7,6 +7,7 @@ mod index;
 mod output;
 mod plan;
 mod quantize;
+mod serve;
 mod world;
 
 use crate::args::{Args, Command, RunArgs};
@@ -29,6 +30,7 @@ pub fn run(args: Args) -> Result<()> {
         Command::Plan(args) => plan::run(&args),
         Command::Chat(args) => chat::run(&args),
         Command::Index(args) => index::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Quantize(args) => quantize::run(&args),
         Command::Eval(command) => eval::run(&command),
         Command::World(command) => world::run(&command),

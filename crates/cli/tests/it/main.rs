@@ -22,6 +22,7 @@ mod method;
 mod needle;
 mod plan;
 mod program;
+mod serve;
 mod subtitles;
 mod sweep;
 mod tiny;

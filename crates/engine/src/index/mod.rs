@@ -264,6 +264,9 @@ impl<'a> Indexing<'a> {
     fn warn_of(&mut self, error: StoreError) {
         match error {
             StoreError::Damaged { .. } => self.warn(&format!("{error}; it is removed and made anew")),
+            StoreError::Io { .. } => self.warn(&format!(
+                "{error}; nothing is kept (--index-dir names another folder, --no-index none)"
+            )),
             other => self.warn(&other.to_string()),
         }
     }

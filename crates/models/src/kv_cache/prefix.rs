@@ -6,6 +6,11 @@ use crate::{ModelError, Result};
 use candle_core::Tensor;
 use std::io::Write;
 
+/// What the receiver of the bytes says, as it says it.
+fn unwritten(error: std::io::Error) -> ModelError {
+    ModelError::Argument(error.to_string())
+}
+
 impl KvCache {
     /// Bytes that [`Self::write_prefix`] writes; None where they are more than a number holds.
     pub fn prefix_bytes(&self, tokens: usize) -> Option<usize> {
@@ -26,12 +31,12 @@ impl KvCache {
                     for part in [keys, values] {
                         let mut bytes = Vec::new(); // value by value, so not straight to `out`
                         part.narrow(2, 0, tokens)?.contiguous()?.write_bytes(&mut bytes)?;
-                        out.write_all(&bytes).map_err(candle_core::Error::from)?;
+                        out.write_all(&bytes).map_err(unwritten)?;
                     }
                 }
                 Layer::Q8 { keys, values } => {
                     for part in [keys, values] {
-                        part.write_prefix(tokens, out).map_err(candle_core::Error::from)?;
+                        part.write_prefix(tokens, out).map_err(unwritten)?;
                     }
                 }
             }

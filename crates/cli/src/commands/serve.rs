@@ -1,0 +1,89 @@
+use super::note;
+use crate::args::serve::ServeArgs;
+use crate::{model, settings};
+use anyhow::{Context, Result, ensure};
+use longsight_engine::{Index, IndexContents};
+use longsight_hub::HubSettings;
+use longsight_server::{Limits, ServerSettings, serve};
+use std::net::SocketAddr;
+
+/// `longsight serve`.
+pub fn run(args: &ServeArgs) -> Result<()> {
+    let run = &args.run;
+    ensure!(!run.json, "a server prints no JSON; for its log in JSON say --log-json");
+    start_log(args.log_json);
+    let mut resolved = settings::resolve(run)?;
+    resolved.run.video.probe.max_pixels = args.limits.max_pixels;
+    let folder = model::folder(&run.model.model, run.engine.quiet)?;
+    let description = model::describe(&folder, &resolved)?;
+    let settings = ServerSettings {
+        address: SocketAddr::new(args.host, args.port),
+        key: args.api_key.clone(),
+        open_without_key: args.open_without_key,
+        model_name: run.model.model.clone(),
+        model_folder: folder.path,
+        run: resolved.run.clone(),
+        index: index(args),
+        data_folder: args
+            .uploads
+            .clone()
+            .unwrap_or_else(|| HubSettings::from_env().own_cache_dir.join("uploads")),
+        allowed_hosts: args.allow_host.clone(),
+        limits: limits(args),
+    };
+    let model = model::load(description, &resolved)?;
+    let quiet = run.engine.quiet;
+    let ready = move |address| {
+        if !quiet {
+            note(&format!("listening on http://{address} (stop with Ctrl-C)"));
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.context("cannot start the server")?.block_on(serve(model, settings, stopped(), ready))?;
+    Ok(())
+}
+
+/// A server keeps KV caches too, unless told otherwise: its questions come again.
+fn index(args: &ServeArgs) -> Option<Index> {
+    let index = settings::index(&args.index)?;
+    Some(Index::new(index.store().settings().clone(), IndexContents::Kv))
+}
+
+fn limits(args: &ServeArgs) -> Limits {
+    let limits = &args.limits;
+    Limits {
+        body_bytes: usize::try_from(limits.max_body).unwrap_or(usize::MAX),
+        idle_secs: limits.idle_secs.max(1),
+        upload_bytes: limits.max_upload,
+        storage_bytes: limits.max_storage,
+        duration_secs: limits.max_duration,
+        frames: limits.max_question_frames,
+        answer_tokens: limits.max_answer_tokens,
+        queue: limits.max_queue,
+        shutdown_secs: limits.shutdown_secs,
+    }
+}
+
+/// Logs to standard error.
+fn start_log(json: bool) {
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false);
+    // A second log in the same process would be refused, which is no reason to stop.
+    let _ = if json { log.json().try_init() } else { log.with_ansi(false).try_init() };
+}
+
+/// Resolves at Ctrl-C, or when the system asks the process to end.
+async fn stopped() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => (),
+                _ = terminate.recv() => (),
+            }
+            return;
+        }
+    }
+    let _ = interrupt.await; // where signals cannot be heard it never ends, as without this
+}

@@ -1,0 +1,76 @@
+//! The server: OpenAI's chat completions over videos, uploads, plans, metrics, and a web page.
+//!
+//! A request's way: `routes/` (one file a resource) -> `wire.rs` (types of the API, nothing unknown accepted) -> `input.rs`
+//! (what the video is: an upload, bytes in the request, an allowed address) -> `queue.rs` (bounded, fair between clients) ->
+//! `worker.rs` (the engine, one question at a time: the kernels use all cores) -> events back to the route. `error.rs` turns
+//! every failure into a status and OpenAI's shape, once. `guard.rs` is what every request passes: key, host, request id.
+
+mod error;
+mod fetch;
+mod guard;
+mod input;
+mod metrics;
+mod queue;
+mod routes;
+mod settings;
+mod state;
+mod uploads;
+mod wire;
+mod worker;
+
+pub use error::ServeError;
+pub use settings::{Limits, ServerSettings};
+
+use longsight_models::Llava;
+use state::App;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// Serves until `shutdown` resolves; then no connection is accepted, the question at work is finished (for
+/// [`Limits::shutdown_secs`] at most), and those that wait are refused. `ready` is told the address.
+///
+/// # Errors
+/// An address that cannot be bound, or that is not loopback where there is no key and the settings do not allow it; a
+/// data folder that cannot be written to.
+pub async fn serve(
+    model: Llava,
+    settings: ServerSettings,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
+    settings.check()?;
+    let listener = TcpListener::bind(settings.address)
+        .await
+        .map_err(|source| ServeError::Bind { address: settings.address, source })?;
+    let address =
+        listener.local_addr().map_err(|source| ServeError::Bind { address: settings.address, source })?;
+    let shutdown_limit = std::time::Duration::from_secs(settings.limits.shutdown_secs);
+    let app = Arc::new(App::new(model, settings)?);
+    let worker = worker::start(Arc::clone(&app))?;
+    let router = routes::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
+    ready(address);
+    let closing = Arc::clone(&app);
+    let (stopped, mut stopping) = tokio::sync::watch::channel(false);
+    let signal = async move {
+        shutdown.await;
+        tracing::info!("shutting down");
+        closing.queue.close();
+        let _ = stopped.send(true);
+    };
+    let served = axum::serve(listener, router).with_graceful_shutdown(signal);
+    tokio::select! {
+        outcome = async { served.await } => outcome.map_err(ServeError::Io)?,
+        () = async {
+            let _ = stopping.wait_for(|stopped| *stopped).await;
+            tokio::time::sleep(shutdown_limit).await;
+        } => {
+            tracing::warn!("connections were still open after {} s", shutdown_limit.as_secs());
+            app.queue.cancel_all();
+        }
+    }
+    app.queue.close();
+    let _ = tokio::task::spawn_blocking(move || worker.join()).await; // it ends with its question, or was stopped
+    Ok(())
+}

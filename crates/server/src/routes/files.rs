@@ -1,0 +1,178 @@
+//! Uploads: whole in one form, or in pieces that can be gone on with.
+
+use crate::error::{ApiError, ApiResult};
+use crate::guard::{next_chunk, read_json};
+use crate::state::App;
+use crate::uploads::FileInfo;
+use crate::wire::UploadRequest;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::services::ServeFile;
+
+fn file_json(info: &FileInfo) -> Value {
+    json!({
+        "id": info.id, "object": "file", "bytes": info.bytes, "created_at": info.created_at,
+        "filename": info.filename, "purpose": info.purpose, "status": "processed",
+    })
+}
+
+fn upload_json(info: &FileInfo, received: u64) -> Value {
+    json!({
+        "id": info.id, "object": "upload", "bytes": info.bytes, "received": received, "created_at": info.created_at,
+        "filename": info.filename, "purpose": info.purpose, "status": "pending",
+    })
+}
+
+pub(crate) async fn list(State(app): State<Arc<App>>) -> ApiResult<Json<Value>> {
+    let files = app.uploads.list()?;
+    let data: Vec<Value> = files.iter().map(file_json).collect();
+    Ok(Json(json!({ "object": "list", "data": data, "has_more": false })))
+}
+
+pub(crate) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+    Ok(Json(file_json(&app.uploads.info(&id)?)))
+}
+
+pub(crate) async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+    app.uploads.remove(&id)?;
+    Ok(Json(json!({ "id": id, "object": "file", "deleted": true })))
+}
+
+/// The file itself; ranges too, for players that seek.
+pub(crate) async fn content(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> ApiResult<Response> {
+    let path = app.uploads.path(&id)?;
+    let kind = media_type(&app.uploads.info(&id)?.filename).parse().map_err(ApiError::internal)?;
+    match ServeFile::new_with_mime(path, &kind).try_call(request).await {
+        Ok(response) => Ok(response.map(Body::new).into_response()),
+        Err(error) => Err(ApiError::internal(error)),
+    }
+}
+
+/// By the name that the client gave: only kinds that a player takes, so that nothing is run as a page.
+fn media_type(filename: &str) -> &'static str {
+    let extension = filename.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    match extension.as_deref() {
+        Some("mp4" | "m4v") => "video/mp4",
+        Some("webm") => "video/webm",
+        Some("mkv") => "video/x-matroska",
+        Some("mov") => "video/quicktime",
+        Some("ogv") => "video/ogg",
+        _ => "application/octet-stream",
+    }
+}
+
+/// OpenAI's form: `purpose` and `file`.
+pub(crate) async fn create(State(app): State<Arc<App>>, request: Request) -> ApiResult<Json<Value>> {
+    let mut form = Multipart::from_request(request, &())
+        .await
+        .map_err(|e| ApiError::bad(format!("send a form with `purpose` and `file` ({})", e.body_text())))?;
+    let idle = Duration::from_secs(app.settings.limits.idle_secs);
+    let broken =
+        |e: axum::extract::multipart::MultipartError| ApiError::bad(format!("the form: {}", e.body_text()));
+    let timed_out =
+        |_| ApiError::new(axum::http::StatusCode::REQUEST_TIMEOUT, "no byte of the form came in time");
+    let (mut purpose, mut saved) = (String::from("user_data"), None);
+    while let Some(mut field) =
+        tokio::time::timeout(idle, form.next_field()).await.map_err(timed_out)?.map_err(broken)?
+    {
+        match field.name() {
+            Some("purpose") => purpose = field.text().await.map_err(broken)?.chars().take(255).collect(),
+            Some("file") if saved.is_none() => {
+                let name = field.file_name().unwrap_or("video").to_owned();
+                // Its length is not known before its end, so it goes to a file of its own first.
+                let mut file =
+                    tempfile::NamedTempFile::new_in(app.uploads.scratch()).map_err(ApiError::internal)?;
+                let mut bytes = 0u64;
+                while let Some(chunk) =
+                    tokio::time::timeout(idle, field.chunk()).await.map_err(timed_out)?.map_err(broken)?
+                {
+                    bytes += chunk.len() as u64;
+                    if bytes > app.settings.limits.upload_bytes {
+                        return Err(
+                            ApiError::too_large("the file is larger than an upload may be").param("file")
+                        );
+                    }
+                    file.write_all(&chunk).map_err(ApiError::internal)?;
+                }
+                saved = Some((name, file, bytes));
+            }
+            other => {
+                let name = other.unwrap_or("").to_owned();
+                return Err(ApiError::bad(format!("the form has a field `{name}`, which is not known")));
+            }
+        }
+    }
+    let Some((name, file, bytes)) = saved else {
+        return Err(ApiError::bad("the form has no `file`").param("file"));
+    };
+    let info = app.uploads.begin(&name, bytes, &purpose)?;
+    Ok(Json(file_json(&app.uploads.adopt(&info.id, file)?)))
+}
+
+pub(crate) async fn begin(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Json<Value>> {
+    let request: UploadRequest = read_json(&app, &headers, body).await?;
+    let purpose = request.purpose.as_deref().unwrap_or("user_data");
+    let info = app.uploads.begin(&request.filename, request.bytes, purpose)?;
+    Ok(Json(upload_json(&info, 0)))
+}
+
+pub(crate) async fn progress(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+    let (info, received) = app.uploads.progress(&id)?;
+    Ok(Json(upload_json(&info, received)))
+}
+
+pub(crate) async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+    app.uploads.cancel(&id)?;
+    Ok(Json(json!({ "id": id, "object": "upload", "status": "cancelled" })))
+}
+
+/// Where a piece begins.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Offset {
+    offset: u64,
+}
+
+/// A piece of an upload, as the raw body. What came of it before it broke off is kept.
+pub(crate) async fn append(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    offset: Result<Query<Offset>, axum::extract::rejection::QueryRejection>,
+    body: Body,
+) -> ApiResult<Json<Value>> {
+    let Ok(Query(Offset { offset })) = offset else {
+        return Err(ApiError::bad("say where the piece begins: ?offset=N").param("offset"));
+    };
+    let (mut file, info) = app.uploads.appender(&id, offset)?;
+    let idle = Duration::from_secs(app.settings.limits.idle_secs);
+    let (mut at, mut stream) = (offset, body.into_data_stream());
+    while let Some(chunk) = next_chunk(&mut stream, idle).await? {
+        at += chunk.len() as u64;
+        if at > info.bytes {
+            let message = format!("more than the {} bytes that were announced", info.bytes);
+            return Err(ApiError::too_large(message).param("offset"));
+        }
+        file.write_all(&chunk).map_err(ApiError::internal)?;
+    }
+    Ok(Json(upload_json(&info, at)))
+}
+
+pub(crate) async fn complete(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+    Ok(Json(file_json(&app.uploads.complete(&id)?)))
+}

@@ -1,0 +1,78 @@
+//! What a question would take, before it is asked.
+
+use crate::error::{ApiError, ApiResult};
+use crate::guard::read_json;
+use crate::input::Input;
+use crate::state::App;
+use crate::wire::PlanRequest;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use longsight_engine::{RunPlan, TimeEstimate};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+pub(crate) async fn plan(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Json<Value>> {
+    let request: PlanRequest = read_json(&app, &headers, body).await?;
+    tokio::task::spawn_blocking(move || planned(&app, &request).map(Json))
+        .await
+        .map_err(ApiError::internal)?
+}
+
+fn planned(app: &App, request: &PlanRequest) -> ApiResult<Value> {
+    let run = request.longsight.resolve(app)?;
+    let input = Input::upload(app, &request.video.file_id)?;
+    let planned = || -> ApiResult<(RunPlan, TimeEstimate)> {
+        let video = app.probe(&input, &run)?;
+        let plan = RunPlan::for_video(app.model.info(), video, &request.question, &run)?;
+        app.check_frames(plan.sample.frames.len())?;
+        let time = TimeEstimate::new(app.model.info(), &plan, &run);
+        Ok((plan, time))
+    };
+    let (plan, time) = planned().map_err(|error| input.hide(error))?;
+    let frames = plan.sample.frames.iter().zip(&plan.pool.frames).map(|(frame, pooled)| {
+        json!({
+            "time_secs": frame.time,
+            "role": pooled.role,
+            "stride": pooled.stride,
+            "visual_tokens": pooled.visual_tokens,
+        })
+    });
+    let memory = &plan.memory;
+    Ok(json!({
+        "video": {
+            "duration_secs": plan.video.duration_secs,
+            "width": plan.video.width,
+            "height": plan.video.height,
+            "codec": plan.video.codec,
+        },
+        "frames": frames.collect::<Vec<_>>(),
+        "tokens": {
+            "visual": plan.pool.visual_tokens(),
+            "newline": plan.pool.newline_tokens(),
+            "text": plan.text_tokens(),
+            "prompt": plan.positions.total_tokens(),
+        },
+        "context": {
+            "method": plan.rope.method,
+            "scale": plan.rope.scale,
+            "window_tokens": plan.rope.window_tokens,
+            "language_window_tokens": app.model.config().text.max_positions,
+        },
+        "memory": {
+            "total_bytes": memory.total_bytes(),
+            "weights_bytes": memory.weights_bytes,
+            "kv_cache_bytes": memory.kv_cache_bytes,
+            "work_bytes": memory.work_bytes,
+            "video_decoder_bytes": memory.video_decoder_bytes,
+            "program_bytes": memory.program_bytes,
+        },
+        "time": time,
+        "warnings": plan.warnings,
+    }))
+}

@@ -1,0 +1,84 @@
+use crate::ServeError;
+use longsight_engine::{Index, RunSettings};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// How a server runs.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What every request but those for health must bear; None lets everyone in who reaches the address.
+    pub key: Option<String>,
+    /// Listens beyond loopback without a key.
+    pub open_without_key: bool,
+    /// The model's name in the API.
+    pub model_name: String,
+    /// Its checkpoint's folder.
+    pub model_folder: PathBuf,
+    /// What requests do not say.
+    pub run: RunSettings,
+    /// The index that questions share; None keeps nothing.
+    pub index: Option<Index>,
+    /// Folder of uploads.
+    pub data_folder: PathBuf,
+    /// Hosts that videos and images may be fetched from (`HOST` or `HOST:PORT`); an IP address must be named itself, unless
+    /// it is a public one.
+    pub allowed_hosts: Vec<String>,
+    /// Limits of requests.
+    pub limits: Limits,
+}
+
+/// What a request may ask for. Everything beyond is refused with a message that names the limit.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of a request's body, uploads excepted.
+    pub body_bytes: usize,
+    /// Seconds without a byte after which a body is given up.
+    pub idle_secs: u64,
+    /// Bytes of one upload.
+    pub upload_bytes: u64,
+    /// Bytes of all uploads.
+    pub storage_bytes: u64,
+    /// Length of a video.
+    pub duration_secs: f64,
+    /// Frames of a question.
+    pub frames: usize,
+    /// Tokens of an answer.
+    pub answer_tokens: usize,
+    /// Questions that wait.
+    pub queue: usize,
+    /// Seconds that the question at work is given when the server is stopped.
+    pub shutdown_secs: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 64 << 20,
+            idle_secs: 30,
+            upload_bytes: 20 << 30,
+            storage_bytes: 100 << 30,
+            duration_secs: 6.0 * 3600.0,
+            frames: 2048,
+            answer_tokens: 4096,
+            queue: 16,
+            shutdown_secs: 30,
+        }
+    }
+}
+
+impl ServerSettings {
+    pub(crate) fn check(&self) -> Result<(), ServeError> {
+        if self.key.as_ref().is_some_and(|key| key.trim().is_empty()) {
+            return Err(ServeError::Setting("the key is empty; leave it out, or give one".into()));
+        }
+        if !self.address.ip().is_loopback() && self.key.is_none() && !self.open_without_key {
+            return Err(ServeError::Setting(format!(
+                "{} can be reached from other machines: set a key (LONGSIGHT_API_KEY), or say --open-without-key",
+                self.address
+            )));
+        }
+        Ok(())
+    }
+}

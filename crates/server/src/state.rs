@@ -1,0 +1,107 @@
+//! What all requests share.
+
+use crate::error::{ApiError, ApiResult};
+use crate::input::Input;
+use crate::metrics::Metrics;
+use crate::queue::Queue;
+use crate::uploads::Uploads;
+use crate::{ServeError, ServerSettings};
+use longsight_engine::{EngineError, Index, RunSettings, VideoIdentity};
+use longsight_models::Llava;
+use longsight_video::{VideoInfo, VideoSource, probe};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The server.
+pub(crate) struct App {
+    pub(crate) model: Llava,
+    pub(crate) settings: ServerSettings,
+    pub(crate) queue: Queue,
+    pub(crate) uploads: Uploads,
+    pub(crate) metrics: Metrics,
+    pub(crate) started_unix_secs: u64,
+    next_job: AtomicU64,
+    /// Uploads probed lately, by id: an upload never changes.
+    probed: Mutex<VecDeque<(String, VideoInfo)>>,
+}
+
+/// Uploads whose packets are remembered.
+const PROBED: usize = 16;
+
+impl App {
+    pub(crate) fn new(model: Llava, settings: ServerSettings) -> Result<Self, ServeError> {
+        let limits = &settings.limits;
+        let uploads = Uploads::open(&settings.data_folder, limits.upload_bytes, limits.storage_bytes)?;
+        Ok(Self {
+            model,
+            queue: Queue::new(limits.queue),
+            uploads,
+            metrics: Metrics::default(),
+            started_unix_secs: unix_secs(),
+            next_job: AtomicU64::new(1),
+            probed: Mutex::default(),
+            settings,
+        })
+    }
+
+    pub(crate) fn next_job(&self) -> u64 {
+        self.next_job.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Reads a video's packets, and refuses what is beyond the limits.
+    pub(crate) fn probe(&self, input: &Input, run: &RunSettings) -> ApiResult<VideoInfo> {
+        let known = |id: &str| {
+            let probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+            probed.iter().find(|(known, _)| known == id).map(|(_, video)| video.clone())
+        };
+        let id = input.upload_id();
+        let video = match id.and_then(known) {
+            Some(video) => video,
+            None => probe(&input.source, &run.video.probe).map_err(EngineError::from)?,
+        };
+        let most = self.settings.limits.duration_secs;
+        if video.duration_secs > most {
+            return Err(ApiError::bad(format!(
+                "the video takes {:.0} s, more than the {most:.0} s that this server allows",
+                video.duration_secs
+            ))
+            .code("duration_limit"));
+        }
+        if let Some(id) = id {
+            let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+            probed.retain(|(known, _)| known != id);
+            probed.push_back((id.to_owned(), video.clone()));
+            while probed.len() > PROBED {
+                probed.pop_front();
+            }
+        }
+        Ok(video)
+    }
+
+    pub(crate) fn check_frames(&self, frames: usize) -> ApiResult<()> {
+        let most = self.settings.limits.frames;
+        if frames > most {
+            let message = format!("{frames} frames are more than the {most} that this server allows");
+            return Err(ApiError::bad(message).param("longsight.frames").code("frame_limit"));
+        }
+        Ok(())
+    }
+
+    /// The index and what identifies this run's files in it; None where there is no index, or nothing to identify.
+    pub(crate) fn identify(
+        &self,
+        source: &VideoSource,
+    ) -> Result<Option<(&Index, VideoIdentity)>, EngineError> {
+        match &self.settings.index {
+            Some(index) => Ok(Some((index, index.identify(source, &self.settings.model_folder)?))),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_secs() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs())
+}

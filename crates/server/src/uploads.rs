@@ -1,0 +1,214 @@
+//! Files that clients sent once and ask about by id. Each is a file with a name that we gave it and a JSON beside it; an
+//! unfinished upload ends in `.part` and can be gone on with, also after a restart.
+
+use crate::ServeError;
+use crate::error::{ApiError, ApiResult};
+use crate::input::empty_folder;
+use crate::state::unix_secs;
+use axum::http::StatusCode;
+use rand::RngCore;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// The folder of uploads.
+pub(crate) struct Uploads {
+    folder: PathBuf,
+    scratch: PathBuf,
+    upload_bytes: u64,
+    storage_bytes: u64,
+    /// Held while sizes are summed and reserved.
+    sizes: Mutex<()>,
+}
+
+/// What is known of a file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct FileInfo {
+    pub(crate) id: String,
+    pub(crate) bytes: u64,
+    pub(crate) filename: String,
+    pub(crate) created_at: u64,
+    pub(crate) purpose: String,
+}
+
+const FILE: &str = "file-";
+const UPLOAD: &str = "upload-";
+/// Hexadecimal digits of an id: 96 random bits.
+const ID_DIGITS: usize = 24;
+/// The longest name that is kept.
+const MAX_NAME: usize = 255;
+
+impl Uploads {
+    pub(crate) fn open(folder: &Path, upload_bytes: u64, storage_bytes: u64) -> Result<Self, ServeError> {
+        let refuse = |source| ServeError::Folder { path: folder.to_owned(), source };
+        std::fs::create_dir_all(folder).map_err(refuse)?;
+        let scratch = empty_folder(&folder.join("scratch")).map_err(refuse)?;
+        Ok(Self { folder: folder.to_owned(), scratch, upload_bytes, storage_bytes, sizes: Mutex::default() })
+    }
+
+    /// For files of single requests.
+    pub(crate) fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    /// Begins an upload of `bytes`.
+    pub(crate) fn begin(&self, filename: &str, bytes: u64, purpose: &str) -> ApiResult<FileInfo> {
+        if bytes == 0 {
+            return Err(ApiError::bad("an empty file is no video").param("bytes"));
+        }
+        if bytes > self.upload_bytes {
+            let message = format!("{bytes} bytes are more than the {} of an upload", self.upload_bytes);
+            return Err(ApiError::too_large(message).param("bytes"));
+        }
+        let _sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        let held: u64 = self.infos()?.iter().map(|(info, _)| info.bytes).sum();
+        if held.saturating_add(bytes) > self.storage_bytes {
+            let message = "the server's storage is full; delete files that are not needed";
+            return Err(ApiError::new(StatusCode::INSUFFICIENT_STORAGE, message));
+        }
+        let mut random = [0; ID_DIGITS / 2];
+        rand::rng().fill_bytes(&mut random);
+        let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let info = FileInfo {
+            id: format!("{UPLOAD}{digits}"),
+            bytes,
+            filename: filename.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect(),
+            created_at: unix_secs(),
+            purpose: purpose.chars().take(MAX_NAME).collect(),
+        };
+        File::create_new(self.part(&digits)).map_err(ApiError::internal)?;
+        write_json(&self.folder.join(format!("{digits}.part.json")), &info)?;
+        Ok(info)
+    }
+
+    /// An upload, and how many of its bytes are there.
+    pub(crate) fn progress(&self, id: &str) -> ApiResult<(FileInfo, u64)> {
+        let digits = digits(id, UPLOAD)?;
+        let info = read_json(&self.folder.join(format!("{digits}.part.json"))).ok_or_else(|| missing(id))?;
+        let received = std::fs::metadata(self.part(digits)).map_err(|_| missing(id))?.len();
+        Ok((info, received))
+    }
+
+    /// A file to append to an upload with, positioned behind what is there. `offset` must be just that.
+    pub(crate) fn appender(&self, id: &str, offset: u64) -> ApiResult<(File, FileInfo)> {
+        let (info, received) = self.progress(id)?;
+        let path = self.part(digits(id, UPLOAD)?);
+        let mut file = OpenOptions::new().write(true).open(path).map_err(ApiError::internal)?;
+        // One writer: a second one would interleave its bytes.
+        if file.try_lock().is_err() {
+            return Err(
+                ApiError::new(StatusCode::CONFLICT, "another request is sending this upload").param("offset")
+            );
+        }
+        if offset != received {
+            let message = format!("the server has {received} bytes of this upload; go on from there");
+            return Err(ApiError::new(StatusCode::CONFLICT, message).param("offset").code("wrong_offset"));
+        }
+        file.seek(SeekFrom::Start(offset)).map_err(ApiError::internal)?;
+        Ok((file, info))
+    }
+
+    /// Makes an upload whose bytes are all there a file.
+    pub(crate) fn complete(&self, id: &str) -> ApiResult<FileInfo> {
+        let (info, received) = self.progress(id)?;
+        if received != info.bytes {
+            let message = format!("{received} of {} bytes are there; send the others first", info.bytes);
+            return Err(ApiError::new(StatusCode::CONFLICT, message).code("incomplete"));
+        }
+        let digits = digits(id, UPLOAD)?;
+        let info = FileInfo { id: format!("{FILE}{digits}"), ..info };
+        // The JSON last: with it the file is there.
+        let synced = File::open(self.part(digits)).and_then(|file| file.sync_all());
+        let renamed = synced.and_then(|()| std::fs::rename(self.part(digits), self.folder.join(digits)));
+        renamed.map_err(ApiError::internal)?;
+        write_json(&self.folder.join(format!("{digits}.json")), &info)?;
+        let _ = std::fs::remove_file(self.folder.join(format!("{digits}.part.json"))); // of no meaning any more
+        Ok(info)
+    }
+
+    /// Makes an upload the bytes of a file that lies on the same disk.
+    pub(crate) fn adopt(&self, id: &str, file: tempfile::NamedTempFile) -> ApiResult<FileInfo> {
+        file.persist(self.part(digits(id, UPLOAD)?)).map_err(ApiError::internal)?;
+        self.complete(id)
+    }
+
+    /// Removes an upload that is not finished.
+    pub(crate) fn cancel(&self, id: &str) -> ApiResult<()> {
+        self.progress(id)?;
+        let digits = digits(id, UPLOAD)?;
+        std::fs::remove_file(self.part(digits)).map_err(ApiError::internal)?;
+        std::fs::remove_file(self.folder.join(format!("{digits}.part.json"))).map_err(ApiError::internal)
+    }
+
+    /// A file.
+    pub(crate) fn info(&self, id: &str) -> ApiResult<FileInfo> {
+        let digits = digits(id, FILE)?;
+        read_json(&self.folder.join(format!("{digits}.json"))).ok_or_else(|| missing(id))
+    }
+
+    /// Its place on the disk.
+    pub(crate) fn path(&self, id: &str) -> ApiResult<PathBuf> {
+        self.info(id)?;
+        Ok(self.folder.join(digits(id, FILE)?))
+    }
+
+    /// All files, the newest first.
+    pub(crate) fn list(&self) -> ApiResult<Vec<FileInfo>> {
+        let whole = self.infos()?.into_iter().filter(|(_, whole)| *whole).map(|(info, _)| info);
+        let mut files: Vec<FileInfo> = whole.collect();
+        files.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| a.id.cmp(&b.id)));
+        Ok(files)
+    }
+
+    /// Removes a file. A question at work on it keeps what it has open.
+    pub(crate) fn remove(&self, id: &str) -> ApiResult<()> {
+        let path = self.path(id)?;
+        // The JSON first: without it the file is not there.
+        std::fs::remove_file(path.with_extension("json")).map_err(ApiError::internal)?;
+        std::fs::remove_file(path).map_err(ApiError::internal)
+    }
+
+    /// Files and unfinished uploads; which are whole.
+    fn infos(&self) -> ApiResult<Vec<(FileInfo, bool)>> {
+        let entries = std::fs::read_dir(&self.folder).map_err(ApiError::internal)?;
+        let info = |path: PathBuf| {
+            let name = path.file_name()?.to_str()?;
+            let whole = name.ends_with(".json") && !name.ends_with(".part.json");
+            name.ends_with(".json").then(|| read_json(&path)).flatten().map(|info| (info, whole))
+        };
+        Ok(entries.filter_map(|entry| info(entry.ok()?.path())).collect())
+    }
+
+    fn part(&self, digits: &str) -> PathBuf {
+        self.folder.join(format!("{digits}.part"))
+    }
+}
+
+/// The digits of an id that we could have given: nothing else becomes part of a path.
+fn digits<'a>(id: &'a str, prefix: &str) -> ApiResult<&'a str> {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    id.strip_prefix(prefix)
+        .filter(|digits| digits.len() == ID_DIGITS && digits.bytes().all(is_digit))
+        .ok_or_else(|| missing(id))
+}
+
+fn missing(id: &str) -> ApiError {
+    let id: String = id.chars().filter(|c| !c.is_control()).take(64).collect();
+    ApiError::not_found(format!("there is no {id}")).code("not_found")
+}
+
+fn read_json(path: &Path) -> Option<FileInfo> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// Whole or absent.
+fn write_json(path: &Path, info: &FileInfo) -> ApiResult<()> {
+    let json = serde_json::to_vec(info).map_err(ApiError::internal)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(ApiError::internal)?;
+    file.write_all(&json).and_then(|()| file.as_file().sync_all()).map_err(ApiError::internal)?;
+    file.persist(path).map_err(ApiError::internal)?;
+    Ok(())
+}
