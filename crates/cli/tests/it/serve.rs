@@ -211,7 +211,7 @@ fn answers_are_the_command_lines_token_for_token() {
     let inline = server.ask(&data, json!({})).json();
     assert_eq!(ids(&inline["longsight"]), ids(&cli("")));
     assert_eq!(inline["longsight"]["receipt"]["index"]["kv_prefix"], "read");
-    assert_eq!(inline["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64() > Some(0), true);
+    assert!(inline["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64() > Some(0));
 }
 
 fn base64(bytes: &[u8]) -> String {

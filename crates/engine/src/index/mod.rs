@@ -1,6 +1,6 @@
 //! Work on a video, kept on disk for the next question: pooled embeddings, and the visual prefix of the KV cache.
 //!
-//! Entries are found by what they were computed from ([`keys`]); what they hold is bit-equal to computing it again. Nothing
+//! Entries are found by what they were computed from (`keys.rs`); what they hold is bit-equal to computing it again. Nothing
 //! about the store can fail a run: a problem becomes a warning in the receipt, and the work is done as without an index.
 
 mod frames;
