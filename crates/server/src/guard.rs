@@ -1,6 +1,7 @@
 //! What every request passes: an id for the log, the host it names, the key, and a body that keeps coming.
 
 use crate::error::{ApiError, ApiResult};
+use crate::routes::page::FILES;
 use crate::state::App;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
@@ -50,10 +51,14 @@ pub(crate) async fn guard(
 fn check(app: &App, request: &Request) -> ApiResult<()> {
     let headers = request.headers();
     match &app.settings.key {
-        Some(_) if OPEN_PATHS.contains(&request.uri().path()) => Ok(()),
+        Some(_) if is_open(request.uri().path()) => Ok(()),
         Some(key) => check_key(key, headers),
         None => check_host(app, headers, request.method()),
     }
+}
+
+fn is_open(path: &str) -> bool {
+    OPEN_PATHS.contains(&path) || FILES.iter().any(|(file, ..)| *file == path)
 }
 
 fn check_key(key: &str, headers: &HeaderMap) -> ApiResult<()> {

@@ -11,7 +11,7 @@ fn world() -> &'static Path {
     static WORLD: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = WORLD.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let flags = "--seed 920777 --videos 2 --duration-secs 120..120 --sizes 224x126 --frame-rates 1 --codecs h264 \
+        let flags = "--seed 920777 --videos 1 --duration-secs 120..120 --sizes 224x126 --frame-rates 1 --codecs h264 \
                      --cards 6..6 --card-secs 4..6 --questions-per-video 20 --kinds which,what-number --quiet";
         longsight("world").arg("make").arg("--out").arg(folder.path().join("w")).args(flags).run().succeeded();
         folder
@@ -54,7 +54,7 @@ fn the_best_moment_is_when_the_card_shows() {
         let picture = evidence["thumbnails"][0].as_str().unwrap();
         assert!(picture.starts_with("data:image/jpeg;base64,/9j/"), "{}", &picture[..40]);
     }
-    assert!(right >= 12, "{right} right answers");
+    assert!(right >= 6, "{right} right answers");
     assert!(found * 10 >= right * 8, "{found} of {right}");
 }
 

@@ -456,7 +456,7 @@ fn a_key_is_asked_for_and_a_page_from_elsewhere_is_kept_out() {
     server.get("/v1/models").refused(401);
     server.call("GET", "/v1/models", "", &[], Some("secre")).refused(401);
     assert_eq!(server.call("GET", "/v1/models", "", &[], Some("secret")).status, 200);
-    for open in ["/healthz", "/readyz", "/", "/app.js", "/style.css", "/openapi.json"] {
+    for open in ["/healthz", "/readyz", "/", "/base.js", "/app.js", "/style.css", "/openapi.json"] {
         assert_eq!(server.get(open).status, 200, "{open}");
     }
     server.get("/metrics").refused(401);

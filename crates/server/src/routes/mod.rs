@@ -2,7 +2,7 @@
 
 mod chat;
 mod files;
-mod page;
+pub(crate) mod page;
 mod plan;
 mod status;
 
@@ -18,8 +18,10 @@ use std::sync::Arc;
 
 /// Every path of the server.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .route("/v1/chat/completions", post(chat::complete))
+    let page = page::FILES.into_iter().fold(Router::new(), |router, (path, kind, text)| {
+        router.route(path, get(async move || page::file(kind, text)))
+    });
+    page.route("/v1/chat/completions", post(chat::complete))
         .route("/v1/models", get(status::models))
         .route("/v1/models/{*id}", get(status::model))
         .route("/v1/plan", post(plan::plan))
@@ -33,10 +35,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(status::healthy))
         .route("/readyz", get(status::ready))
         .route("/metrics", get(status::metrics))
-        .route("/openapi.json", get(page::openapi))
-        .route("/", get(page::index))
-        .route("/app.js", get(page::script))
-        .route("/style.css", get(page::style))
         .fallback(async || ApiError::not_found("there is no such path; see /openapi.json"))
         .method_not_allowed_fallback(async || {
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "not this method; see /openapi.json")
