@@ -16,6 +16,11 @@ const SHEET_FRAMES: usize = 24;
 pub fn run(args: &AskArgs) -> Result<()> {
     let run = &args.run;
     let questions = questions(args)?;
+    if let Some(path) = &args.report {
+        // Better now than after the answer.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        ensure!(folder.is_none_or(Path::is_dir), "{}: there is no such folder", path.display());
+    }
     let history = args.history.as_deref().map(read_history).transpose()?.unwrap_or_default();
     let index = settings::index(&args.index);
     let mut prepared = prepare(&args.video, run)?;

@@ -135,7 +135,7 @@ fn remove(args: &IndexRemoveArgs) -> Result<()> {
         removed = all;
     } else {
         for name in &args.names {
-            let of_video = all.iter().filter(|entry| entry.about["video"] == *name).cloned();
+            let of_video = all.iter().filter(|entry| is_of(entry, name)).cloned();
             let of_video: Vec<EntryInfo> = of_video.collect();
             if of_video.is_empty() {
                 ensure!(!Path::new(name).exists(), "{name}: the index holds nothing of it");
@@ -153,6 +153,13 @@ fn remove(args: &IndexRemoveArgs) -> Result<()> {
         return write_json(&json!({ "removed": names, "bytes": bytes }));
     }
     write_out(format!("removed {} entries, {}\n", names.len(), human_bytes(bytes)).as_bytes())
+}
+
+/// Whether an entry is about a video, however its path was typed.
+fn is_of(entry: &EntryInfo, video: &str) -> bool {
+    let place = |path: &str| std::fs::canonicalize(path).ok();
+    let about = entry.about["video"].as_str();
+    about.is_some_and(|about| about == video || (place(about).is_some() && place(about) == place(video)))
 }
 
 fn collect_garbage(args: &IndexReadArgs) -> Result<()> {
