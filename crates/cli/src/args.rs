@@ -113,7 +113,7 @@ pub struct EvidenceFlags {
     /// How many moments, at most
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub moments: usize,
-    /// Whose attention counts: model (the heads that the checkpoint names, else the second half of the layers), all, or
+    /// Whose attention counts: model (the heads that the checkpoint names, else every fourth layer of the second half), all, or
     /// query heads by layer (3.0,3.2)
     #[arg(long, value_name = "model|all|LAYER.HEAD,...", default_value_t = EvidenceHeads::Model)]
     pub evidence_heads: EvidenceHeads,

@@ -42,25 +42,42 @@ pub fn attention_mass(a: &AttentionMass<'_>) -> Vec<f32> {
         return vec![0.0; a.chosen_heads.len() * a.spans.len()];
     }
     a.keys.check(a.kv_heads, a.key_tokens, a.head_dim);
-    let head_masses = |head: &usize| {
-        let query = &a.query[head * a.head_dim..][..a.head_dim];
-        let mut weights = scores(a, head / (a.heads / a.kv_heads), query);
-        let sum = exponentials(&mut weights);
-        a.spans.iter().map(|span| weights[span.clone()].iter().sum::<f32>() / sum).collect::<Vec<f32>>()
+    let group = a.heads / a.kv_heads;
+    // The chosen heads of one key head together, so that its keys are widened once for all of them.
+    let of_kv_head = |kv_head: usize| {
+        let chosen = a.chosen_heads.iter().enumerate().filter(|(_, head)| **head / group == kv_head);
+        let (places, heads): (Vec<usize>, Vec<usize>) = chosen.map(|(place, head)| (place, *head)).unzip();
+        let mut weights = scores(a, kv_head, &heads);
+        let sums = weights.iter_mut().map(|weights| {
+            let sum = exponentials(weights);
+            a.spans.iter().map(|span| weights[span.clone()].iter().sum::<f32>() / sum).collect::<Vec<f32>>()
+        });
+        places.into_iter().zip(sums).collect::<Vec<_>>()
     };
-    let masses: Vec<Vec<f32>> = a.chosen_heads.par_iter().map(head_masses).collect();
-    masses.concat()
+    let parts: Vec<_> = (0..a.kv_heads).into_par_iter().map(of_kv_head).collect();
+    let mut masses = vec![0.0; a.chosen_heads.len() * a.spans.len()];
+    for (place, sums) in parts.into_iter().flatten() {
+        masses[place * a.spans.len()..][..a.spans.len()].copy_from_slice(&sums);
+    }
+    masses
 }
 
-/// q k^T scale over all keys of a head.
-fn scores(a: &AttentionMass<'_>, kv_head: usize, query: &[f32]) -> Vec<f32> {
-    let query: Vec<f32> = query.iter().map(|q| q * a.scale).collect();
-    let mut row = vec![0.0; a.head_dim];
-    let score = |token| {
-        a.keys.row(kv_head, token, &mut row);
-        dot(&query, &row)
+/// q k^T scale over all keys of a key head, for each of `heads`.
+fn scores(a: &AttentionMass<'_>, kv_head: usize, heads: &[usize]) -> Vec<Vec<f32>> {
+    let query = |head: &usize| {
+        let query = &a.query[head * a.head_dim..][..a.head_dim];
+        query.iter().map(|q| q * a.scale).collect::<Vec<f32>>()
     };
-    (0..a.key_tokens).map(score).collect()
+    let queries: Vec<Vec<f32>> = heads.iter().map(query).collect();
+    let mut scores = vec![Vec::with_capacity(a.key_tokens); heads.len()];
+    let mut row = vec![0.0; a.head_dim];
+    for token in (0..a.key_tokens).take_while(|_| !heads.is_empty()) {
+        a.keys.row(kv_head, token, &mut row);
+        for (scores, query) in scores.iter_mut().zip(&queries) {
+            scores.push(dot(query, &row));
+        }
+    }
+    scores
 }
 
 /// row = e^(row - maximum); returns the sum.

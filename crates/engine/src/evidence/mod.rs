@@ -39,7 +39,8 @@ impl Default for EvidenceSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum EvidenceHeads {
     /// Those that the checkpoint names (`longsight.evidence_heads` in config.json, measured with `longsight eval evidence`);
-    /// where it names none, all heads of the second half of the layers.
+    /// where it names none, all heads of every fourth layer of the second half: more would cost more than a few percent of
+    /// an answer's time.
     #[default]
     Model,
     /// All heads of all layers.
@@ -58,7 +59,10 @@ impl EvidenceHeads {
         match (self, &model.config.evidence_heads) {
             (Self::Chosen(heads), _) => (heads.clone(), "--evidence-heads"),
             (Self::Model, Some(heads)) => (heads.clone(), "config.json"),
-            (Self::Model, None) => (all(decoder.layers / 2).collect(), "second half of the layers"),
+            (Self::Model, None) => {
+                let fourth = |(layer, _): &(usize, usize)| (layer - decoder.layers / 2).is_multiple_of(4);
+                (all(decoder.layers / 2).filter(fourth).collect(), "every fourth layer of the second half")
+            }
             (Self::All, _) => (all(0).collect(), "--evidence-heads all"),
         }
     }
