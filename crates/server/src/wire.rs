@@ -292,6 +292,9 @@ impl Options {
     pub(crate) fn resolve(&self, app: &App) -> ApiResult<RunSettings> {
         let mut run = app.settings.run.clone();
         self.check_frames(app)?;
+        if self.moments.is_some() && !self.evidence {
+            return Err(ApiError::bad("moments are listed with evidence only").param("longsight.moments"));
+        }
         run.video.sample.budget = match (self.frames, run.video.sample.budget.clone()) {
             (Some(frames), _) => FrameBudget::Uniform { frames },
             (None, usual) if !self.chooses_frames() => usual,

@@ -97,7 +97,7 @@ impl Store {
         for path in self.ended_writers()? {
             let _ = std::fs::remove_file(path); // counted below where that fails
         }
-        let unfinished: u64 = self.files(UNFINISHED)?.iter().map(|path| file_bytes(path)).sum();
+        let unfinished: u64 = self.unfinished()?.iter().map(|path| file_bytes(path)).sum();
         let mut entries = self.list()?;
         let mut total: u64 = unfinished + entries.iter().map(|entry| entry.bytes).sum::<u64>();
         while total.saturating_add(bytes) > limit_bytes {

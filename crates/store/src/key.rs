@@ -33,6 +33,20 @@ impl Key {
     }
 }
 
+/// Whether a file's name is one that a store gives to entries. Whatever else lies in its folder is not its own: it is neither
+/// listed, nor counted, nor removed.
+pub(crate) fn is_entry_name(name: &str) -> bool {
+    name.rsplit_once('-').is_some_and(|(kind, digest)| {
+        !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_lowercase()) && is_digest(digest)
+    })
+}
+
+/// Whether a text is the digest of a name.
+pub(crate) fn is_digest(text: &str) -> bool {
+    text.len() == NAME_DIGITS
+        && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
 /// Hexadecimal digits of the digest in a name: 128 bits. The whole description is compared as well.
 const NAME_DIGITS: usize = 32;
 
@@ -40,6 +54,22 @@ const NAME_DIGITS: usize = 32;
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn names_of_other_files_are_no_entries() {
+        assert!(is_entry_name(Key::new("kv", json!(1)).name()));
+        for other in [
+            "a.txt",
+            "kv-",
+            "kv-12",
+            "-0123456789abcdef0123456789abcdef",
+            "kv-0123456789ABCDEF0123456789abcdef",
+            "../kv-0123456789abcdef0123456789abcdef",
+            "kv-0123456789abcdef0123456789abcdef.bak",
+        ] {
+            assert!(!is_entry_name(other), "{other}");
+        }
+    }
 
     #[test]
     fn names_follow_kind_and_description_but_not_the_order_of_fields() {

@@ -1,4 +1,5 @@
 use crate::entry::{Entry, EntryInfo};
+use crate::key::is_entry_name;
 use crate::lock::Lock;
 use crate::{Key, Result, StoreError};
 use std::path::{Path, PathBuf};
@@ -56,7 +57,7 @@ impl Store {
     pub fn list(&self) -> Result<Vec<EntryInfo>> {
         let files = self.files(ENTRIES)?;
         let named = |path: PathBuf| {
-            let name = path.file_name()?.to_str()?.to_owned();
+            let name = path.file_name()?.to_str().filter(|name| is_entry_name(name))?.to_owned();
             EntryInfo::read(path, name)
         };
         let mut entries: Vec<EntryInfo> = files.into_iter().filter_map(named).collect();
@@ -100,6 +101,15 @@ impl Store {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(e) => Err(StoreError::io("read the folder", &folder)(e)),
         }
+    }
+
+    /// Entries being written: files that the store itself named.
+    pub(crate) fn unfinished(&self) -> Result<Vec<PathBuf>> {
+        let own = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.and_then(|name| name.split_once('.')).is_some_and(|(entry, _)| is_entry_name(entry))
+        };
+        Ok(self.files(UNFINISHED)?.into_iter().filter(own).collect())
     }
 
     /// Held while sizes are counted and room is made.

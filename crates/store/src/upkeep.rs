@@ -1,7 +1,8 @@
 //! Looking after a store: checking, and removing what nobody needs.
 
 use crate::entry::Entry;
-use crate::store::{DIGESTS, UNFINISHED, file_bytes};
+use crate::key::is_digest;
+use crate::store::{DIGESTS, file_bytes};
 use crate::{Result, Store, StoreError};
 use serde::Serialize;
 use std::fs::OpenOptions;
@@ -78,7 +79,11 @@ impl Store {
         let gone = |name: &String| garbage.damaged.contains(name) || garbage.evicted.contains(name);
         garbage.bytes += sizes.iter().filter(|entry| gone(&entry.name)).map(|entry| entry.bytes).sum::<u64>();
         for path in self.files(DIGESTS)? {
-            let _ = std::fs::remove_file(path); // read again when they are needed
+            let name =
+                path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split('.').next());
+            if name.is_some_and(is_digest) {
+                let _ = std::fs::remove_file(&path); // read again when it is needed
+            }
         }
         Ok(garbage)
     }
@@ -88,7 +93,7 @@ impl Store {
     /// # Errors
     /// A folder that cannot be read, or not be locked.
     pub fn abandoned(&self) -> Result<Vec<PathBuf>> {
-        if self.files(UNFINISHED)?.is_empty() {
+        if self.unfinished()?.is_empty() {
             return Ok(Vec::new());
         }
         let _sizes = self.lock_sizes()?;
@@ -102,6 +107,6 @@ impl Store {
             let file = OpenOptions::new().write(true).open(path);
             file.is_ok_and(|file| file.try_lock().is_ok())
         };
-        Ok(self.files(UNFINISHED)?.into_iter().filter(ended).collect())
+        Ok(self.unfinished()?.into_iter().filter(ended).collect())
     }
 }

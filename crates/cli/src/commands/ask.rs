@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use longsight_engine::Session;
 use longsight_eval::report::{AnswerReport, AnsweredQuestion, answer_html, write_atomically};
 use longsight_models::processor::{Role, Turn};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Frames shown in a report beside the moments.
 const SHEET_FRAMES: usize = 24;
@@ -16,11 +16,7 @@ const SHEET_FRAMES: usize = 24;
 pub fn run(args: &AskArgs) -> Result<()> {
     let run = &args.run;
     let questions = questions(args)?;
-    if let Some(path) = &args.report {
-        // Better now than after the answer.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        ensure!(folder.is_none_or(Path::is_dir), "{}: there is no such folder", path.display());
-    }
+    let report_path = args.report.as_deref().map(|path| report_path(path, &args.video)).transpose()?;
     let history = args.history.as_deref().map(read_history).transpose()?.unwrap_or_default();
     let index = settings::index(&args.index);
     let mut prepared = prepare(&args.video, run)?;
@@ -43,7 +39,7 @@ pub fn run(args: &AskArgs) -> Result<()> {
         turns.push(Turn { role: Role::User, content: question.clone() });
         answered.push(answer(args, &loaded, &mut session, &question, turns, answered.is_empty())?);
     }
-    match &args.report {
+    match &report_path {
         Some(path) => report(path, &run.model.model, &loaded, &answered, run.engine.quiet),
         None => Ok(()),
     }
@@ -94,6 +90,25 @@ fn questions(args: &AskArgs) -> Result<Vec<String>> {
         ensure!(!questions.is_empty(), "{}: holds no question", path.display());
     }
     Ok(questions)
+}
+
+/// Where a report goes, checked before the work: a new file, or a page that it replaces. Nothing else is ever overwritten: a
+/// video, a device, another document.
+fn report_path(path: &Path, video: &str) -> Result<PathBuf> {
+    let name = path.display();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    ensure!(folder.is_none_or(Path::is_dir), "{name}: there is no such folder");
+    ensure!(path != Path::new("-"), "--report writes a file; name one, such as report.html");
+    if path.symlink_metadata().is_err() {
+        return Ok(path.to_owned());
+    }
+    // Through a link to what it stands for, so that the link stays one.
+    let target = path.canonicalize().with_context(|| format!("{name}"))?;
+    ensure!(std::fs::canonicalize(video).ok().as_ref() != Some(&target), "{name}: is the video itself");
+    let extension = target.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let is_page = matches!(extension.to_ascii_lowercase().as_str(), "html" | "htm");
+    ensure!(target.is_file() && is_page, "{name}: exists and is no .html file; it is not overwritten");
+    Ok(target)
 }
 
 /// Writes the answers as a page.

@@ -155,11 +155,10 @@ fn remove(args: &IndexRemoveArgs) -> Result<()> {
     write_out(format!("removed {} entries, {}\n", names.len(), human_bytes(bytes)).as_bytes())
 }
 
-/// Whether an entry is about a video, however its path was typed.
+/// Whether an entry is about the video at this very place, however its path was typed; of a video that has gone, by its whole path.
 fn is_of(entry: &EntryInfo, video: &str) -> bool {
-    let place = |path: &str| std::fs::canonicalize(path).ok();
-    let about = entry.about["video"].as_str();
-    about.is_some_and(|about| about == video || (place(about).is_some() && place(about) == place(video)))
+    let place = std::fs::canonicalize(video).unwrap_or_else(|_| video.into());
+    place.is_absolute() && entry.about["video"].as_str().is_some_and(|about| Path::new(about) == place)
 }
 
 fn collect_garbage(args: &IndexReadArgs) -> Result<()> {

@@ -114,6 +114,37 @@ fn a_report_is_one_file_that_loads_nothing() {
     assert_names(&refused, &["none/out.html", "no such folder"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_report_overwrites_nothing_but_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let (video, question, ..) = &questions()[0];
+    let bytes = std::fs::read(video).unwrap();
+    let copy = folder.path().join("copy.html"); // a video, whatever its name says
+    std::fs::write(&copy, &bytes).unwrap();
+    let link = folder.path().join("link.mp4");
+    std::os::unix::fs::symlink(&copy, &link).unwrap();
+    let notes = folder.path().join("notes.txt");
+    std::fs::write(&notes, "precious").unwrap();
+    for (video, report, part) in [
+        (&copy, copy.clone(), "is the video itself"),
+        (&copy, link.clone(), "is the video itself"),
+        (video, notes.clone(), "not overwritten"),
+        (video, folder.path().to_owned(), "not overwritten"),
+        (video, "/dev/null".into(), "not overwritten"),
+        (video, "-".into(), "name one"),
+    ] {
+        let message = ask(video, question).arg("--report").arg(&report).failure();
+        assert_names(&message, &[part]);
+    }
+    assert!(std::fs::read(&copy).unwrap() == bytes && std::fs::read_to_string(&notes).unwrap() == "precious");
+    let (page, linked) = (folder.path().join("page.html"), folder.path().join("linked.html"));
+    std::fs::write(&page, "old").unwrap();
+    std::os::unix::fs::symlink(&page, &linked).unwrap();
+    ask(video, question).arg("--report").arg(&linked).run().succeeded();
+    assert!(linked.is_symlink() && std::fs::read_to_string(&page).unwrap().contains("<svg"));
+}
+
 #[test]
 fn heads_that_are_not_there_are_refused() {
     let (video, question, ..) = &questions()[0];

@@ -247,6 +247,26 @@ fn entries_are_listed_shown_and_removed() {
     assert_names(&command("rm", index).arg(clip()).failure(), &["holds nothing"]);
 }
 
+/// Two videos of one name: removing one, by a path relative to where it lies, leaves the other.
+#[test]
+fn videos_of_one_name_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = folder.path().join("index");
+    for (place, extra) in [("one", &b""[..]), ("two", &b"x"[..])] {
+        std::fs::create_dir(folder.path().join(place)).unwrap();
+        std::fs::write(folder.path().join(place).join("talk.mp4"), [&clip_bytes(), extra].concat()).unwrap();
+        let mut command = run("index", Path::new("talk.mp4"), &index).command();
+        assert!(command.current_dir(folder.path().join(place)).status().unwrap().success());
+    }
+    assert_eq!(entries(&index).len(), 6);
+    let mut command = command("rm", &index).arg("talk.mp4").command();
+    assert!(command.current_dir(folder.path().join("two")).status().unwrap().success());
+    let left = self::command("list", &index).json();
+    let videos: Vec<&str> =
+        left.as_array().unwrap().iter().map(|e| e["about"]["video"].as_str().unwrap()).collect();
+    assert!(videos.len() == 3 && videos.iter().all(|video| video.ends_with("one/talk.mp4")), "{videos:?}");
+}
+
 #[test]
 fn a_chat_goes_on_from_the_index() {
     let folder = tempfile::tempdir().unwrap();

@@ -87,6 +87,12 @@ pub struct IndexReceipt {
     pub kv_prefix: IndexUse,
 }
 
+/// Where a video lies: the whole path, as other videos may have the same name elsewhere.
+fn place(source: &VideoSource) -> String {
+    let name = source.name();
+    std::fs::canonicalize(&name).map_or(name, |path| path.display().to_string())
+}
+
 /// The index at work for one session.
 pub(crate) struct Indexing<'a> {
     index: &'a Index,
@@ -111,7 +117,7 @@ impl<'a> Indexing<'a> {
             kv_prefix: IndexUse::Unused,
         };
         let about = json!({
-            "video": plan.video.source.name(),
+            "video": place(&plan.video.source),
             "duration_secs": plan.video.duration_secs,
             "frames": plan.sample.frames.len(),
             "visual_tokens": plan.pool.visual_tokens(),
@@ -229,6 +235,10 @@ impl<'a> Indexing<'a> {
     fn find(&mut self, key: &Key) -> Option<Entry> {
         match self.index.store.find(key) {
             Ok(entry) => entry,
+            Err(error @ StoreError::Damaged { .. }) if self.index.contents != IndexContents::Kv => {
+                self.warn(&format!("{error}; it is removed (--index kv keeps it anew)"));
+                None
+            }
             Err(error) => {
                 self.warn_of(error);
                 None

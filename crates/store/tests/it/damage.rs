@@ -73,6 +73,27 @@ fn another_entry_under_its_name_is_not_taken_for_it() {
     assert!(matches!(claim(&store, &key(2), 3).unwrap(), Claim::Build(_)));
 }
 
+/// A folder that was named by mistake: its files are its owner's.
+#[test]
+fn files_that_the_store_did_not_write_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), 1000);
+    for place in ["entries", "unfinished", "digests"] {
+        let place = folder.path().join("index").join(place);
+        std::fs::create_dir_all(place.join("a-folder")).unwrap();
+        for name in ["a.txt", "kv-holiday", "thesis.1.0", "0123"] {
+            std::fs::write(place.join(name), b"precious").unwrap();
+        }
+    }
+    assert!(store.list().unwrap().is_empty() && store.verify().unwrap().is_empty());
+    let garbage = store.collect_garbage().unwrap();
+    assert_eq!((garbage.bytes, garbage.damaged.len(), garbage.unfinished.len()), (0, 0, 0));
+    for place in ["entries", "unfinished", "digests"] {
+        let left = std::fs::read_dir(folder.path().join("index").join(place)).unwrap().count();
+        assert_eq!(left, 5, "{place}");
+    }
+}
+
 #[test]
 fn garbage_is_collected_and_whole_entries_stay() {
     let folder = tempfile::tempdir().unwrap();
@@ -80,7 +101,7 @@ fn garbage_is_collected_and_whole_entries_stay() {
     put(&store, 1, b"whole");
     let damaged = put(&store, 2, b"to be damaged");
     std::fs::write(&damaged, b"x").unwrap();
-    let left = store.settings().folder.join("unfinished").join("test-killed.1.0");
+    let left = store.settings().folder.join("unfinished").join(format!("{}.1.0", key(9).name()));
     std::fs::write(&left, vec![0; 1000]).unwrap();
     assert!(store.abandoned().unwrap().iter().eq([&left]));
     let Claim::Build(alive) = claim(&store, &key(3), 100).unwrap() else { panic!("nobody has built it") };

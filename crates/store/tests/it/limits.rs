@@ -55,8 +55,11 @@ fn what_a_killed_process_left_does_not_count() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path(), 100_000 + HEADER);
     put(&store, 1, b"makes the folders");
-    std::fs::write(store.settings().folder.join("unfinished").join("test-killed.1.0"), vec![0; 100_000])
-        .unwrap();
+    std::fs::write(
+        store.settings().folder.join("unfinished").join(format!("{}.1.0", key(9).name())),
+        vec![0; 100_000],
+    )
+    .unwrap();
     put(&store, 2, &vec![1; 90_000]);
     assert_eq!(store.abandoned().unwrap().len(), 0);
 }
