@@ -16,11 +16,18 @@ use std::process::{Command, Stdio};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct MemoryArgs {
-    #[command(flatten)]
-    model: SeededArgs,
     /// Numbers of frames, one run each
     #[arg(long, value_delimiter = ',', default_value = "64,128,256", value_name = "FRAMES,..")]
     frames: Vec<usize>,
+    #[command(flatten)]
+    runs: WholeRunArgs,
+}
+
+/// Whole runs of the program, of which each is a process of its own.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WholeRunArgs {
+    #[command(flatten)]
+    pub(crate) model: SeededArgs,
     /// The video [default: one hour of synthetic 1080p H.264, made in the --work folder]
     #[arg(long, value_name = "FILE")]
     video: Option<PathBuf>,
@@ -29,7 +36,22 @@ pub(crate) struct MemoryArgs {
     longsight: Option<PathBuf>,
     /// Further flags of `longsight ask`, such as --dtype or --pool, behind --
     #[arg(last = true, value_name = "FLAGS")]
-    flags: Vec<String>,
+    pub(crate) flags: Vec<String>,
+}
+
+impl WholeRunArgs {
+    /// The program named, or the one beside this one.
+    pub(crate) fn program(&self) -> Result<PathBuf> {
+        program(self.longsight.as_ref())
+    }
+
+    /// The video named, or an hour that is made.
+    pub(crate) fn video(&self) -> Result<PathBuf> {
+        match &self.video {
+            Some(file) => Ok(file.clone()),
+            None => hour(&self.model.work),
+        }
+    }
 }
 
 /// Peaks against numbers of frames.
@@ -61,17 +83,13 @@ struct Run {
 /// Runs the program once for each number of frames.
 pub(crate) fn measure(settings: &MemoryArgs, threads: Option<u16>) -> Result<Memory> {
     ensure!(!settings.frames.contains(&0), "--frames must be at least 1 each");
-    let program = program(settings.longsight.as_ref())?;
-    let model = settings.model.checkpoint()?;
-    let video = match &settings.video {
-        Some(file) => file.clone(),
-        None => hour(&settings.model.work)?,
-    };
+    let (program, video) = (settings.runs.program()?, settings.runs.video()?);
+    let model = settings.runs.model.checkpoint()?;
     let ask = |frames: &usize| {
         let mut command = Command::new(&program);
         command.arg("ask").arg(&video).args(["What happens?", "--model"]).arg(&model.folder);
         command.args(["--frames", &frames.to_string(), "--max-new-tokens", "8", "--ignore-eos"]);
-        command.args(["--quiet", "--json"]).args(&settings.flags).env("LONGSIGHT_INDEX", "off");
+        command.args(["--quiet", "--json"]).args(&settings.runs.flags).env("LONGSIGHT_INDEX", "off");
         if let Some(threads) = threads {
             command.args(["--threads", &threads.to_string()]);
         }
@@ -81,7 +99,7 @@ pub(crate) fn measure(settings: &MemoryArgs, threads: Option<u16>) -> Result<Mem
         machine: Machine::this(),
         shape: model.shape,
         layers: model.layers,
-        flags: settings.flags.clone(),
+        flags: settings.runs.flags.clone(),
         runs: settings.frames.iter().map(ask).collect::<Result<_>>()?,
     })
 }

@@ -3,34 +3,25 @@
 
 use crate::Report;
 use crate::machine::Machine;
-use crate::memory::{hour, program};
-use crate::seeded::{Layers, SeededArgs, ShapeName};
+use crate::memory::WholeRunArgs;
+use crate::seeded::{Layers, ShapeName};
 use crate::table::{mib, table};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SecondQuestionArgs {
-    #[command(flatten)]
-    model: SeededArgs,
     /// Frames of every run
     #[arg(long, default_value_t = 256)]
     frames: usize,
-    /// The video [default: one hour of synthetic 1080p H.264, made in the --work folder]
-    #[arg(long, value_name = "FILE")]
-    video: Option<PathBuf>,
-    /// The program [default: longsight beside this one]
-    #[arg(long, value_name = "FILE")]
-    longsight: Option<PathBuf>,
-    /// Further flags of `longsight ask`, such as --dtype or --pool, behind --
-    #[arg(last = true, value_name = "FLAGS")]
-    flags: Vec<String>,
+    #[command(flatten)]
+    runs: WholeRunArgs,
 }
 
 /// Times to the first token.
@@ -64,13 +55,9 @@ const QUESTIONS: [&str; 2] = ["What happens in this video?", "Who is speaking, a
 
 /// Runs the program once for each state of the index.
 pub(crate) fn measure(settings: &SecondQuestionArgs) -> Result<SecondQuestion> {
-    let program = program(settings.longsight.as_ref())?;
-    let model = settings.model.checkpoint()?;
-    let video = match &settings.video {
-        Some(file) => file.clone(),
-        None => hour(&settings.model.work)?,
-    };
-    let folder = settings.model.work.join(format!("index-{}", std::process::id()));
+    let (program, video) = (settings.runs.program()?, settings.runs.video()?);
+    let model = settings.runs.model.checkpoint()?;
+    let folder = settings.runs.model.work.join(format!("index-{}", std::process::id()));
     let ask = |questions: &[&str], flags: &[&str]| {
         let mut command = Command::new(&program);
         command.arg("ask").arg(&video).arg("--model").arg(&model.folder);
@@ -78,7 +65,7 @@ pub(crate) fn measure(settings: &SecondQuestionArgs) -> Result<SecondQuestion> {
             command.args(["-q", question]);
         }
         command.args(["--frames", &settings.frames.to_string(), "--max-new-tokens", "8", "--ignore-eos"]);
-        command.args(["--quiet", "--logprobs", "20"]).args(flags).args(&settings.flags);
+        command.args(["--quiet", "--logprobs", "20"]).args(flags).args(&settings.runs.flags);
         command.arg("--index-dir").arg(&folder);
         timed(command)
     };
@@ -91,7 +78,7 @@ pub(crate) fn measure(settings: &SecondQuestionArgs) -> Result<SecondQuestion> {
         shape: model.shape,
         layers: model.layers,
         frames: settings.frames,
-        flags: settings.flags.clone(),
+        flags: settings.runs.flags.clone(),
         runs,
         index_bytes,
         bit_equal,

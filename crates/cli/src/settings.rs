@@ -9,7 +9,7 @@ use longsight_engine::{
 };
 use longsight_hub::HubSettings;
 use longsight_models::{Device, KvDtype, LoadSettings};
-use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoInfo, VideoSource};
+use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoSource};
 
 /// Everything but the video and the question.
 #[derive(Clone)]
@@ -64,13 +64,9 @@ pub fn source(video: &str, args: &RunArgs) -> Result<VideoSource> {
     Ok(VideoSource::parse(video, args.video.allow_url)?)
 }
 
-/// A folder of images is sampled already: every image is taken once, unless the user asks for other frames.
-pub fn take_every_image(settings: &mut RunSettings, video: &VideoInfo, args: &RunArgs) {
-    let asked = args.video.frames.is_some() || args.video.fps.is_some() || args.video.max_frames.is_some();
-    if matches!(video.source, VideoSource::Images(_)) && !asked {
-        let (fps, max_frames) = (args.video.image_fps, video.total_frames);
-        settings.video.sample.budget = FrameBudget::Fps { fps, max_frames };
-    }
+/// Whether the user chose frames; a folder of images is taken whole otherwise.
+pub fn chooses_frames(args: &RunArgs) -> bool {
+    args.video.frames.is_some() || args.video.fps.is_some() || args.video.max_frames.is_some()
 }
 
 fn run_settings(args: &RunArgs) -> RunSettings {

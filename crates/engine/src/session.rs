@@ -4,7 +4,7 @@ use crate::encode::{FrameEncoder, FrameReport, FrameTokens};
 use crate::encoded::{EncodedFrames, HeldFrames};
 use crate::evidence::{EvidenceWatch, NEUTRAL_PROMPT};
 use crate::generate::{Continuation, generate, token_logprob};
-use crate::index::{Index, IndexReceipt, Indexing, VideoIdentity};
+use crate::index::{Index, IndexReceipt, Indexing};
 use crate::memory::PeakMemory;
 use crate::observer::{Observer, Silent, Stage};
 use crate::pipeline::Answer;
@@ -17,6 +17,7 @@ use longsight_models::layers::Rotary;
 use longsight_models::processor::{Role, Turn};
 use longsight_models::text::AttentionProbe;
 use longsight_models::{KvCache, Llava, Tensor};
+use std::path::Path;
 use std::time::Instant;
 
 /// Holds the visual prefix and every turn so far, so that a further question costs only its own tokens.
@@ -70,17 +71,25 @@ impl<'a> Session<'a> {
         Self::begin(model, plan, settings, &mut frames, observer)
     }
 
-    /// The same with an index of the video's work: what it holds is not computed again, and what it lacks is kept there. What
-    /// comes of it is bit-equal to [`Self::start`].
+    /// The same with an index of the video's work, where there is one: what it holds is not computed again, and what it lacks is
+    /// kept there. What comes of it is bit-equal to [`Self::start`]. An index that cannot be used is a warning.
     pub fn start_indexed(
         model: &'a Llava,
-        plan: RunPlan,
+        mut plan: RunPlan,
         settings: &RunSettings,
-        (index, identity): (&Index, &VideoIdentity),
+        index: Option<(&Index, &Path)>,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
+        let Some((index, model_folder)) = index else { return Self::start(model, plan, settings, observer) };
+        let identity = match index.identify(&plan.video.source, model_folder) {
+            Ok(identity) => identity,
+            Err(error) => {
+                plan.warnings.push(format!("index: not used: {error}"));
+                return Self::start(model, plan, settings, observer);
+            }
+        };
         let mut session = Self::empty(model, plan, settings)?;
-        let mut indexing = Indexing::new(index, identity, (model, &session.plan, settings));
+        let mut indexing = Indexing::new(index, &identity, (model, &session.plan, settings));
         let started = Instant::now();
         match indexing.read_prefix(&session.plan, &mut session.cache) {
             Some(report) => {

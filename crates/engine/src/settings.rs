@@ -3,9 +3,9 @@
 use crate::dedupe::Dedupe;
 use crate::evidence::EvidenceSettings;
 use longsight_method::{ContextMethod, PoolSpec, Ramp, RopeSettings, Scale};
-use longsight_models::processor::TemplateKind;
+use longsight_models::processor::{TemplateKind, Turn};
 use longsight_models::{KvDtype, ModelInfo};
-use longsight_video::{DecodeSettings, ProbeSettings, SampleSettings};
+use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoInfo, VideoSource};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -191,6 +191,25 @@ impl RunSettings {
     pub fn apply(&mut self, fitting: &crate::Fitting) {
         self.pool = fitting.pool;
         self.video.sample = crate::plan::with_frames(&self.video.sample, fitting.frames);
+    }
+
+    /// A folder of images is sampled already: every image is taken once. For callers whose user chose no frames.
+    pub fn take_every_image(&mut self, video: &VideoInfo) {
+        if matches!(video.source, VideoSource::Images(_)) {
+            let (fps, max_frames) = (self.video.probe.image_fps, video.total_frames);
+            self.video.sample.budget = FrameBudget::Fps { fps, max_frames };
+        }
+    }
+
+    /// Makes room in the KV cache for the turns before a question: their tokens, and the template's around each.
+    ///
+    /// # Errors
+    /// What the tokenizer says.
+    pub fn make_room_for(&mut self, earlier: &[Turn], model: &ModelInfo) -> crate::Result<()> {
+        const TEMPLATE_TOKENS: usize = 16;
+        let said: String = earlier.iter().map(|turn| turn.content.as_str()).collect();
+        self.engine.spare_tokens = model.tokenizer.encode(&said)?.len() + earlier.len() * TEMPLATE_TOKENS;
+        Ok(())
     }
 
     /// Refuses numbers that cannot be meant. Planning checks too; a caller checks early, before a download.

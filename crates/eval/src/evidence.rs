@@ -6,7 +6,9 @@
 use crate::extract::extract;
 use crate::report::wilson;
 use crate::{EvalError, Extractor, Result};
-use longsight_engine::evidence::{EvidenceHeads, EvidenceSettings, FrameAttention, Reduction, frame_scores};
+use longsight_engine::evidence::{
+    EvidenceHeads, EvidenceSettings, FrameAttention, Reduction, best_frame, frame_scores,
+};
 use longsight_engine::{Observer, RunPlan, RunSettings, Session};
 use longsight_models::Llava;
 use longsight_video::{VideoSource, probe};
@@ -56,11 +58,10 @@ impl Located {
         let attention = FrameAttention {
             answer: rows(&self.attention.answer),
             neutral: rows(&self.attention.neutral),
-            frame_tokens: self.attention.frame_tokens.clone(),
+            frames,
         };
         let scores = frame_scores(&attention, reduction);
-        let best = (0..frames).max_by(|a, b| scores[*a].total_cmp(&scores[*b]).then(b.cmp(a)));
-        best.is_some_and(|best| scores[best] > 0.0 && self.shows[best])
+        best_frame(&scores, 0..frames).is_some_and(|best| scores[best] > 0.0 && self.shows[best])
     }
 }
 

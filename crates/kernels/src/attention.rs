@@ -252,7 +252,7 @@ fn row_maximum_body<F: Fma>(row: &[f32]) -> f32 {
     }
     lanes.into_iter().fold(tail, f32::max)
 }
-dispatch!(fn row_maximum(row: &[f32]) -> f32 = row_maximum_body);
+dispatch!(pub(crate) fn row_maximum(row: &[f32]) -> f32 = row_maximum_body);
 
 /// row = e^(row - maximum); returns the sum.
 #[inline(always)]
@@ -272,24 +272,15 @@ fn exp_row_body<F: Fma>(row: &mut [f32], maximum: f32) -> f32 {
     }
     sums.iter().sum::<f32>() + tail
 }
-dispatch!(fn exp_row(row: &mut [f32], maximum: f32) -> f32 = exp_row_body);
+dispatch!(pub(crate) fn exp_row(row: &mut [f32], maximum: f32) -> f32 = exp_row_body);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_numbers::random;
     use crate::{KvStore, Values};
     use half::bf16;
     use proptest::prelude::*;
-
-    fn random(n: usize, seed: u64) -> Vec<f32> {
-        let mut state = seed | 1;
-        (0..n)
-            .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                ((state >> 40) as f32 / (1u64 << 24) as f32 - 0.5) * 6.0
-            })
-            .collect()
-    }
 
     fn quantized(x: &[f32], head_dim: usize) -> (Vec<i8>, Vec<f32>) {
         let mut bytes = vec![0; x.len()];

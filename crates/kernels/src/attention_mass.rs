@@ -1,7 +1,8 @@
 //! Where one query's attention goes: softmax weights summed over runs of keys.
 
 use crate::KeyValues;
-use crate::simd::{Fma, dispatch, exp};
+use crate::attention::{exp_row, row_maximum};
+use crate::simd::{Fma, dispatch};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -38,6 +39,7 @@ pub fn attention_mass(a: &AttentionMass<'_>) -> Vec<f32> {
         a.kv_heads > 0 && a.heads.is_multiple_of(a.kv_heads) && a.query.len() == a.heads * a.head_dim,
         "attention mass: heads or query do not fit"
     );
+    assert!(a.chosen_heads.iter().all(|head| *head < a.heads), "attention mass: no such head");
     if a.key_tokens == 0 {
         return vec![0.0; a.chosen_heads.len() * a.spans.len()];
     }
@@ -49,7 +51,8 @@ pub fn attention_mass(a: &AttentionMass<'_>) -> Vec<f32> {
         let (places, heads): (Vec<usize>, Vec<usize>) = chosen.map(|(place, head)| (place, *head)).unzip();
         let mut weights = scores(a, kv_head, &heads);
         let sums = weights.iter_mut().map(|weights| {
-            let sum = exponentials(weights);
+            let maximum = row_maximum(weights);
+            let sum = exp_row(weights, maximum);
             a.spans.iter().map(|span| weights[span.clone()].iter().sum::<f32>() / sum).collect::<Vec<f32>>()
         });
         places.into_iter().zip(sums).collect::<Vec<_>>()
@@ -80,19 +83,6 @@ fn scores(a: &AttentionMass<'_>, kv_head: usize, heads: &[usize]) -> Vec<Vec<f32
     scores
 }
 
-/// row = e^(row - maximum); returns the sum.
-fn exponentials(row: &mut [f32]) -> f32 {
-    let maximum = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    exp_all(row, maximum);
-    row.iter().map(|weight| f64::from(*weight)).sum::<f64>() as f32
-}
-
-#[inline(always)]
-fn exp_all_body<F: Fma>(row: &mut [f32], maximum: f32) {
-    row.iter_mut().for_each(|v| *v = exp::<F>(*v - maximum));
-}
-dispatch!(fn exp_all(row: &mut [f32], maximum: f32) = exp_all_body);
-
 #[inline(always)]
 fn dot_body<F: Fma>(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0f32; 16];
@@ -110,18 +100,9 @@ dispatch!(fn dot(a: &[f32], b: &[f32]) -> f32 = dot_body);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_numbers::random;
     use crate::{Attention, KvStore, Values, attention};
     use proptest::prelude::*;
-
-    fn random(n: usize, seed: u64) -> Vec<f32> {
-        let mut state = seed | 1;
-        (0..n)
-            .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                ((state >> 40) as f32 / (1u64 << 24) as f32 - 0.5) * 6.0
-            })
-            .collect()
-    }
 
     /// Attention itself over values that tell spans apart: value j of a key is 1 where it lies in span j.
     fn reference(a: &AttentionMass<'_>) -> Vec<f32> {

@@ -20,6 +20,8 @@ mod norm;
 pub mod roofline;
 mod rotary;
 mod simd;
+#[cfg(test)]
+mod test_numbers;
 mod values;
 
 pub use activation::{gelu_erf, gelu_tanh, silu_mul};

@@ -1,6 +1,7 @@
 //! Fetching from allowed hosts, and never from where only the server can reach: the address that a name resolves to is checked
 //! where it is resolved, so that no second answer of a name server can slip in between; redirects are not followed.
 
+use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use ureq::Agent;
@@ -12,8 +13,13 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const READ_LIMIT: Duration = Duration::from_secs(30);
 
-/// The bytes at `url`, or why not, for the client.
-pub(crate) fn fetch(url: &str, allowed_hosts: &[String], limit_bytes: u64) -> Result<Vec<u8>, String> {
+/// Writes the bytes at `url` to `out`, or says why not, for the client.
+pub(crate) fn fetch(
+    url: &str,
+    allowed_hosts: &[String],
+    limit_bytes: u64,
+    out: &mut impl Write,
+) -> Result<(), String> {
     let uri: Uri = url.parse().map_err(|_| format!("{url}: not an address"))?;
     let host = uri.host().unwrap_or_default().to_ascii_lowercase();
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -48,11 +54,12 @@ pub(crate) fn fetch(url: &str, allowed_hosts: &[String], limit_bytes: u64) -> Re
     if status != 200 {
         return Err(format!("{host} answers {status}"));
     }
-    let body = response.body_mut().with_config().limit(limit_bytes).read_to_vec();
-    body.map_err(|e| match e {
-        ureq::Error::BodyExceedsLimit(_) => format!("{host}: more than the {limit_bytes} bytes allowed"),
-        other => format!("{host}: {other}"),
-    })
+    let mut body = response.body_mut().as_reader().take(limit_bytes.saturating_add(1));
+    let bytes = std::io::copy(&mut body, out).map_err(|e| format!("{host}: {e}"))?;
+    if bytes > limit_bytes {
+        return Err(format!("{host}: more than the {limit_bytes} bytes allowed"));
+    }
+    Ok(())
 }
 
 /// Resolves to public addresses only.
@@ -163,7 +170,7 @@ mod tests {
     fn hosts_that_are_not_named_are_not_asked() {
         let refused = |url: &str, hosts: &[&str]| {
             let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-            fetch(url, &hosts, 1000).unwrap_err()
+            fetch(url, &hosts, 1000, &mut Vec::new()).unwrap_err()
         };
         assert!(
             refused("http://example.org/a.mp4", &[]).contains("not a host that this server fetches from")

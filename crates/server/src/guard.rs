@@ -99,14 +99,6 @@ fn request_id() -> String {
     format!("req-{:016x}", rand::rng().next_u64())
 }
 
-/// Who takes a turn in the queue: a key is one client, and so is an address.
-pub(crate) fn client(headers: &HeaderMap, peer: SocketAddr) -> String {
-    match headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) {
-        Some(_) => format!("{} with a key", peer.ip()),
-        None => peer.ip().to_string(),
-    }
-}
-
 /// The whole body, of at most `limit_bytes`; given up where nothing comes for `idle`.
 pub(crate) async fn read_body(body: Body, limit_bytes: usize, idle: Duration) -> ApiResult<Vec<u8>> {
     let mut bytes = Vec::new();

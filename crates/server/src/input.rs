@@ -46,9 +46,8 @@ impl Input {
         if url.starts_with("file-") {
             return Self::upload(app, url);
         }
-        let bytes = bytes_of(app, url, "video_url", app.settings.limits.upload_bytes)?;
         let mut file = NamedTempFile::new_in(app.uploads.scratch()).map_err(ApiError::internal)?;
-        file.write_all(&bytes).map_err(ApiError::internal)?;
+        bring(app, url, "video_url", app.settings.limits.upload_bytes, &mut file)?;
         let path = file.path().to_owned();
         Ok(Self {
             source: VideoSource::File(path),
@@ -64,7 +63,11 @@ impl Input {
         for (i, url) in urls.iter().enumerate() {
             let bytes = match app.uploads.path(url) {
                 Ok(path) => std::fs::read(path).map_err(ApiError::internal)?,
-                Err(_) => bytes_of(app, url, "image_url", app.settings.limits.body_bytes as u64)?,
+                Err(_) => {
+                    let mut bytes = Vec::new();
+                    bring(app, url, "image_url", app.settings.limits.body_bytes as u64, &mut bytes)?;
+                    bytes
+                }
             };
             let Some(kind) = image_kind(&bytes) else {
                 return Err(ApiError::bad(format!("image {i} is no PNG, JPEG or WebP")).param("messages"));
@@ -104,21 +107,22 @@ impl Input {
     }
 }
 
-/// The bytes of a `data:` URL, or of an address that is allowed.
-fn bytes_of(app: &App, url: &str, param: &str, limit_bytes: u64) -> ApiResult<Vec<u8>> {
+/// Writes the bytes of a `data:` URL, or of an address that is allowed, to `out`.
+fn bring(app: &App, url: &str, param: &str, limit_bytes: u64, out: &mut impl Write) -> ApiResult<()> {
+    let bad = |message: String| ApiError::bad(message).param(param);
     if let Some(data) = url.strip_prefix("data:") {
         let Some((_, text)) = data.split_once(";base64,") else {
-            return Err(ApiError::bad("a data: URL must be base64: data:TYPE;base64,...").param(param));
+            return Err(bad("a data: URL must be base64: data:TYPE;base64,...".into()));
         };
-        return STANDARD
-            .decode(text.trim())
-            .map_err(|e| ApiError::bad(format!("the data: URL is not base64: {e}")).param(param));
+        let bytes = STANDARD.decode(text.trim());
+        let bytes = bytes.map_err(|e| bad(format!("the data: URL is not base64: {e}")))?;
+        return out.write_all(&bytes).map_err(ApiError::internal);
     }
     if url.starts_with("http://") || url.starts_with("https://") {
-        return fetch::fetch(url, &app.settings.allowed_hosts, limit_bytes)
-            .map_err(|message| ApiError::bad(message).param(param).code("url"));
+        return fetch::fetch(url, &app.settings.allowed_hosts, limit_bytes, out)
+            .map_err(|message| bad(message).code("url"));
     }
-    Err(ApiError::bad("give a file id (file-...), a data: URL, or an http(s) address").param(param))
+    Err(bad("give a file id (file-...), a data: URL, or an http(s) address".into()))
 }
 
 /// By its first bytes, so that no name from outside reaches the disk.

@@ -1,5 +1,6 @@
 use crate::ServeError;
 use longsight_engine::{Index, RunSettings};
+use longsight_video::FrameBudget;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -52,24 +53,18 @@ pub struct Limits {
     pub shutdown_secs: u64,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body_bytes: 64 << 20,
-            idle_secs: 30,
-            upload_bytes: 20 << 30,
-            storage_bytes: 100 << 30,
-            duration_secs: 6.0 * 3600.0,
-            frames: 2048,
-            answer_tokens: 4096,
-            queue: 16,
-            shutdown_secs: 30,
-        }
-    }
-}
-
 impl ServerSettings {
     pub(crate) fn check(&self) -> Result<(), ServeError> {
+        let most = self.limits.frames;
+        let frames = match &self.run.video.sample.budget {
+            FrameBudget::Uniform { frames } => *frames,
+            FrameBudget::Fps { max_frames, .. } => *max_frames,
+            FrameBudget::Indices(indices) => indices.len(),
+        };
+        if !(1..=most).contains(&frames) {
+            let message = format!("questions would take {frames} frames by default; it must be 1 to {most}");
+            return Err(ServeError::Setting(message));
+        }
         if self.key.as_ref().is_some_and(|key| key.trim().is_empty()) {
             return Err(ServeError::Setting("the key is empty; leave it out, or give one".into()));
         }

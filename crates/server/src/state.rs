@@ -6,9 +6,9 @@ use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::uploads::Uploads;
 use crate::{ServeError, ServerSettings};
-use longsight_engine::{EngineError, Index, RunSettings, VideoIdentity};
+use longsight_engine::{EngineError, RunSettings};
 use longsight_models::Llava;
-use longsight_video::{VideoInfo, VideoSource, probe};
+use longsight_video::{VideoInfo, probe};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -87,17 +87,6 @@ impl App {
             return Err(ApiError::bad(message).param("longsight.frames").code("frame_limit"));
         }
         Ok(())
-    }
-
-    /// The index and what identifies this run's files in it; None where there is no index, or nothing to identify.
-    pub(crate) fn identify(
-        &self,
-        source: &VideoSource,
-    ) -> Result<Option<(&Index, VideoIdentity)>, EngineError> {
-        match &self.settings.index {
-            Some(index) => Ok(Some((index, index.identify(source, &self.settings.model_folder)?))),
-            None => Ok(None),
-        }
     }
 }
 

@@ -273,6 +273,9 @@ fn conversation(messages: Vec<Message>) -> ApiResult<(Visual, Option<String>, Ve
     if !alternate || turns.len().is_multiple_of(2) {
         return Err(wrong("messages begin and end with the user, who alternates with the assistant"));
     }
+    if turns.iter().any(|turn| turn.role == Role::User && turn.content.trim().is_empty()) {
+        return Err(wrong("a question is empty"));
+    }
     let visual = match (&videos[..], images.is_empty()) {
         ([], true) => return Err(wrong("a question needs a video_url, or image_url parts as frames")),
         ([video], true) => Visual::Video(video.clone()),
@@ -333,13 +336,7 @@ impl Options {
             let message = "frames, or fps with max_frames; not both";
             return Err(ApiError::bad(message).param("longsight.frames"));
         }
-        let most = app.settings.limits.frames;
-        let asked = self.frames.or(self.max_frames).unwrap_or(0);
-        if asked > most {
-            let message = format!("{asked} frames are more than the {most} that this server allows");
-            return Err(ApiError::bad(message).param("longsight.frames").code("frame_limit"));
-        }
-        Ok(())
+        app.check_frames(self.frames.or(self.max_frames).unwrap_or(0))
     }
 }
 
@@ -408,7 +405,8 @@ mod tests {
         for (messages, part) in [
             (json!([]), "begin and end with the user"),
             (user(json!("What?")), "needs a video_url"),
-            (user(json!([video("a"), video("b")])), "one video"),
+            (user(json!([video("a"), video("b"), { "type": "text", "text": "What?" }])), "one video"),
+            (user(json!([video("a")])), "is empty"),
             (json!([{ "role": "assistant", "content": "x" }]), "begin and end with the user"),
             (user(json!([{ "type": "audio_url", "text": "x" }])), "did not match"),
             (json!([{ "role": "user", "content": "x", "colour": 1 }]), "unknown field"),

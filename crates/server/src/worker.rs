@@ -4,18 +4,15 @@ use crate::ServeError;
 use crate::error::{ApiError, ApiResult};
 use crate::input::Input;
 use crate::state::App;
-use longsight_engine::{Answer, EngineError, Observer, RunPlan, RunSettings, Session, Stage};
+use longsight_engine::evidence::IllustratedEvidence;
+use longsight_engine::{Answer, Observer, RunPlan, RunSettings, Session, Stage};
 use longsight_models::processor::Turn;
-use longsight_video::{FrameBudget, Thumbnail, VideoInfo, VideoSource, thumbnails};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 use tokio::sync::mpsc::UnboundedSender;
-
-/// Width of a thumbnail, in pixels.
-const THUMBNAIL_WIDTH: u32 = 320;
 
 /// A question, with everything that answers it.
 pub(crate) struct Ask {
@@ -56,8 +53,8 @@ pub(crate) enum Event {
     Progress(&'static str, usize, usize),
     /// More of the answer.
     Text(String),
-    /// The whole answer, and the best frame of each of its moments.
-    Done(Box<Answer>, Vec<Option<Thumbnail>>),
+    /// The whole answer, and its evidence with pictures.
+    Done(Box<Answer>, Option<IllustratedEvidence>),
     Failed(ApiError),
 }
 
@@ -88,68 +85,36 @@ fn work_on(app: &App, job: &Job, ask: Ask) {
     let secs = started.elapsed().as_secs_f64();
     tracing::info!(job = job.id, secs, ok = outcome.is_ok(), cancelled, "question done");
     let event = match outcome {
-        Ok((answer, thumbnails)) => Event::Done(Box::new(answer), thumbnails),
+        Ok((answer, evidence)) => Event::Done(Box::new(answer), evidence),
         Err(error) => Event::Failed(ask.input.hide(error)),
     };
     let _ = job.events.send(event); // its client may have left
 }
 
-fn answer(app: &App, job: &Job, ask: &Ask) -> ApiResult<(Answer, Vec<Option<Thumbnail>>)> {
+fn answer(app: &App, job: &Job, ask: &Ask) -> ApiResult<(Answer, Option<IllustratedEvidence>)> {
     let video = app.probe(&ask.input, &ask.run)?;
-    let run = with_every_image(&ask.run, &video, ask.frames_chosen);
-    let question = ask.turns.last().map_or("", |turn| turn.content.as_str());
-    let mut run = run;
-    run.engine.spare_tokens = spare_tokens(app, &ask.turns)?;
-    let mut plan = RunPlan::for_video(app.model.info(), video, question, &run)?;
+    let mut run = ask.run.clone();
+    if !ask.frames_chosen {
+        run.take_every_image(&video);
+    }
+    let (question, earlier) = ask.turns.split_last().ok_or_else(|| ApiError::bad("there is no question"))?;
+    run.make_room_for(earlier, app.model.info())?;
+    let plan = RunPlan::for_video(app.model.info(), video, &question.content, &run)?;
     app.check_frames(plan.sample.frames.len())?;
     plan.check_memory(app.model.info(), &run)?;
+    let index = app.settings.index.as_ref().map(|index| (index, app.settings.model_folder.as_path()));
     let mut observer = Events { job };
-    let mut session = match app.identify(&plan.video.source) {
-        Ok(Some((index, identity))) => {
-            Session::start_indexed(&app.model, plan, &run, (index, &identity), &mut observer)?
-        }
-        Ok(None) => Session::start(&app.model, plan, &run, &mut observer)?,
-        Err(error) => {
-            tracing::warn!(%error, "the index is not used");
-            plan.warnings.push("index: not used; the server's log says why".into());
-            Session::start(&app.model, plan, &run, &mut observer)?
-        }
-    };
+    let mut session = Session::start_indexed(&app.model, plan, &run, index, &mut observer)?;
     let mut answer = session.continue_conversation(ask.turns.clone(), &mut observer)?;
     ask.input.hide_in(&mut answer.receipt);
-    let thumbnails = moment_pictures(&answer, session.plan(), &run);
-    Ok((answer, thumbnails))
-}
-
-/// A folder of images is sampled already: every image is taken once, unless the request asks for other frames.
-pub(crate) fn with_every_image(run: &RunSettings, video: &VideoInfo, frames_chosen: bool) -> RunSettings {
-    let mut run = run.clone();
-    if matches!(video.source, VideoSource::Images(_)) && !frames_chosen {
-        let (fps, max_frames) = (run.video.probe.image_fps, video.total_frames);
-        run.video.sample.budget = FrameBudget::Fps { fps, max_frames };
-    }
-    run
-}
-
-/// Room that earlier turns need: their tokens, and the template's around each.
-fn spare_tokens(app: &App, turns: &[Turn]) -> ApiResult<usize> {
-    const TEMPLATE_TOKENS: usize = 16;
-    let earlier = &turns[..turns.len().saturating_sub(1)];
-    let said: String = earlier.iter().map(|turn| turn.content.as_str()).collect();
-    let tokens = app.model.tokenizer().encode(&said).map_err(EngineError::from)?.len();
-    Ok(tokens + earlier.len() * TEMPLATE_TOKENS)
-}
-
-/// The best frame of each moment. One that cannot be decoded again is no reason to lose an answer.
-fn moment_pictures(answer: &Answer, plan: &RunPlan, run: &RunSettings) -> Vec<Option<Thumbnail>> {
-    let Some(evidence) = &answer.evidence else { return Vec::new() };
-    let indices: Vec<usize> = evidence.moments.iter().map(|moment| moment.best_frame_index).collect();
-    let pictures = thumbnails(&plan.video, &indices, THUMBNAIL_WIDTH, &run.video.decode);
-    let pictures = pictures.unwrap_or_else(|error| {
-        tracing::warn!(%error, "no thumbnails");
-        Vec::new()
+    let evidence = answer.evidence.as_ref().map(|evidence| {
+        // Frames that cannot be decoded again are no reason to lose an answer.
+        evidence.illustrated(&session.plan().video, &run.video.decode).unwrap_or_else(|error| {
+            tracing::warn!(%error, "no thumbnails");
+            evidence.without_pictures()
+        })
     });
-    indices.iter().map(|index| pictures.iter().find(|picture| picture.index == *index).cloned()).collect()
+    Ok((answer, evidence))
 }
 
 /// Tells the client, and stops when it has left.

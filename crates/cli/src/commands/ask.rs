@@ -1,12 +1,14 @@
-use super::output::{answer_json, moment_frames, moments, pictures, spread};
+use super::output::{answer_json, moments, spread};
 use super::{Loaded, note, prepare, write_out};
 use crate::args::AskArgs;
 use crate::progress::RunProgress;
 use crate::{settings, summary};
 use anyhow::{Context, Result, ensure};
-use longsight_engine::Session;
+use longsight_engine::evidence::THUMBNAIL_WIDTH;
+use longsight_engine::{Evidence, Session};
 use longsight_eval::report::{AnswerReport, AnsweredQuestion, answer_html, write_atomically};
 use longsight_models::processor::{Role, Turn};
+use longsight_video::thumbnails;
 use std::path::{Path, PathBuf};
 
 /// Frames shown in a report beside the moments.
@@ -20,10 +22,9 @@ pub fn run(args: &AskArgs) -> Result<()> {
     let history = args.history.as_deref().map(read_history).transpose()?.unwrap_or_default();
     let index = settings::index(&args.index);
     let mut prepared = prepare(&args.video, run)?;
-    let said: String = history.iter().map(|turn| turn.content.as_str()).collect();
     let engine = &mut prepared.resolved.run;
     engine.evidence = settings::evidence(&args.evidence, args.report.is_some());
-    engine.engine.spare_tokens = history_tokens(&prepared.description, &said, history.len())?;
+    engine.make_room_for(&history, &prepared.description.info)?;
     let tokenizer = &prepared.description.info.tokenizer;
     let longest =
         questions.iter().max_by_key(|question| tokenizer.encode(question).map_or(0, |ids| ids.len()));
@@ -89,6 +90,7 @@ fn questions(args: &AskArgs) -> Result<Vec<String>> {
         questions.extend(lines.map(str::to_owned));
         ensure!(!questions.is_empty(), "{}: holds no question", path.display());
     }
+    ensure!(questions.iter().all(|question| !question.trim().is_empty()), "a question is empty");
     Ok(questions)
 }
 
@@ -120,8 +122,14 @@ fn report(
     quiet: bool,
 ) -> Result<()> {
     let mut indices = spread(&loaded.plan, SHEET_FRAMES);
-    indices.extend(questions.iter().filter_map(|q| q.answer.evidence.as_ref()).flat_map(moment_frames));
-    let thumbnails = pictures(loaded, &indices);
+    indices
+        .extend(questions.iter().filter_map(|q| q.answer.evidence.as_ref()).flat_map(Evidence::best_frames));
+    let decode = &loaded.resolved.run.video.decode;
+    let thumbnails = thumbnails(&loaded.plan.video, &indices, THUMBNAIL_WIDTH, decode);
+    let thumbnails = thumbnails.unwrap_or_else(|error| {
+        note(&format!("warning: no thumbnails: {error}"));
+        Vec::new()
+    });
     let video = loaded.plan.video.source.name();
     let page = answer_html(&AnswerReport { video: &video, model, questions, thumbnails: &thumbnails });
     write_atomically(path, page.as_bytes())?;
@@ -143,10 +151,4 @@ fn read_history(path: &Path) -> Result<Vec<Turn>> {
         "{name}: earlier turns begin with the user, end with the assistant, and alternate; the question is the next"
     );
     Ok(turns)
-}
-
-/// Room that earlier turns need: their tokens, and the template's around each.
-fn history_tokens(description: &longsight_models::Description, said: &str, turns: usize) -> Result<usize> {
-    const TEMPLATE_TOKENS: usize = 16;
-    Ok(description.info.tokenizer.encode(said)?.len() + turns * TEMPLATE_TOKENS)
 }

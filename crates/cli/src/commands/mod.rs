@@ -56,7 +56,9 @@ fn prepare(video: &str, run: &RunArgs) -> Result<Prepared> {
     let started = Instant::now();
     let video = probe(&source, &resolved.run.video.probe)?;
     let probe_secs = started.elapsed().as_secs_f64();
-    settings::take_every_image(&mut resolved.run, &video, run);
+    if !settings::chooses_frames(run) {
+        resolved.run.take_every_image(&video);
+    }
     let folder = model::folder(&run.model.model, run.engine.quiet)?;
     let description = model::describe(&folder, &resolved)?;
     let model_commit = match folder.source {
@@ -93,20 +95,10 @@ impl Prepared {
 }
 
 impl Loaded {
-    /// Starts a session, with the index where there is one. An index that cannot be used is a warning.
+    /// Starts a session, with the index where there is one.
     fn start(&self, index: Option<&Index>, observer: &mut dyn Observer) -> Result<Session<'_>> {
-        let mut plan = self.plan.clone();
-        let Some(index) = index else {
-            return Ok(Session::start(&self.model, plan, &self.resolved.run, observer)?);
-        };
-        let identity = match index.identify(&plan.video.source, &self.model_folder) {
-            Ok(identity) => identity,
-            Err(error) => {
-                plan.warnings.push(format!("index: not used: {error}"));
-                return Ok(Session::start(&self.model, plan, &self.resolved.run, observer)?);
-            }
-        };
-        Ok(Session::start_indexed(&self.model, plan, &self.resolved.run, (index, &identity), observer)?)
+        let index = index.map(|index| (index, self.model_folder.as_path()));
+        Ok(Session::start_indexed(&self.model, self.plan.clone(), &self.resolved.run, index, observer)?)
     }
 }
 

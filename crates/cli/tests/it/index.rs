@@ -312,6 +312,8 @@ fn several_questions_share_the_video_and_are_answered_apart() {
     assert!(several[1..].iter().all(|answer| answer["receipt"]["timings"]["vision_secs"] == 0.0));
     let text = run("ask", clip(), folder.path()).args("-q One? -q Two? --no-index --max-new-tokens 2").text();
     assert_names(&text, &["> One?\n", "\n> Two?\n"]);
+    let empty = run("ask", clip(), folder.path()).args("-q One? -q").arg(" ").failure();
+    assert_names(&empty, &["a question is empty"]);
     let none = run("ask", clip(), folder.path()).run().failed(2);
     assert_names(&none, &["QUESTION"]);
 }

@@ -1,11 +1,9 @@
 //! Heads and prompts to one score a frame. Pure.
 
 use super::FrameAttention;
-use serde::Serialize;
 
 /// How attention becomes a frame's score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reduction {
     /// The answer's attention as it is, averaged over heads: what sinks and fine grids dominate. For comparison.
     Plain,
@@ -30,7 +28,7 @@ impl Reduction {
 
 /// A score for each frame, together 1; all 0 where no frame gets more than the neutral prompt gives it.
 pub fn frame_scores(attention: &FrameAttention, reduction: Reduction) -> Vec<f64> {
-    let frames = attention.frame_tokens.len();
+    let frames = attention.frames;
     let mut scores = vec![0.0; frames];
     if frames == 0 {
         return scores;
@@ -52,13 +50,18 @@ pub fn frame_scores(attention: &FrameAttention, reduction: Reduction) -> Vec<f64
     scores
 }
 
+/// Of `among`, the frame with the highest score; the first of several.
+pub fn best_frame(scores: &[f64], among: impl Iterator<Item = usize>) -> Option<usize> {
+    among.max_by(|a, b| scores[*a].total_cmp(&scores[*b]).then(b.cmp(a)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn attention(answer: &[f64], neutral: &[f64], frames: usize) -> FrameAttention {
-        FrameAttention { answer: answer.to_vec(), neutral: neutral.to_vec(), frame_tokens: vec![4; frames] }
+        FrameAttention { answer: answer.to_vec(), neutral: neutral.to_vec(), frames }
     }
 
     /// Frame 0 is a sink: it gets most attention, whatever is asked. The answer looks at frame 2.
@@ -67,7 +70,7 @@ mod tests {
         let measured = attention(&[0.5, 0.01, 0.10, 0.01], &[0.5, 0.01, 0.01, 0.01], 4);
         let best = |reduction| {
             let scores = frame_scores(&measured, reduction);
-            (0..4).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap()
+            best_frame(&scores, 0..4).unwrap()
         };
         assert_eq!(Reduction::ALL.map(best), [0, 2]);
         assert_eq!(frame_scores(&measured, Reduction::Excess), [0.0, 0.0, 1.0, 0.0]);

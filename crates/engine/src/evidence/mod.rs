@@ -2,9 +2,11 @@
 
 mod curve;
 mod moments;
+mod pictures;
 
-pub use curve::{Reduction, frame_scores};
+pub use curve::{Reduction, best_frame, frame_scores};
 pub use moments::{Moment, moments};
+pub use pictures::{IllustratedEvidence, THUMBNAIL_WIDTH};
 
 use crate::plan::RunPlan;
 use crate::{EngineError, Result};
@@ -125,8 +127,8 @@ pub struct FrameAttention {
     pub answer: Vec<f64>,
     /// From the last token of the neutral prompt.
     pub neutral: Vec<f64>,
-    /// Visual tokens of each frame.
-    pub frame_tokens: Vec<usize>,
+    /// How many frames.
+    pub frames: usize,
 }
 
 /// Watches a session's answers.
@@ -160,7 +162,7 @@ impl EvidenceWatch {
         let attention = FrameAttention {
             answer: probe.mean_mass(),
             neutral: self.neutral.clone(),
-            frame_tokens: plan.pool.frames.iter().map(|frame| frame.tokens()).collect(),
+            frames: plan.sample.frames.len(),
         };
         let frame_scores = frame_scores(&attention, self.settings.reduction);
         Evidence {

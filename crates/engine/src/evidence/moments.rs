@@ -1,5 +1,6 @@
 //! Scores of frames to spans of time. Pure.
 
+use super::best_frame;
 use crate::plan::RunPlan;
 use longsight_video::MediaTime;
 use serde::Serialize;
@@ -35,7 +36,7 @@ pub fn moments(plan: &RunPlan, scores: &[f64], most: usize) -> Vec<Moment> {
     let mut found: Vec<Moment> = Vec::new();
     for run in runs(scores, most) {
         let span = span(&times, &run, plan.video.duration_secs);
-        let best = run.clone().max_by(|a, b| scores[*a].total_cmp(&scores[*b]).then(b.cmp(a)));
+        let best = best_frame(scores, run.clone());
         let Some(best_frame) = best.filter(|best| *best < plan.sample.frames.len()) else { continue };
         let frame = &plan.sample.frames[best_frame];
         found.push(Moment {
@@ -60,7 +61,7 @@ fn runs(scores: &[f64], most: usize) -> Vec<Range<usize>> {
         // What borders on a moment is its slope, and no moment of its own.
         let apart = |i: &usize| !taken[i.saturating_sub(1)..scores.len().min(i + 2)].contains(&true);
         let free = (0..scores.len()).filter(apart);
-        let best = free.max_by(|a, b| scores[*a].total_cmp(&scores[*b]).then(b.cmp(a)));
+        let best = best_frame(scores, free);
         let Some(best) = best.filter(|i| scores[*i] > 0.0 && scores[*i] >= WORTH_LISTING * best_of_all)
         else {
             break;

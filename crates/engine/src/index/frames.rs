@@ -44,6 +44,11 @@ impl From<StoredReport> for FrameReport {
     }
 }
 
+/// Tokens of each frame, newlines inside its span included.
+fn frame_tokens(plan: &RunPlan) -> impl Iterator<Item = usize> {
+    plan.pool.frames.iter().map(|frame| frame.tokens())
+}
+
 /// Encodes frames, and keeps their tokens on the way.
 pub(crate) struct RecordedFrames<'a> {
     encoder: FrameEncoder<'a>,
@@ -66,8 +71,10 @@ impl<'a> RecordedFrames<'a> {
 
     /// Bytes of the payload, about.
     pub(crate) fn expected_bytes(model: &Llava, plan: &RunPlan) -> usize {
-        let tokens: usize = plan.pool.frames.iter().map(|frame| frame.tokens()).sum();
-        tokens.saturating_mul(model.config().text.hidden).saturating_mul(size_of::<f32>())
+        frame_tokens(plan)
+            .sum::<usize>()
+            .saturating_mul(model.config().text.hidden)
+            .saturating_mul(size_of::<f32>())
     }
 
     fn record(&mut self, batch: &[Tensor]) -> Result<(), String> {
@@ -141,10 +148,11 @@ impl<'a> IndexedFrames<'a> {
             serde_json::from_value(entry.layout().clone()).map_err(|e| refuse(&e.to_string()))?;
         let dtype = [DType::F32, DType::F16, DType::BF16].into_iter().find(|d| d.as_str() == layout.dtype);
         let dtype = dtype.ok_or_else(|| refuse("has a dtype that is not known"))?;
-        let planned = plan.pool.frames.iter().map(|frame| frame.tokens());
-        let tokens: usize = layout.tokens.iter().sum();
-        let bytes = tokens.saturating_mul(layout.hidden).saturating_mul(dtype.size_in_bytes());
-        if !planned.eq(layout.tokens.iter().copied())
+        let bytes = frame_tokens(plan)
+            .sum::<usize>()
+            .saturating_mul(layout.hidden)
+            .saturating_mul(dtype.size_in_bytes());
+        if !frame_tokens(plan).eq(layout.tokens.iter().copied())
             || layout.hidden != model.config().text.hidden
             || layout.frames.reused.len() != layout.tokens.len()
             || bytes != entry.payload().len()

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 /// The bytes that a run reads, by their digests (BLAKE3, hexadecimal).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VideoIdentity {
+pub(crate) struct VideoIdentity {
     /// Of the video file, or of a folder's images with their names.
-    pub video: String,
+    pub(crate) video: String,
     /// Of the checkpoint's files with their names.
-    pub model: String,
+    pub(crate) model: String,
 }
 
 impl VideoIdentity {

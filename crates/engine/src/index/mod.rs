@@ -9,7 +9,7 @@ mod keys;
 mod prefix;
 
 pub(crate) use frames::{IndexedFrames, RecordedFrames};
-pub use identity::VideoIdentity;
+use identity::VideoIdentity;
 pub(crate) use prefix::PrefixLayout;
 
 use crate::encode::{FrameEncoder, FrameReport, FrameTokens};
@@ -25,11 +25,9 @@ use serde_json::json;
 use std::path::Path;
 
 /// What a run adds to the index. What is there already is used in any case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexContents {
     /// Pooled embeddings: the tower is not run again for the same frames and pooling.
-    #[default]
     Embeddings,
     /// Also the visual prefix of the KV cache: nothing of the video is computed again for the same settings.
     Kv,
@@ -58,7 +56,7 @@ impl Index {
     ///
     /// # Errors
     /// A URL, which has no bytes of its own; files that cannot be read or that change meanwhile.
-    pub fn identify(&self, source: &VideoSource, model_folder: &Path) -> Result<VideoIdentity> {
+    pub(crate) fn identify(&self, source: &VideoSource, model_folder: &Path) -> Result<VideoIdentity> {
         VideoIdentity::read(&FileDigests::new(Some(self.store.clone())), source, model_folder)
     }
 }
@@ -106,7 +104,7 @@ pub(crate) struct Indexing<'a> {
 impl<'a> Indexing<'a> {
     pub(crate) fn new(
         index: &'a Index,
-        identity: &'a VideoIdentity,
+        identity: &VideoIdentity,
         (model, plan, settings): (&Llava, &RunPlan, &RunSettings),
     ) -> Self {
         let embeddings_key = keys::embeddings(identity, model, plan, settings);
@@ -160,12 +158,14 @@ impl<'a> Indexing<'a> {
             return Ok(());
         };
         let written = match cache.write_prefix(tokens, &mut builder) {
-            Ok(()) => builder.finish(PrefixLayout::describe(tokens, report), self.about.clone()),
-            Err(error) => return self.keep_going(&error.to_string()),
+            Ok(()) => builder
+                .finish(PrefixLayout::describe(tokens, report), self.about.clone())
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
         };
         match written {
             Ok(_) => self.receipt.kv_prefix = IndexUse::Written,
-            Err(error) => self.warn(&error.to_string()),
+            Err(problem) => self.warn(&problem),
         }
         Ok(())
     }
@@ -286,10 +286,5 @@ impl<'a> Indexing<'a> {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
-    }
-
-    fn keep_going(&mut self, problem: &str) -> Result<()> {
-        self.warn(problem);
-        Ok(())
     }
 }

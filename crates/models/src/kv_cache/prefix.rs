@@ -57,7 +57,7 @@ impl KvCache {
                 bytes.len()
             )));
         }
-        let mut parts = bytes.chunks_exact((bytes.len() / (2 * self.layers.len())).max(1));
+        let mut parts = bytes.chunks_exact((bytes.len() / (2 * self.layers.len()).max(1)).max(1));
         let mut next = || parts.next().unwrap_or_default();
         for layer in &mut self.layers {
             match layer {

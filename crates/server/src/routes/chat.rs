@@ -1,7 +1,7 @@
 //! `POST /v1/chat/completions`.
 
 use crate::error::{ApiError, ApiResult};
-use crate::guard::{client, read_json};
+use crate::guard::read_json;
 use crate::input::Input;
 use crate::queue::Refused;
 use crate::state::{App, unix_secs};
@@ -14,8 +14,8 @@ use axum::http::HeaderMap;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
+use longsight_engine::evidence::IllustratedEvidence;
 use longsight_engine::{Answer, StopReason};
-use longsight_video::Thumbnail;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -46,7 +46,7 @@ pub(crate) async fn complete(
         run: conversation.run,
         frames_chosen: conversation.frames_chosen,
     };
-    let place = submit(&app, client(&headers, peer), ask)?;
+    let place = submit(&app, peer.ip().to_string(), ask)?;
     let reply = Reply::new(&app);
     if stream {
         return streamed(reply, place, progress, include_usage).await;
@@ -54,7 +54,7 @@ pub(crate) async fn complete(
     whole(&reply, place).await
 }
 
-/// Puts a question into the queue.
+/// Puts a question into the queue; `client`, an address, is whose turn it takes.
 fn submit(app: &Arc<App>, client: String, ask: Ask) -> ApiResult<Place> {
     let (events, received) = unbounded_channel();
     let id = app.next_job();
@@ -118,7 +118,7 @@ async fn whole(reply: &Reply, mut place: Place) -> ApiResult<Response> {
         match place.next().await {
             Event::Progress(..) | Event::Text(_) => (),
             Event::Failed(error) => return Err(error),
-            Event::Done(answer, thumbnails) => {
+            Event::Done(answer, evidence) => {
                 return Ok(Json(json!({
                     "id": reply.id, "object": "chat.completion", "created": reply.created, "model": reply.model,
                     "choices": [{
@@ -128,7 +128,7 @@ async fn whole(reply: &Reply, mut place: Place) -> ApiResult<Response> {
                         "logprobs": null,
                     }],
                     "usage": usage(&answer),
-                    "longsight": extras(&answer, &thumbnails),
+                    "longsight": extras(&answer, evidence.as_ref()),
                 }))
                 .into_response());
             }
@@ -154,14 +154,10 @@ fn usage(answer: &Answer) -> Value {
 }
 
 /// Receipt and evidence.
-fn extras(answer: &Answer, thumbnails: &[Option<Thumbnail>]) -> Value {
+fn extras(answer: &Answer, evidence: Option<&IllustratedEvidence>) -> Value {
     let mut extras = json!({ "receipt": answer.receipt, "token_ids": answer.generation.token_ids });
-    if let Some(evidence) = &answer.evidence {
-        let pictures: Vec<Option<String>> =
-            thumbnails.iter().map(|picture| picture.as_ref().map(Thumbnail::data_url)).collect();
-        let mut evidence = serde_json::to_value(evidence).unwrap_or_default();
-        evidence["thumbnails"] = json!(pictures);
-        extras["evidence"] = evidence;
+    if let Some(evidence) = evidence {
+        extras["evidence"] = json!(evidence);
     }
     extras
 }
@@ -235,10 +231,10 @@ impl Chunks {
                     chunks.push_back(self.reply.delta(json!({ "content": text }), None).to_string());
                 }
             }
-            Event::Done(answer, thumbnails) => {
+            Event::Done(answer, evidence) => {
                 chunks.extend(self.begin());
                 let mut last = self.reply.delta(json!({}), Some(finish_reason(&answer)));
-                last["longsight"] = extras(&answer, &thumbnails);
+                last["longsight"] = extras(&answer, evidence.as_ref());
                 chunks.push_back(last.to_string());
                 if self.include_usage {
                     let mut chunk = self.reply.chunk(json!([]));

@@ -7,11 +7,13 @@ use crate::uploads::FileInfo;
 use crate::wire::UploadRequest;
 use axum::Json;
 use axum::body::Body;
+use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::future::Future;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,50 +77,67 @@ fn media_type(filename: &str) -> &'static str {
 
 /// OpenAI's form: `purpose` and `file`.
 pub(crate) async fn create(State(app): State<Arc<App>>, request: Request) -> ApiResult<Json<Value>> {
-    let mut form = Multipart::from_request(request, &())
-        .await
+    let form = Multipart::from_request(request, &()).await;
+    let mut form = form
         .map_err(|e| ApiError::bad(format!("send a form with `purpose` and `file` ({})", e.body_text())))?;
-    let idle = Duration::from_secs(app.settings.limits.idle_secs);
-    let broken =
-        |e: axum::extract::multipart::MultipartError| ApiError::bad(format!("the form: {}", e.body_text()));
-    let timed_out =
-        |_| ApiError::new(axum::http::StatusCode::REQUEST_TIMEOUT, "no byte of the form came in time");
-    let (mut purpose, mut saved) = (String::from("user_data"), None);
-    while let Some(mut field) =
-        tokio::time::timeout(idle, form.next_field()).await.map_err(timed_out)?.map_err(broken)?
-    {
+    let limits = &app.settings.limits;
+    let idle = Duration::from_secs(limits.idle_secs);
+    let (mut purpose, mut saved) = (Vec::from("user_data"), None);
+    while let Some(mut field) = in_time(idle, form.next_field()).await? {
         match field.name() {
-            Some("purpose") => purpose = field.text().await.map_err(broken)?.chars().take(255).collect(),
+            Some("purpose") => {
+                purpose.clear();
+                copy(&mut field, &mut purpose, MAX_PURPOSE_BYTES, idle).await?;
+            }
             Some("file") if saved.is_none() => {
                 let name = field.file_name().unwrap_or("video").to_owned();
                 // Its length is not known before its end, so it goes to a file of its own first.
                 let mut file =
                     tempfile::NamedTempFile::new_in(app.uploads.scratch()).map_err(ApiError::internal)?;
-                let mut bytes = 0u64;
-                while let Some(chunk) =
-                    tokio::time::timeout(idle, field.chunk()).await.map_err(timed_out)?.map_err(broken)?
-                {
-                    bytes += chunk.len() as u64;
-                    if bytes > app.settings.limits.upload_bytes {
-                        return Err(
-                            ApiError::too_large("the file is larger than an upload may be").param("file")
-                        );
-                    }
-                    file.write_all(&chunk).map_err(ApiError::internal)?;
-                }
+                let bytes = copy(&mut field, &mut file, limits.upload_bytes, idle).await?;
                 saved = Some((name, file, bytes));
             }
             other => {
-                let name = other.unwrap_or("").to_owned();
-                return Err(ApiError::bad(format!("the form has a field `{name}`, which is not known")));
+                let name = other.unwrap_or_default();
+                return Err(ApiError::bad(format!("the form has a field `{name}` too many")));
             }
         }
     }
     let Some((name, file, bytes)) = saved else {
         return Err(ApiError::bad("the form has no `file`").param("file"));
     };
-    let info = app.uploads.begin(&name, bytes, &purpose)?;
+    let info = app.uploads.begin(&name, bytes, &String::from_utf8_lossy(&purpose))?;
     Ok(Json(file_json(&app.uploads.adopt(&info.id, file)?)))
+}
+
+const MAX_PURPOSE_BYTES: u64 = 255;
+
+/// Writes a field of a form to `out`: at most `limit_bytes`, given up where nothing comes for `idle`.
+async fn copy(
+    field: &mut Field<'_>,
+    out: &mut impl Write,
+    limit_bytes: u64,
+    idle: Duration,
+) -> ApiResult<u64> {
+    let mut bytes = 0u64;
+    while let Some(chunk) = in_time(idle, field.chunk()).await? {
+        bytes += chunk.len() as u64;
+        if bytes > limit_bytes {
+            let name = field.name().unwrap_or_default();
+            let message = format!("`{name}` is longer than the {limit_bytes} bytes that it may be");
+            return Err(ApiError::too_large(message).param(name));
+        }
+        out.write_all(&chunk).map_err(ApiError::internal)?;
+    }
+    Ok(bytes)
+}
+
+/// The next part of a form, where it comes in time.
+async fn in_time<T>(idle: Duration, part: impl Future<Output = Result<T, MultipartError>>) -> ApiResult<T> {
+    match tokio::time::timeout(idle, part).await {
+        Ok(part) => part.map_err(|e| ApiError::bad(format!("the form: {}", e.body_text()))),
+        Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "no byte of the form came in time")),
+    }
 }
 
 pub(crate) async fn begin(

@@ -1,0 +1,86 @@
+//! Uploads, whole and in pieces, also over a kill.
+
+use super::*;
+
+#[test]
+fn files_come_whole_or_in_pieces_and_are_sent_in_ranges() {
+    let server = Server::start("--max-upload 2MiB --max-storage 3MiB");
+    let bytes = clip_bytes();
+    let id = server.upload(&bytes);
+    let begun = server.post("/v1/uploads", &json!({ "filename": "talk.mp4", "bytes": bytes.len() })).json();
+    let upload = format!("/v1/uploads/{}", begun["id"].as_str().unwrap());
+    let put = |offset: usize, part: &[u8]| {
+        server.call("PUT", &format!("{upload}?offset={offset}"), "application/octet-stream", part, None)
+    };
+    let half = bytes.len() / 2;
+    assert_eq!(put(0, &bytes[..half]).json()["received"], half);
+    assert_names(&put(0, &bytes[..half]).refused(409), &["go on from there"]);
+    assert_names(&server.post(&format!("{upload}/complete"), &json!({})).refused(409), &["send the others"]);
+    assert_eq!(server.get(&upload).json()["received"], half);
+    let too_many = [&bytes[half..], b"more"].concat();
+    put(half, &too_many).refused(413);
+    let received = server.get(&upload).json()["received"].as_u64().unwrap() as usize;
+    assert_eq!(put(received, &bytes[received..]).status, 200);
+    let second = server.post(&format!("{upload}/complete"), &json!({})).json();
+    assert_eq!((&second["filename"], &second["bytes"]), (&json!("talk.mp4"), &json!(bytes.len())));
+    let second = second["id"].as_str().unwrap().to_owned();
+    let content = server.get(&format!("/v1/files/{second}/content"));
+    assert!(content.body == bytes && content.headers["content-type"] == "video/mp4");
+    let ranged = server.raw(
+        format!(
+            "GET /v1/files/{id}/content HTTP/1.1\r\nHost: localhost\r\nRange: bytes=4-7\r\nConnection: close\r\n\r\n"
+        )
+        .as_bytes(),
+    );
+    assert!(ranged.starts_with("HTTP/1.1 206") && ranged.ends_with("ftyp"), "{ranged}");
+    let form = |name: &str, bytes: usize| {
+        let body = format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{}\r\n--edge--\r\n",
+            "x".repeat(bytes)
+        );
+        server.call("POST", "/v1/files", "multipart/form-data; boundary=edge", body.as_bytes(), None)
+    };
+    assert_names(&form("purpose", 300).refused(413), &["`purpose`", "255 bytes"]);
+    assert_names(&form("colour", 3).refused(400), &["`colour`"]);
+    assert_names(&form("purpose", 3).refused(400), &["no `file`"]);
+    let list = server.get("/v1/files").json();
+    assert_eq!(list["data"].as_array().unwrap().len(), 2);
+    assert_eq!(server.call("DELETE", &format!("/v1/files/{id}"), "", &[], None).json()["deleted"], true);
+    server.get(&format!("/v1/files/{id}")).refused(404);
+    server.ask(&id, json!({})).refused(404);
+    let large = |bytes: usize| server.post("/v1/uploads", &json!({ "filename": "x", "bytes": bytes }));
+    assert_names(&large((2 << 20) + 1).refused(413), &["2097152"]);
+    assert_eq!(large(2 << 20).status, 200);
+    assert_names(&large(2 << 20).refused(507), &["storage is full"]);
+    assert_names(
+        &server.post("/v1/uploads", &json!({ "filename": "x", "bytes": 0 })).refused(400),
+        &["empty"],
+    );
+}
+
+#[test]
+fn a_killed_server_finds_its_files_again_and_an_upload_goes_on() {
+    let mut server = Server::start("");
+    let bytes = clip_bytes();
+    let id = server.upload(&bytes);
+    let begun = server.post("/v1/uploads", &json!({ "filename": "b.mp4", "bytes": bytes.len() })).json();
+    let upload = format!("/v1/uploads/{}", begun["id"].as_str().unwrap());
+    server.call("PUT", &format!("{upload}?offset=0"), "application/octet-stream", &bytes[..1000], None);
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    let folder = std::mem::replace(&mut server.folder, tempfile::tempdir().unwrap());
+    drop(server);
+    let server = Server::in_folder(folder, "");
+    assert_eq!(server.get(&upload).json()["received"], 1000);
+    let rest = server.call(
+        "PUT",
+        &format!("{upload}?offset=1000"),
+        "application/octet-stream",
+        &bytes[1000..],
+        None,
+    );
+    assert_eq!(rest.json()["received"], bytes.len());
+    let second = server.post(&format!("{upload}/complete"), &json!({})).json();
+    let ask = |id: &str| ids(&server.ask(id, json!({})).json()["longsight"]);
+    assert_eq!(ask(&id), ask(second["id"].as_str().unwrap()));
+}
