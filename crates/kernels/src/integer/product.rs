@@ -53,12 +53,6 @@ pub fn quantized_linear(layer: &QuantizedLinear<'_>, x: &[f32], y: &mut [f32]) {
     }
 }
 
-/// `total += (sum * weight scale - minimum) * activation scale`, with the same roundings on every CPU.
-#[inline(always)]
-fn step(total: f32, sum: i32, minimum: f32, weight: (f32, f32), activation: f32) -> f32 {
-    total + (sum as f32 * weight.0 - minimum * weight.1) * activation
-}
-
 /// Few rows: bound by reading the weights; a row of them stays in the cache for all.
 fn dot_rows(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
     let (inputs, outputs, blocks) = (weight.inputs(), weight.outputs(), weight.blocks());
@@ -261,16 +255,21 @@ fn multiply_body<F: Fma>(x: &PackedBlock, panel: &WeightPanel, minimums: bool, t
     let mut sums: Sums = [[0; TILE_COLUMNS]; TILE_ROWS];
     for (tile, totals) in totals.iter_mut().enumerate() {
         tile_sums(&x.values, &panel.tiles[tile], &mut sums);
-        let (scales, minimum_scales) = (&panel.scales[tile], &panel.minimum_scales[tile]);
+        let scales = &panel.scales[tile];
         for (r, (totals, sums)) in totals.iter_mut().zip(&sums).enumerate() {
-            let mut minimum = [0f32; TILE_COLUMNS];
-            if minimums {
-                for (m, s) in panel.minimums[tile].iter().zip(x.sums[r]) {
-                    minimum.iter_mut().zip(m).for_each(|(to, m)| *to += m * s);
+            if !minimums {
+                for c in 0..TILE_COLUMNS {
+                    totals[c] += sums[c] as f32 * scales[c] * x.scales[r];
                 }
+                continue;
+            }
+            let mut minimum = [0f32; TILE_COLUMNS];
+            for (m, s) in panel.minimums[tile].iter().zip(x.sums[r]) {
+                minimum.iter_mut().zip(m).for_each(|(to, m)| *to += m * s);
             }
             for c in 0..TILE_COLUMNS {
-                totals[c] = step(totals[c], sums[c], minimum[c], (scales[c], minimum_scales[c]), x.scales[r]);
+                let minimum = minimum[c] * panel.minimum_scales[tile][c];
+                totals[c] += (sums[c] as f32 * scales[c] - minimum) * x.scales[r];
             }
         }
     }
