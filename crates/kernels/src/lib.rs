@@ -22,6 +22,8 @@ mod rotary;
 mod simd;
 #[cfg(test)]
 mod test_numbers;
+mod tiles;
+mod transpose;
 mod values;
 
 pub use activation::{gelu_erf, gelu_tanh, silu_mul};

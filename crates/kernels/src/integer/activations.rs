@@ -1,8 +1,9 @@
 //! Activations as 12-bit integers, in the order that the products read them.
 
-use super::microkernel::{ActivationTile, TILE_ROWS};
+use super::microkernel::ActivationTile;
 use super::{ACTIVATION_MAX, BLOCK, SUBBLOCK, SUBBLOCKS};
 use crate::simd::{Fma, dispatch};
+use crate::tiles::TILE_ROWS;
 use rayon::prelude::*;
 
 /// One block of one row: `x[i] = scale * values[i]`.

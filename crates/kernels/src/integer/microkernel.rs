@@ -1,11 +1,8 @@
 //! `sums[r, c] = sum_g a[g, r] . b[g, c]` over pairs of i16: the innermost loop, one version an instruction set.
 
 use super::BLOCK;
+use crate::tiles::{TILE_COLUMNS, TILE_ROWS};
 
-/// Activation rows a tile.
-pub(crate) const TILE_ROWS: usize = 12;
-/// Weight rows (columns of the result) a tile.
-pub(crate) const TILE_COLUMNS: usize = 16;
 /// Pairs of inputs in a block.
 pub(crate) const GROUPS: usize = BLOCK / 2;
 

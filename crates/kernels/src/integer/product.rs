@@ -2,20 +2,19 @@
 
 use super::activations::{ActivationBlock, PackedBlock, pack, quantize};
 use super::format::{QuantizedMatrix, WeightBlock};
-use super::microkernel::{GROUPS, Sums, TILE_COLUMNS, TILE_ROWS, WeightTile, tile_sums};
-use super::vector::{LANES, Lanes, dot, dot_codes, interleave, prefetch, widen_half};
+use super::microkernel::{GROUPS, Pair, Sums, WeightTile, tile_sums};
+use super::vector::{LANES, Lanes, dot, dot_codes, prefetch, widen_half};
 use super::{BLOCK, Format, SUBBLOCK, SUBBLOCKS};
 use crate::Values;
 use crate::simd::{Fma, dispatch};
+use crate::tiles::{PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Tiling, Totals};
+use crate::transpose::transpose;
 use rayon::prelude::*;
 
 /// Up to this many rows each weight row is dotted with them (decoding); above, tiles are multiplied.
 const MAX_DOT_ROWS: usize = 4;
 /// Weight rows a task of [`dot_rows`].
 const DOT_OUTPUTS: usize = 32;
-/// Column tiles a panel: its integers of one block take 16 KiB.
-const PANEL_TILES: usize = 4;
-const PANEL: usize = PANEL_TILES * TILE_COLUMNS;
 /// Most row tiles a task: their results for a panel take 132 KiB, their activations of one block as much, so both stay in
 /// L2 while the blocks go by. A chunk of 512 tokens is one task a panel.
 const MAX_TASK_TILES: usize = 44;
@@ -148,7 +147,7 @@ fn each_dot(
 }
 dispatch!(fn dots(weight: &QuantizedMatrix<'_>, first: usize, x: &[ActivationBlock], y: &mut [f32]) = dots_body);
 
-/// One block of [`PANEL`] weight rows.
+/// One block of a panel; its integers take 16 KiB.
 struct WeightPanel {
     tiles: [WeightTile; PANEL_TILES],
     scales: [[f32; TILE_COLUMNS]; PANEL_TILES],
@@ -156,67 +155,28 @@ struct WeightPanel {
     minimums: [[[f32; TILE_COLUMNS]; SUBBLOCKS]; PANEL_TILES],
 }
 
-/// The results of a task, tile after tile.
-type Totals = [[[f32; TILE_COLUMNS]; TILE_ROWS]; PANEL_TILES];
-
-struct Scratch {
-    panel: Box<WeightPanel>,
-    totals: Vec<Totals>,
-}
-
-impl Scratch {
-    fn new() -> Self {
-        let panel = WeightPanel {
+impl WeightPanel {
+    fn zeroed() -> Box<Self> {
+        Box::new(Self {
             tiles: [[[[0; 2]; TILE_COLUMNS]; GROUPS]; PANEL_TILES],
             scales: [[0.0; TILE_COLUMNS]; PANEL_TILES],
             minimum_scales: [[0.0; TILE_COLUMNS]; PANEL_TILES],
             minimums: [[[0.0; TILE_COLUMNS]; SUBBLOCKS]; PANEL_TILES],
-        };
-        Self { panel: Box::new(panel), totals: Vec::with_capacity(MAX_TASK_TILES) }
+        })
     }
 }
 
-/// `y` as a raw pointer that tasks write disjoint parts of.
-struct Target(*mut f32);
-// SAFETY: every task of `panels` writes the rows and columns of its own only, and `y` outlives them all.
-#[allow(unsafe_code)]
-unsafe impl Sync for Target {}
-
-/// Many rows: tasks of [`PANEL`] columns by at most [`MAX_TASK_TILES`] row tiles.
+/// Many rows: the weights of a panel are unpacked block by block.
 fn panels(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
     let (inputs, outputs, blocks) = (weight.inputs(), weight.outputs(), weight.blocks());
-    let rows = x.len() / inputs;
     let packed = pack(x, inputs);
-    let target = Target(y.as_mut_ptr());
-    let all_tiles = rows.div_ceil(TILE_ROWS);
-    let task_tiles = all_tiles.div_ceil(all_tiles.div_ceil(MAX_TASK_TILES));
-    let chunks = all_tiles.div_ceil(task_tiles);
-    (0..outputs.div_ceil(PANEL) * chunks).into_par_iter().for_each_init(Scratch::new, |scratch, task| {
-        let (first_column, chunk) = (task / chunks * PANEL, task % chunks);
-        let first_tile = chunk * task_tiles;
-        let tiles = &packed[first_tile * blocks..packed.len().min((first_tile + task_tiles) * blocks)];
-        scratch.totals.clear();
-        scratch.totals.resize(tiles.len() / blocks, [[[0.0; TILE_COLUMNS]; TILE_ROWS]; PANEL_TILES]);
+    let tiling = Tiling { rows: x.len() / inputs, outputs, bias, max_task_tiles: MAX_TASK_TILES };
+    tiling.run(y, WeightPanel::zeroed, |panel, first_column, tiles, totals| {
+        let tiles = &packed[tiles.start * blocks..tiles.end * blocks];
         for block in 0..blocks {
-            unpack_panel(weight, first_column, block, &mut scratch.panel);
-            for (tile, totals) in tiles.chunks_exact(blocks).zip(&mut scratch.totals) {
-                multiply(&tile[block], &scratch.panel, weight.format().has_minimums(), totals);
-            }
-        }
-        let columns = PANEL.min(outputs - first_column);
-        for row in first_tile * TILE_ROWS..rows.min((first_tile + task_tiles) * TILE_ROWS) {
-            let Target(y) = &target;
-            // SAFETY: row < rows and first_column + columns <= outputs: inside y, and this task's alone.
-            #[allow(unsafe_code)]
-            let y = unsafe { std::slice::from_raw_parts_mut(y.add(row * outputs + first_column), columns) };
-            let totals = &scratch.totals[row / TILE_ROWS - first_tile];
-            let (whole, rest) = y.as_chunks_mut::<TILE_COLUMNS>();
-            whole.iter_mut().zip(totals).for_each(|(y, total)| *y = total[row % TILE_ROWS]);
-            if !rest.is_empty() {
-                rest.copy_from_slice(&totals[whole.len()][row % TILE_ROWS][..rest.len()]);
-            }
-            if let Some(bias) = bias {
-                y.iter_mut().zip(&bias[first_column..]).for_each(|(y, b)| *y += b);
+            unpack_panel(weight, first_column, block, panel);
+            for (tile, totals) in tiles.chunks_exact(blocks).zip(&mut *totals) {
+                multiply(&tile[block], panel, weight.format().has_minimums(), totals);
             }
         }
     });
@@ -242,7 +202,7 @@ fn unpack_panel_body<F: Fma>(
                 to[c] = minimum;
             }
         }
-        interleave::<F>(&columns, &mut to.tiles[tile]);
+        transpose::<F, Pair>(columns.each_ref().map(|c| c.values.as_chunks().0), &mut to.tiles[tile]);
     }
 }
 dispatch!(

@@ -1,7 +1,5 @@
 //! Steps over one block of 8- or 16-bit integers: AVX2 where the code is compiled for it, else portable.
 
-use super::format::WeightBlock;
-use super::microkernel::{TILE_COLUMNS, WeightTile};
 use super::{BLOCK, SUBBLOCKS};
 use crate::linear::widen_f16;
 use crate::simd::Fma;
@@ -109,25 +107,9 @@ pub(crate) fn widen_fraction<F: Fma>(codes: &[u8; BLOCK], factors: &[i16; SUBBLO
     }
 }
 
-/// Columns of pairs to rows of pairs: the order in which the tiles of a product are read.
-#[inline(always)]
-pub(crate) fn interleave<F: Fma>(columns: &[WeightBlock; TILE_COLUMNS], to: &mut WeightTile) {
-    #[cfg(target_arch = "x86_64")]
-    if F::AVX2 {
-        // SAFETY: the CPU has AVX2, as `F::AVX2` says.
-        #[allow(unsafe_code)]
-        return unsafe { x86::interleave(columns, to) };
-    }
-    for (c, column) in columns.iter().enumerate() {
-        for (group, pair) in to.iter_mut().zip(column.values.as_chunks::<2>().0) {
-            group[c] = *pair;
-        }
-    }
-}
-
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{BLOCK, Lanes, SCALED, SUBBLOCKS, TILE_COLUMNS, WeightBlock, WeightTile};
+    use super::{BLOCK, Lanes, SCALED, SUBBLOCKS};
     use std::arch::x86_64::*;
 
     /// 16-bit lanes of a vector.
@@ -229,52 +211,6 @@ mod x86 {
             store(_mm256_mulhrs_epi16(_mm256_slli_epi16::<8>(wide(codes, i)), factor), to, i);
         }
     }
-
-    /// Transposes 8 x 8 pairs at a time.
-    #[allow(unsafe_code)]
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub(super) fn interleave(columns: &[WeightBlock; TILE_COLUMNS], to: &mut WeightTile) {
-        const SIDE: usize = 8;
-        for (half, columns) in columns.as_chunks::<SIDE>().0.iter().enumerate() {
-            for (part, groups) in to.as_chunks_mut::<SIDE>().0.iter_mut().enumerate() {
-                // SAFETY: a block has 64 pairs: 8 from 8 x part on.
-                let load = |c: usize| unsafe {
-                    _mm256_loadu_si256(columns[c].values.as_ptr().add(part * 2 * SIDE).cast())
-                };
-                let rows = transpose(std::array::from_fn(load));
-                for (group, row) in groups.iter_mut().zip(rows) {
-                    // SAFETY: a group has 16 pairs: 8 from 8 x half on.
-                    unsafe { _mm256_storeu_si256(group.as_mut_ptr().add(half * SIDE).cast(), row) };
-                }
-            }
-        }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn transpose(v: [__m256i; 8]) -> [__m256i; 8] {
-        // ab[0]: columns 0, 1 of rows 0, 1 and 4, 5; then four columns; then the halves.
-        let pairs = |i: usize| (_mm256_unpacklo_epi32(v[i], v[i + 1]), _mm256_unpackhi_epi32(v[i], v[i + 1]));
-        let (p0, p1, p2, p3) = (pairs(0), pairs(2), pairs(4), pairs(6));
-        let quads = |a: (__m256i, __m256i), b: (__m256i, __m256i)| {
-            [
-                _mm256_unpacklo_epi64(a.0, b.0),
-                _mm256_unpackhi_epi64(a.0, b.0),
-                _mm256_unpacklo_epi64(a.1, b.1),
-                _mm256_unpackhi_epi64(a.1, b.1),
-            ]
-        };
-        let (left, right) = (quads(p0, p1), quads(p2, p3));
-        std::array::from_fn(|i| {
-            let (l, r) = (left[i % 4], right[i % 4]);
-            if i < 4 {
-                _mm256_permute2x128_si256::<0x20>(l, r)
-            } else {
-                _mm256_permute2x128_si256::<0x31>(l, r)
-            }
-        })
-    }
 }
 
 #[cfg(test)]
@@ -303,22 +239,5 @@ mod tests {
                 assert_eq!(dot_codes::<Fused, BLOCK>(&codes, &a), dot_codes::<Separate, BLOCK>(&codes, &a));
             }
         }
-    }
-
-    #[test]
-    fn both_versions_interleave_alike() {
-        #[cfg(target_arch = "x86_64")]
-        if !is_x86_feature_detected!("avx2") {
-            return;
-        }
-        let mut columns = [WeightBlock::ZERO; TILE_COLUMNS];
-        for (c, column) in columns.iter_mut().enumerate() {
-            column.values = std::array::from_fn(|i| (c * BLOCK + i) as i16);
-        }
-        let (mut a, mut b) = ([[[0; 2]; TILE_COLUMNS]; BLOCK / 2], [[[0; 2]; TILE_COLUMNS]; BLOCK / 2]);
-        interleave::<Fused>(&columns, &mut a);
-        interleave::<Separate>(&columns, &mut b);
-        assert_eq!(a, b);
-        assert_eq!(a[3][5], [5 * 128 + 6, 5 * 128 + 7]);
     }
 }

@@ -5,10 +5,12 @@ use crate::simd::{Fma, dispatch};
 use half::{bf16, f16};
 use rayon::prelude::*;
 
-/// Up to this many rows each weight row is read once and dotted directly (decoding); above, weights are widened in
-/// panels and multiplied by `gemm` (prefill and the vision tower).
+mod product;
+
+/// Up to this many rows each weight row is read once and dotted directly (decoding); above, tiles are multiplied (prefill
+/// and the vision tower).
 const MAX_DOT_ROWS: usize = 4;
-/// Weight rows a task: a panel of 64 x 4864 f32 values stays within a 2 MiB L2 cache.
+/// Weight rows a task of [`dot_rows`].
 const PANEL_ROWS: usize = 64;
 const LANES: usize = 16;
 
@@ -36,106 +38,36 @@ pub fn linear(layer: &Linear<'_>, x: &[f32], y: &mut [f32]) {
         x.len() == rows * inputs && y.len() == rows * outputs && layer.weight.len() == outputs * inputs,
         "linear: shapes do not agree"
     );
-    if let Some(bias) = layer.bias {
+    let bias = layer.bias.map(|bias| {
         assert_eq!(bias.len(), outputs, "linear: bias has the wrong length");
-    }
-    if rows <= MAX_DOT_ROWS {
-        dot_rows(layer, x, y)
-    } else {
-        panels(layer, x, y, rows)
-    }
-    if let Some(bias) = layer.bias {
         let mut wide = vec![0f32; outputs];
         bias.widen(&mut wide);
-        y.par_chunks_mut(outputs).for_each(|row| row.iter_mut().zip(&wide).for_each(|(y, b)| *y += b));
+        wide
+    });
+    if x.is_empty() || y.is_empty() {
+        return;
+    }
+    match rows {
+        ..=MAX_DOT_ROWS => dot_rows(layer, bias.as_deref(), x, y),
+        _ => product::product(layer, bias.as_deref(), x, y),
     }
 }
 
 /// Few rows: bound by reading the weights, so each weight is read once, in its storage type.
-fn dot_rows(layer: &Linear<'_>, x: &[f32], y: &mut [f32]) {
+fn dot_rows(layer: &Linear<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
     let (inputs, outputs) = (layer.inputs, layer.outputs);
     for (x, y) in x.chunks_exact(inputs).zip(y.chunks_exact_mut(outputs)) {
         y.par_chunks_mut(PANEL_ROWS).enumerate().for_each(|(panel, y)| {
             for (i, y) in y.iter_mut().enumerate() {
-                let row = layer.weight.part((panel * PANEL_ROWS + i) * inputs, inputs);
-                *y = match row {
+                let output = panel * PANEL_ROWS + i;
+                let product = match layer.weight.part(output * inputs, inputs) {
                     Values::F32(w) => dot_f32(x, w),
                     Values::Bf16(w) => dot_bf16(x, w),
                     Values::F16(w) => dot_f16(x, w),
                 };
+                *y = product + bias.map_or(0.0, |bias| bias[output]);
             }
         });
-    }
-}
-
-/// `y` as a raw pointer that tasks write disjoint columns of.
-struct Columns(*mut f32);
-// SAFETY: every task of `panels` writes its own columns only, and `y` outlives them all.
-#[allow(unsafe_code)]
-unsafe impl Sync for Columns {}
-
-fn panels(layer: &Linear<'_>, x: &[f32], y: &mut [f32], rows: usize) {
-    let (inputs, outputs) = (layer.inputs, layer.outputs);
-    if let Values::F32(weight) = layer.weight {
-        let threads = gemm::Parallelism::Rayon(rayon::current_num_threads());
-        return product(rows, outputs, inputs, y.as_mut_ptr(), outputs, x, weight, threads);
-    }
-    // Panels grow with the thread count only in number: the borders are the same on every machine.
-    let columns = Columns(y.as_mut_ptr());
-    let panel_rows = PANEL_ROWS * 4;
-    (0..outputs.div_ceil(panel_rows)).into_par_iter().for_each_init(
-        || vec![0f32; panel_rows * inputs],
-        |scratch, panel| {
-            let columns = &columns;
-            let start = panel * panel_rows;
-            let count = panel_rows.min(outputs - start);
-            let wide = &mut scratch[..count * inputs];
-            layer.weight.part(start * inputs, count * inputs).widen(wide);
-            // SAFETY: `start < outputs`, so the pointer stays inside y.
-            #[allow(unsafe_code)]
-            let target = unsafe { columns.0.add(start) };
-            product(rows, count, inputs, target, outputs, x, wide, gemm::Parallelism::None);
-        },
-    );
-}
-
-/// `y[r, c] = sum_k x[r, k] w[c, k]` for `rows x columns`, rows of y `stride` apart.
-#[allow(clippy::too_many_arguments)] // the shape of a matrix product, as BLAS has it
-fn product(
-    rows: usize,
-    columns: usize,
-    inner: usize,
-    y: *mut f32,
-    stride: usize,
-    x: &[f32],
-    w: &[f32],
-    parallelism: gemm::Parallelism,
-) {
-    assert!(x.len() >= rows * inner && w.len() >= columns * inner);
-    // SAFETY: x and w hold the rows that the strides walk (asserted); the callers own rows x columns of y.
-    #[allow(unsafe_code)]
-    unsafe {
-        gemm::gemm(
-            rows,
-            columns,
-            inner,
-            y,
-            1,
-            stride as isize,
-            false,
-            x.as_ptr(),
-            1,
-            inner as isize,
-            w.as_ptr(),
-            inner as isize,
-            1,
-            0.0,
-            1.0,
-            false,
-            false,
-            false,
-            parallelism,
-        );
     }
 }
 

@@ -1,0 +1,86 @@
+//! How a product of many rows is cut: a task multiplies a run of row tiles by one panel of weight rows, and keeps the results
+//! in its cache until they are whole (Goto & van de Geijn, doi 10.1145/1356052.1356053).
+
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Activation rows a tile.
+pub(crate) const TILE_ROWS: usize = 12;
+/// Weight rows (columns of the result) a tile.
+pub(crate) const TILE_COLUMNS: usize = 16;
+/// Column tiles a panel.
+pub(crate) const PANEL_TILES: usize = 4;
+/// Weight rows a panel.
+pub(crate) const PANEL: usize = PANEL_TILES * TILE_COLUMNS;
+
+/// The results of one tile.
+pub(crate) type Tile = [[f32; TILE_COLUMNS]; TILE_ROWS];
+/// The results of a row tile for a panel.
+pub(crate) type Totals = [Tile; PANEL_TILES];
+
+/// `y [rows, outputs]`, cut.
+pub(crate) struct Tiling<'a> {
+    pub(crate) rows: usize,
+    pub(crate) outputs: usize,
+    /// Added to every row: `[outputs]`.
+    pub(crate) bias: Option<&'a [f32]>,
+    /// Most row tiles a task.
+    pub(crate) max_task_tiles: usize,
+}
+
+/// `y` as a raw pointer that tasks write disjoint parts of.
+struct Target(*mut f32);
+// SAFETY: every task of `run` writes the rows and columns of its own only, and `y` outlives them all.
+#[allow(unsafe_code)]
+unsafe impl Sync for Target {}
+
+impl Tiling<'_> {
+    /// Writes `y`: `multiply` adds to zeroed totals the results of its row tiles for the panel that begins at a column.
+    /// The borders do not depend on the number of threads.
+    pub(crate) fn run<S>(
+        &self,
+        y: &mut [f32],
+        scratch: impl Fn() -> S + Sync + Send,
+        multiply: impl Fn(&mut S, usize, Range<usize>, &mut [Totals]) + Sync + Send,
+    ) {
+        assert!(
+            y.len() == self.rows * self.outputs && self.bias.is_none_or(|bias| bias.len() == self.outputs)
+        );
+        let tiles = self.rows.div_ceil(TILE_ROWS);
+        let task_tiles = tiles.div_ceil(tiles.div_ceil(self.max_task_tiles).max(1)).max(1);
+        let (chunks, panels) = (tiles.div_ceil(task_tiles), self.outputs.div_ceil(PANEL));
+        let target = Target(y.as_mut_ptr());
+        // Panel after panel for the same rows: these stay in L3 meanwhile.
+        (0..panels * chunks).into_par_iter().for_each_init(
+            || (scratch(), Vec::with_capacity(task_tiles)),
+            |(scratch, totals), task| {
+                let (first_column, first_tile) = (task % panels * PANEL, task / panels * task_tiles);
+                let range = first_tile..tiles.min(first_tile + task_tiles);
+                totals.clear();
+                totals.resize(range.len(), [[[0.0; TILE_COLUMNS]; TILE_ROWS]; PANEL_TILES]);
+                multiply(scratch, first_column, range, totals);
+                self.store(&target, first_column, first_tile, totals);
+            },
+        );
+    }
+
+    fn store(&self, Target(y): &Target, first_column: usize, first_tile: usize, totals: &[Totals]) {
+        let columns = PANEL.min(self.outputs - first_column);
+        let first_row = first_tile * TILE_ROWS;
+        for row in first_row..self.rows.min(first_row + totals.len() * TILE_ROWS) {
+            // SAFETY: row < rows and first_column + columns <= outputs: inside y, and this task's alone.
+            #[allow(unsafe_code)]
+            let y =
+                unsafe { std::slice::from_raw_parts_mut(y.add(row * self.outputs + first_column), columns) };
+            let totals = &totals[row / TILE_ROWS - first_tile];
+            let (whole, rest) = y.as_chunks_mut();
+            whole.iter_mut().zip(totals).for_each(|(y, total)| *y = total[row % TILE_ROWS]);
+            if !rest.is_empty() {
+                rest.copy_from_slice(&totals[whole.len()][row % TILE_ROWS][..rest.len()]);
+            }
+            if let Some(bias) = self.bias {
+                y.iter_mut().zip(&bias[first_column..]).for_each(|(y, b)| *y += b);
+            }
+        }
+    }
+}
