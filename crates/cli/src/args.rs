@@ -110,9 +110,9 @@ pub struct EvidenceFlags {
     /// List the moments that the answer rests on: attention to the frames, against a neutral question's
     #[arg(long)]
     pub evidence: bool,
-    /// How many moments, at most
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub moments: usize,
+    /// How many moments, at most [default: 3]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub moments: Option<usize>,
     /// Whose attention counts: model (the heads that the checkpoint names, else every fourth layer of the second half), all, or
     /// query heads by layer (3.0,3.2)
     #[arg(long, value_name = "model|all|LAYER.HEAD,...", default_value_t = EvidenceHeads::Model)]

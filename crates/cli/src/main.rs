@@ -11,8 +11,9 @@ mod settings;
 mod summary;
 mod units;
 
-use clap::Parser;
+use clap::builder::Resettable;
 use clap::error::ErrorKind;
+use clap::{Arg, Command, CommandFactory, FromArgMatches};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -24,7 +25,7 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     longsight_kernels::return_large_blocks();
-    let args = match args::Args::try_parse() {
+    let args = match parse() {
         Ok(args) => args,
         Err(error) => return refuse_arguments(&error),
     };
@@ -36,6 +37,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn parse() -> Result<args::Args, clap::Error> {
+    let mut command = without_empty_variables(args::Args::command());
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    args::Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// A variable of the environment that is set to nothing counts as not set.
+fn without_empty_variables(command: Command) -> Command {
+    let is_empty = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let command = command.mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg });
+    command.mut_subcommands(without_empty_variables)
 }
 
 /// The error and its causes, without those that it already tells.

@@ -34,12 +34,15 @@ pub fn resolve(args: &RunArgs) -> Result<Resolved> {
 }
 
 /// Evidence as asked for; `wanted` by another flag too.
-pub fn evidence(args: &EvidenceFlags, wanted: bool) -> Option<EvidenceSettings> {
-    (args.evidence || wanted).then(|| EvidenceSettings {
-        heads: args.evidence_heads.clone(),
-        moments: args.moments,
-        ..Default::default()
-    })
+pub fn evidence(args: &EvidenceFlags, wanted: bool) -> Result<Option<EvidenceSettings>> {
+    if !args.evidence && !wanted {
+        ensure!(args.moments.is_none(), "--moments lists nothing without --evidence");
+        return Ok(None);
+    }
+    let usual = EvidenceSettings::default();
+    let moments = args.moments.unwrap_or(usual.moments);
+    ensure!(moments > 0, "--moments must be at least 1");
+    Ok(Some(EvidenceSettings { heads: args.evidence_heads.clone(), moments, ..usual }))
 }
 
 /// The index, unless it is off.

@@ -183,6 +183,10 @@ fn coarser(pool: PoolSpec, grid_side: usize) -> Option<PoolSpec> {
 
 /// Bytes for people: `1.83 GiB`, `640 MiB`.
 pub fn human_bytes(bytes: u64) -> String {
-    let gib = bytes as f64 / (1u64 << 30) as f64;
-    if gib >= 1.0 { format!("{gib:.2} GiB") } else { format!("{:.0} MiB", gib * 1024.0) }
+    let kib = bytes as f64 / 1024.0;
+    match kib {
+        kib if kib < 1000.0 => format!("{kib:.0} KiB"),
+        kib if kib < 1024.0 * 1024.0 => format!("{:.0} MiB", kib / 1024.0),
+        kib => format!("{:.2} GiB", kib / (1024.0 * 1024.0)),
+    }
 }

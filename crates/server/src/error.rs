@@ -115,16 +115,48 @@ impl ApiError {
     }
 }
 
+/// Flags of the command line, in whose words the engine speaks, and the fields of a request that set the same.
+const FIELDS: [(&str, &str); 12] = [
+    ("--max-new-tokens", "max_tokens"),
+    ("--temperature", "temperature"),
+    ("--top-p", "top_p"),
+    ("--frames", "longsight.frames"),
+    ("--fps", "longsight.fps"),
+    ("--max-frames", "longsight.max_frames"),
+    ("--from", "longsight.from"),
+    ("--to", "longsight.to"),
+    ("--context", "longsight.context"),
+    ("--scale", "longsight.scale"),
+    ("--pool", "longsight.pool"),
+    ("--dedupe", "longsight.dedupe"),
+];
+
 /// What the engine refuses is about the request: its video, its settings, its size.
 impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
+        let (message, param) = in_fields(&error.to_string());
+        let refused = Self { param, ..Self::bad(message) };
         match error {
             EngineError::Stopped => Self::closing(),
-            EngineError::Memory { .. } => Self::bad(error.to_string()).code("memory_limit"),
-            EngineError::Video(_) => Self::bad(error.to_string()).code("video"),
-            other => Self::bad(other.to_string()),
+            EngineError::Memory { .. } => refused.code("memory_limit"),
+            EngineError::Video(_) => refused.code("video"),
+            _ => refused,
         }
     }
+}
+
+/// A message with fields for flags, and the first field in it.
+fn in_fields(message: &str) -> (String, Option<String>) {
+    let mut param = None;
+    let words = message.split(' ').map(|word| {
+        let flag = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        let Some((_, field)) = FIELDS.iter().find(|(known, _)| *known == flag) else {
+            return word.to_owned();
+        };
+        param.get_or_insert_with(|| (*field).to_owned());
+        format!("{field}{}", &word[flag.len()..])
+    });
+    (words.collect::<Vec<_>>().join(" "), param)
 }
 
 impl IntoResponse for ApiError {
@@ -137,5 +169,18 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_become_fields() {
+        let (message, param) = in_fields("the clip is empty: --from 9 is not before --to 5; see --top-p.");
+        assert_eq!(message, "the clip is empty: longsight.from 9 is not before longsight.to 5; see top_p.");
+        assert_eq!(param.as_deref(), Some("longsight.from"));
+        assert_eq!(in_fields("a--from b"), ("a--from b".into(), None));
     }
 }

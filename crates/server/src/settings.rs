@@ -1,5 +1,5 @@
 use crate::ServeError;
-use longsight_engine::{Index, RunSettings};
+use longsight_engine::{Index, RunSettings, SubtitleSource};
 use longsight_video::FrameBudget;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -53,6 +53,11 @@ pub struct Limits {
     pub shutdown_secs: u64,
 }
 
+/// Whether a text can be the name or address of a host, with a port or without.
+fn is_host(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-.:[]".contains(c))
+}
+
 impl ServerSettings {
     pub(crate) fn check(&self) -> Result<(), ServeError> {
         let most = self.limits.frames;
@@ -64,6 +69,15 @@ impl ServerSettings {
         if !(1..=most).contains(&frames) {
             let message = format!("questions would take {frames} frames by default; it must be 1 to {most}");
             return Err(ServeError::Setting(message));
+        }
+        if let Some(host) = self.allowed_hosts.iter().find(|host| !is_host(host)) {
+            let message = format!("`{host}` is no host: write NAME or NAME:PORT, as in example.org");
+            return Err(ServeError::Setting(message));
+        }
+        if let Some(SubtitleSource::File(path)) = &self.run.subtitles
+            && let Err(source) = std::fs::metadata(path)
+        {
+            return Err(ServeError::Folder { path: path.clone(), source });
         }
         if self.key.as_ref().is_some_and(|key| key.trim().is_empty()) {
             return Err(ServeError::Setting("the key is empty; leave it out, or give one".into()));

@@ -77,7 +77,7 @@ enum Speaker {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "content must be a string, or a list of text, video_url and image_url parts")]
 enum Content {
     Text(String),
     Parts(Vec<Part>),
@@ -121,7 +121,7 @@ pub(crate) struct Options {
 
 /// Seconds, or a time as the command line takes it.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a time must be seconds, or a text such as 1:23:45")]
 enum Clock {
     Secs(f64),
     Text(String),
@@ -298,6 +298,9 @@ impl Options {
         if self.moments.is_some() && !self.evidence {
             return Err(ApiError::bad("moments are listed with evidence only").param("longsight.moments"));
         }
+        if self.moments == Some(0) {
+            return Err(ApiError::bad("moments must be at least 1").param("longsight.moments"));
+        }
         run.video.sample.budget = match (self.frames, run.video.sample.budget.clone()) {
             (Some(frames), _) => FrameBudget::Uniform { frames },
             (None, usual) if !self.chooses_frames() => usual,
@@ -408,7 +411,7 @@ mod tests {
             (user(json!([video("a"), video("b"), { "type": "text", "text": "What?" }])), "one video"),
             (user(json!([video("a")])), "is empty"),
             (json!([{ "role": "assistant", "content": "x" }]), "begin and end with the user"),
-            (user(json!([{ "type": "audio_url", "text": "x" }])), "did not match"),
+            (user(json!([{ "type": "audio_url", "text": "x" }])), "list of text, video_url"),
             (json!([{ "role": "user", "content": "x", "colour": 1 }]), "unknown field"),
         ] {
             let error = read(messages).unwrap_err();

@@ -12,7 +12,7 @@ pub struct IndexFlags {
     /// it is computed again), or off. What is there already is used in any case, but with off
     #[arg(long, value_enum, default_value_t = IndexKind::Embeddings, env = "LONGSIGHT_INDEX")]
     pub index: IndexKind,
-    /// The same as --index off
+    /// The same as --index off, whatever LONGSIGHT_INDEX says
     #[arg(long)]
     pub no_index: bool,
     #[command(flatten)]
@@ -83,7 +83,7 @@ pub struct IndexReadArgs {
 /// One entry.
 #[derive(Debug, Args)]
 pub struct IndexEntryArgs {
-    /// Name of the entry, or its beginning
+    /// Name of an entry, or its beginning, or a video
     pub name: String,
     #[command(flatten)]
     pub read: IndexReadArgs,

@@ -4,14 +4,14 @@ use super::RunArgs;
 use super::index::IndexFlags;
 use crate::units::parse_bytes;
 use clap::Args;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 /// `longsight serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     /// Address to listen on
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = parse_host)]
     pub host: IpAddr,
     /// Port; 0: any that is free
     #[arg(long, value_name = "N", default_value_t = 8090)]
@@ -73,4 +73,14 @@ pub struct LimitArgs {
     /// Seconds that the question at work is given when the server is stopped
     #[arg(long, value_name = "SECS", default_value_t = 30)]
     pub shutdown_secs: u64,
+}
+
+/// An IP address, or the name that always means the same one.
+fn parse_host(text: &str) -> Result<IpAddr, String> {
+    match text {
+        "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
+        _ => text
+            .parse()
+            .map_err(|_| "write an IP address: 127.0.0.1, or 0.0.0.0 for all of this machine's".into()),
+    }
 }

@@ -23,7 +23,7 @@ pub fn run(args: &AskArgs) -> Result<()> {
     let index = settings::index(&args.index);
     let mut prepared = prepare(&args.video, run)?;
     let engine = &mut prepared.resolved.run;
-    engine.evidence = settings::evidence(&args.evidence, args.report.is_some());
+    engine.evidence = settings::evidence(&args.evidence, args.report.is_some())?;
     engine.make_room_for(&history, &prepared.description.info)?;
     let tokenizer = &prepared.description.info.tokenizer;
     let longest =

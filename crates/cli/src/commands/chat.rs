@@ -3,7 +3,7 @@ use super::{note, prepare};
 use crate::args::ChatArgs;
 use crate::progress::RunProgress;
 use crate::{settings, summary};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::io::{BufRead, IsTerminal, Write};
 
 /// `longsight chat`: each line of standard input is a question.
@@ -11,7 +11,7 @@ pub fn run(args: &ChatArgs) -> Result<()> {
     let run = &args.run;
     let mut prepared = prepare(&args.video, run)?;
     prepared.resolved.run.engine.spare_tokens = args.chat_tokens;
-    prepared.resolved.run.evidence = settings::evidence(&args.evidence, false);
+    prepared.resolved.run.evidence = settings::evidence(&args.evidence, false)?;
     let loaded = prepared.load("", run.engine.quiet)?;
     let mut progress = RunProgress::new(run.engine.quiet, false);
     let session = loaded.start(settings::index(&args.index).as_ref(), &mut progress);
@@ -44,13 +44,16 @@ fn next_question() -> Result<Option<String>> {
         if input.is_terminal() {
             write!(std::io::stderr(), "> ")?;
         }
-        let mut line = String::new();
-        if input.lock().read_line(&mut line).context("standard input")? == 0 {
+        let mut line = Vec::new();
+        if input.lock().read_until(b'\n', &mut line).context("standard input")? == 0 {
             return Ok(None);
         }
-        let question = line.trim();
-        if !question.is_empty() {
-            return Ok(Some(question.to_owned()));
+        match std::str::from_utf8(&line).map(str::trim) {
+            Ok("") => (),
+            Ok(question) => return Ok(Some(question.to_owned())),
+            // As with a question that fails.
+            Err(_) if input.is_terminal() => note("longsight: that is no UTF-8 text"),
+            Err(_) => bail!("standard input: a question is no UTF-8 text"),
         }
     }
 }

@@ -70,21 +70,12 @@ fn list(args: &IndexReadArgs) -> Result<()> {
     }
     let mut text = String::new();
     for entry in &entries {
-        let about = |key: &str| match &entry.about[key] {
-            serde_json::Value::String(text) => text.clone(),
-            serde_json::Value::Null => "?".into(),
-            other => other.to_string(),
-        };
         text.push_str(&format!(
-            "{:<24} {:>10}  {:>9} ago  {} frames, {}, {}, {}  {}\n",
+            "{:<24} {:>10}  {:>9} ago  {}\n",
             entry.name.chars().take(24).collect::<String>(),
             human_bytes(entry.bytes),
             age(entry.used_unix_secs),
-            about("frames"),
-            about("pool"),
-            about("context"),
-            about("dtype"),
-            about("video").replace(char::is_control, "\u{fffd}"),
+            contents(entry),
         ));
     }
     let total: u64 = entries.iter().map(|entry| entry.bytes).sum();
@@ -98,6 +89,20 @@ fn list(args: &IndexReadArgs) -> Result<()> {
     write_out(text.as_bytes())
 }
 
+/// What an entry was computed from, in a line.
+fn contents(entry: &EntryInfo) -> String {
+    if entry.about.is_null() {
+        return "damaged: `longsight index gc` removes it".into();
+    }
+    let about = |key: &str| match &entry.about[key] {
+        serde_json::Value::String(text) => text.replace(char::is_control, "\u{fffd}"),
+        serde_json::Value::Null => "?".into(),
+        other => other.to_string(),
+    };
+    let [frames, pool, context] = ["frames", "pool", "context"].map(about);
+    format!("{frames} frames, {pool}, {context}, {}  {}", about("dtype"), about("video"))
+}
+
 /// `5 min`, in the largest unit that gives a whole number.
 fn age(unix_secs: u64) -> String {
     let now =
@@ -109,22 +114,29 @@ fn age(unix_secs: u64) -> String {
 }
 
 fn show(args: &IndexEntryArgs) -> Result<()> {
-    let entry = found(&store(&args.read.place), &args.name)?;
-    if args.read.json {
-        return write_json(&entry);
+    for entry in named(&store(&args.read.place).list()?, &args.name)? {
+        if args.read.json {
+            write_json(&entry)?;
+        } else {
+            write_out(format!("{}\n", serde_json::to_string_pretty(&entry)?).as_bytes())?;
+        }
     }
-    let text = serde_json::to_string_pretty(&entry)?;
-    write_out(format!("{text}\n").as_bytes())
+    Ok(())
 }
 
-/// The entry of a name, or of the beginning of one name only.
-fn found(store: &Store, name: &str) -> Result<EntryInfo> {
-    let mut matching = store.list()?.into_iter().filter(|entry| entry.name.starts_with(name));
+/// The entries of a video, or the one of a name or of the beginning of one name only.
+fn named<'a>(entries: &'a [EntryInfo], name: &str) -> Result<Vec<&'a EntryInfo>> {
+    let of_video: Vec<_> = entries.iter().filter(|entry| is_of(entry, name)).collect();
+    if !of_video.is_empty() {
+        return Ok(of_video);
+    }
+    ensure!(!Path::new(name).exists(), "{name}: the index holds nothing of it");
+    let mut matching = entries.iter().filter(|entry| entry.name.starts_with(name));
     let Some(entry) = matching.next() else {
         bail!("{name}: no such entry; see `longsight index list`");
     };
     ensure!(matching.next().is_none(), "{name}: several entries begin so; give more of the name");
-    Ok(entry)
+    Ok(vec![entry])
 }
 
 fn remove(args: &IndexRemoveArgs) -> Result<()> {
@@ -135,13 +147,7 @@ fn remove(args: &IndexRemoveArgs) -> Result<()> {
         removed = all;
     } else {
         for name in &args.names {
-            let of_video = all.iter().filter(|entry| is_of(entry, name)).cloned();
-            let of_video: Vec<EntryInfo> = of_video.collect();
-            if of_video.is_empty() {
-                ensure!(!Path::new(name).exists(), "{name}: the index holds nothing of it");
-                removed.push(found(&store, name)?);
-            }
-            removed.extend(of_video);
+            removed.extend(named(&all, name)?.into_iter().cloned());
         }
     }
     for entry in &removed {

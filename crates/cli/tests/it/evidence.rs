@@ -146,6 +146,15 @@ fn a_report_overwrites_nothing_but_a_page() {
 }
 
 #[test]
+fn moments_that_cannot_be_listed_are_refused() {
+    let refused = |flags: &str| {
+        longsight("ask").arg(crate::video::clip()).arg("What?").args("--quiet").args(flags).failure()
+    };
+    assert_names(&refused("--moments 2"), &["--moments lists nothing without --evidence"]);
+    assert_names(&refused("--evidence --moments 0"), &["--moments must be at least 1"]);
+}
+
+#[test]
 fn heads_that_are_not_there_are_refused() {
     let (video, question, ..) = &questions()[0];
     let message = ask(video, question).args("--evidence --evidence-heads 5.0").failure();

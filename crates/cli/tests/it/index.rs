@@ -240,11 +240,20 @@ fn entries_are_listed_shown_and_removed() {
     assert_eq!(shown["name"], name);
     assert_eq!(shown["about"]["frames"], 6);
     assert_names(&command("list", index).text(), &["3 entries", "4,2,8"]);
+    let of_video = command("show", index).arg(clip()).args("--json").run().succeeded().json_lines();
+    assert_eq!(of_video.len(), 3);
     assert_names(&command("show", index).arg("nothing").failure(), &["no such entry"]);
     assert_names(&command("rm", index).arg(name).text(), &["removed 1 entries"]);
     assert_names(&command("rm", index).arg(clip()).text(), &["removed 2 entries"]);
     assert_eq!(command("list", index).json().as_array().unwrap().len(), 0);
     assert_names(&command("rm", index).arg(clip()).failure(), &["holds nothing"]);
+}
+
+#[test]
+fn a_variable_set_to_nothing_is_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = command("list", folder.path()).env("LONGSIGHT_INDEX_SIZE", "").text();
+    assert_names(&text, &["0 entries", "of 10.00 GiB"]);
 }
 
 /// Two videos of one name: removing one, by a path relative to where it lies, leaves the other.

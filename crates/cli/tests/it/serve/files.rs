@@ -60,17 +60,13 @@ fn files_come_whole_or_in_pieces_and_are_sent_in_ranges() {
 
 #[test]
 fn a_killed_server_finds_its_files_again_and_an_upload_goes_on() {
-    let mut server = Server::start("");
+    let server = Server::start("");
     let bytes = clip_bytes();
     let id = server.upload(&bytes);
     let begun = server.post("/v1/uploads", &json!({ "filename": "b.mp4", "bytes": bytes.len() })).json();
     let upload = format!("/v1/uploads/{}", begun["id"].as_str().unwrap());
     server.call("PUT", &format!("{upload}?offset=0"), "application/octet-stream", &bytes[..1000], None);
-    server.child.kill().unwrap();
-    server.child.wait().unwrap();
-    let folder = std::mem::replace(&mut server.folder, tempfile::tempdir().unwrap());
-    drop(server);
-    let server = Server::in_folder(folder, "");
+    let server = server.killed_and_restarted("");
     assert_eq!(server.get(&upload).json()["received"], 1000);
     let rest = server.call(
         "PUT",

@@ -163,3 +163,21 @@ fn a_key_is_asked_for_and_a_page_from_elsewhere_is_kept_out() {
     let open = longsight("serve").args("--host 0.0.0.0 --port 0 --quiet").failure();
     assert_names(&open, &["can be reached from other machines", "--open-without-key"]);
 }
+
+#[test]
+fn videos_that_lie_about_themselves() {
+    let server = Server::start("--max-duration 4");
+    // Ten hours, says the header of 3 s.
+    let mut long = clip_bytes();
+    let mvhd = long.windows(4).position(|window| window == b"mvhd").unwrap();
+    long[mvhd + 20..mvhd + 24].copy_from_slice(&36_000_000u32.to_be_bytes());
+    let answer = server.ask(&server.upload(&long), json!({}));
+    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    assert_eq!(answer.json()["longsight"]["receipt"]["video"]["duration_secs"], 3.0);
+    // A gigapixel, with next to no data.
+    let huge = [&b"YUV4MPEG2 W32767 H32767 F1:1 Ip A1:1 C420\nFRAME\n"[..], &[0; 1000]].concat();
+    let id = server.upload(&huge);
+    let message = server.ask(&id, json!({})).refused(400);
+    assert!(message.contains(&id) && !message.contains("uploads"), "{message}");
+    assert_eq!(server.get("/healthz").status, 200);
+}

@@ -83,8 +83,34 @@ fn settings_that_can_never_work_are_refused_at_the_start() {
         ("--frames 0", "0 frames by default"),
         ("--max-frames 5000", "1 to 2048"),
         ("--host 0.0.0.0", "can be reached from other machines"),
+        ("--allow-host http://example.org/", "is no host"),
+        ("--subtitles /nowhere.srt", "/nowhere.srt"),
     ] {
         let message = longsight("serve").args("--port 0 --quiet").args(flags).failure();
         assert_names(&message, &[part]);
+    }
+    let message = longsight("serve").args("--host example.org").run().failed(2);
+    assert_names(&message, &["--host", "write an IP address"]);
+}
+
+/// Killed at several moments of a question that fills the index: the index is whole each time, and the next server answers.
+#[test]
+fn a_server_killed_while_it_indexes_leaves_nothing_half_written() {
+    let mut server = Server::start("");
+    for moment in 0..8u8 {
+        let id = server.upload(&[clip_bytes(), vec![moment]].concat());
+        let body = server.question(&id, json!({})).to_string();
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        let head = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(60) * u32::from(moment));
+        server = server.killed_and_restarted("");
+        let index = server.folder.path().join("index");
+        longsight("index").args("verify --index-dir").arg(index).run().succeeded();
+        let answer = server.ask(&id, json!({}));
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
     }
 }

@@ -147,6 +147,17 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Kills the server as the system does, and starts one on the same files.
+    fn killed_and_restarted(mut self, flags: &str) -> Self {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        drop(self);
+        Self::in_folder(folder, flags)
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
