@@ -137,10 +137,11 @@ STAGES = ("tower", "prefill", "decode")
 
 
 def write_section(docs, files):
-    """Replaces the generated part of `docs`, or adds it at the end."""
+    """Replaces the generated part of `docs`, or adds it at the end. Other measurements lie beside those of peers."""
     text = docs.read_text()
-    sections = "\n".join(f"{markdown(json.loads(file.read_text()))}\nRaw: [{file.name}](benchmarks/{file.name})\n"
-                         for file in files)
+    results = [(file.name, json.loads(file.read_text())) for file in files]
+    sections = "\n".join(f"{markdown(result)}\nRaw: [{name}](benchmarks/{name})\n"
+                         for name, result in results if "roofline" in result)
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
     unfinished = docs.with_suffix(".part")

@@ -54,8 +54,10 @@ class Report(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             docs = Path(folder, "benchmarks.md")
             docs.write_text(f"# Before\n\n{report.BEGIN}\nold\n{report.END}\n\n# After\n")
+            other = Path(folder, "quality.json")
+            other.write_text('{"kl": 0.5}')
             for _ in range(2):
-                report.write_section(docs, [])
+                report.write_section(docs, [other])
             self.assertEqual(docs.read_text().split(), f"# Before {report.BEGIN} {report.END} # After".split())
 
 

@@ -98,14 +98,15 @@ pub fn moments(evidence: &Evidence) -> String {
     evidence.moments.iter().map(line).collect()
 }
 
-/// One line after a turn of a conversation, and what the first one found out.
-pub fn turn(receipt: &Receipt, plan: &RunPlan) -> String {
+/// One line after a turn of a conversation; after the first also what the index gave and what was found out.
+pub fn turn(receipt: &Receipt, plan: &RunPlan, first: bool) -> String {
     let (tokens, timings) = (&receipt.tokens, &receipt.timings);
     let mut text = format!(
         "-- {} prompt tokens, {} of them reused; {} generated; prefill {:.1} s, answer {:.1} s",
         tokens.prompt, tokens.reused, tokens.generated, timings.prefill_secs, timings.generate_secs
     );
-    if tokens.reused == 0 {
+    if first {
+        text.push_str(&index(receipt));
         text.push_str(&new_warnings(receipt, plan));
     }
     text

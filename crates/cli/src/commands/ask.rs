@@ -73,7 +73,7 @@ fn answer(
             let text = if first {
                 summary::after(&answer.receipt, plan)
             } else {
-                summary::turn(&answer.receipt, plan)
+                summary::turn(&answer.receipt, plan, false)
             };
             note(&text);
         }

@@ -17,6 +17,7 @@ pub fn run(args: &ChatArgs) -> Result<()> {
     let session = loaded.start(settings::index(&args.index).as_ref(), &mut progress);
     progress.finish(false)?;
     let mut session = session?;
+    let mut first = true;
     while let Some(question) = next_question()? {
         let mut progress = RunProgress::new(run.engine.quiet, !run.json);
         let answer = session.ask(&question, &mut progress);
@@ -26,8 +27,9 @@ pub fn run(args: &ChatArgs) -> Result<()> {
             Ok(answer) => {
                 moments(&answer)?;
                 if !run.engine.quiet {
-                    note(&summary::turn(&answer.receipt, &loaded.plan));
+                    note(&summary::turn(&answer.receipt, &loaded.plan, first));
                 }
+                first = false;
             }
             // At a terminal one question that fails is no reason to lose the conversation.
             Err(error) if std::io::stdin().is_terminal() => note(&format!("longsight: {error}")),
