@@ -77,9 +77,10 @@ fn work_bytes(model: &ModelInfo, settings: &RunSettings) -> u64 {
     let floats = |n: usize| n as u64 * 4;
     let tower = &shape.tower;
     let rows = engine.encode_batch_frames * tower.patches;
-    // In the MLP: the residual, its norm, the hidden row and the product on its way out.
+    // In the MLP: the residual, its norm, the hidden row, the same packed in tiles (half of it in integers), and the product on
+    // its way out.
     let encode =
-        floats(rows * (3 * tower.width + tower.mlp)).max(floats(rows * (tower.width + 3 * shape.hidden)));
+        floats(rows * (3 * tower.width + 2 * tower.mlp)).max(floats(rows * (tower.width + 3 * shape.hidden)));
     let pixels = floats(engine.encode_batch_frames * 3 * tower.image_side * tower.image_side);
     // In the gated MLP: residual, norm and both hidden rows; beside them a batch's features, where frames re-use them;
     // and the frames' tokens that wait for a full chunk.
