@@ -41,7 +41,6 @@ pub fn evidence(args: &EvidenceFlags, wanted: bool) -> Result<Option<EvidenceSet
     }
     let usual = EvidenceSettings::default();
     let moments = args.moments.unwrap_or(usual.moments);
-    ensure!(moments > 0, "--moments must be at least 1");
     Ok(Some(EvidenceSettings { heads: args.evidence_heads.clone(), moments, ..usual }))
 }
 

@@ -62,9 +62,13 @@ pub fn after(receipt: &Receipt, plan: &RunPlan) -> String {
         timings.generate_secs,
         receipt.peak_bytes.map_or("not known on this system".into(), bytes),
     );
-    text.push_str(&index(receipt));
-    text.push_str(&new_warnings(receipt, plan));
+    text.push_str(&found(receipt, plan));
     text
+}
+
+/// What came to light at the first question: what the index gave, and warnings that the plan had not.
+pub fn found(receipt: &Receipt, plan: &RunPlan) -> String {
+    index(receipt) + &new_warnings(receipt, plan)
 }
 
 /// What the index gave and took, where it did.
@@ -98,18 +102,13 @@ pub fn moments(evidence: &Evidence) -> String {
     evidence.moments.iter().map(line).collect()
 }
 
-/// One line after a turn of a conversation; after the first also what the index gave and what was found out.
-pub fn turn(receipt: &Receipt, plan: &RunPlan, first: bool) -> String {
+/// One line after a turn of a conversation.
+pub fn turn(receipt: &Receipt) -> String {
     let (tokens, timings) = (&receipt.tokens, &receipt.timings);
-    let mut text = format!(
+    format!(
         "-- {} prompt tokens, {} of them reused; {} generated; prefill {:.1} s, answer {:.1} s",
         tokens.prompt, tokens.reused, tokens.generated, timings.prefill_secs, timings.generate_secs
-    );
-    if first {
-        text.push_str(&index(receipt));
-        text.push_str(&new_warnings(receipt, plan));
-    }
-    text
+    )
 }
 
 /// The whole plan.

@@ -35,16 +35,14 @@ impl MemoryEstimate {
 
 // The constants below are fitted together to measured peaks (docs/benchmarks.md); none was measured by itself.
 
-/// The program itself, its threads and what the allocator holds back.
-const PROGRAM_BYTES: u64 = 24 << 20;
+/// The program itself, its threads with their tiles, and what the allocator holds back.
+const PROGRAM_BYTES: u64 = 40 << 20;
 /// A token of the tokenizer, with its merges.
 const TOKENIZER_TOKEN_BYTES: u64 = 500;
 /// ffmpeg without frames.
 const DECODER_BYTES: u64 = 40 << 20;
 /// Frames that ffmpeg and the reader hold at once, as RGB.
 const DECODER_FRAMES: u64 = 8;
-/// Weight rows that a thread widens at a time; see `longsight-kernels`.
-const PANEL_ROWS: u64 = 256;
 
 /// Estimates the peak of a run on `video` whose cache holds `kv_tokens`.
 pub(crate) fn estimate(
@@ -71,7 +69,7 @@ fn decoder_bytes(video: &VideoInfo) -> u64 {
     }
 }
 
-/// Activations in f32: what is alive at the widest point of a layer, and the panels that threads widen weights into.
+/// Activations in f32: what is alive at the widest point of a layer.
 fn work_bytes(model: &ModelInfo, settings: &RunSettings) -> u64 {
     let (shape, engine) = shapes(model, settings);
     let floats = |n: usize| n as u64 * 4;
@@ -87,11 +85,9 @@ fn work_bytes(model: &ModelInfo, settings: &RunSettings) -> u64 {
     let decode =
         floats(engine.chunk_tokens * (3 * shape.hidden + 2 * shape.mlp)) + floats(rows * shape.hidden);
     let waiting = floats((engine.chunk_tokens + rows) * shape.hidden);
-    let panel = |inputs: usize| engine.threads as u64 * PANEL_ROWS * floats(inputs);
-    let panels = panel(tower.mlp.max(shape.mlp));
     // The last encoded frame's features, for frames that re-use them.
     let last = floats(tower.patches * shape.hidden);
-    encode.max(decode) + pixels + waiting + last + panels + floats(shape.vocab)
+    encode.max(decode) + pixels + waiting + last + floats(shape.vocab)
 }
 
 /// A setting that fits, as the flags that give it.

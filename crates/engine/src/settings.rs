@@ -231,6 +231,9 @@ impl RunSettings {
         if !(g.repetition_penalty.is_finite() && g.repetition_penalty > 0.0) {
             return bad("--repetition-penalty must be a number above 0");
         }
+        if self.evidence.as_ref().is_some_and(|evidence| evidence.moments == 0) {
+            return bad("--moments must be at least 1");
+        }
         let e = &self.engine;
         if e.chunk_tokens == 0 || e.encode_batch_frames == 0 {
             return bad("--chunk-tokens and --encode-batch must be at least 1");

@@ -4,6 +4,9 @@
 use rayon::prelude::*;
 use std::ops::Range;
 
+/// Up to this many rows each weight row is read once and dotted with them (decoding); above, tiles are multiplied (prefill and
+/// the vision tower).
+pub(crate) const MAX_DOT_ROWS: usize = 4;
 /// Activation rows a tile.
 pub(crate) const TILE_ROWS: usize = 12;
 /// Weight rows (columns of the result) a tile.

@@ -47,6 +47,17 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// The values as f32, of which there are `len`.
+    ///
+    /// # Panics
+    /// Where there are more or fewer.
+    pub(crate) fn to_floats(self, len: usize) -> Vec<f32> {
+        assert_eq!(self.len(), len, "a bias has the wrong length");
+        let mut wide = vec![0f32; len];
+        self.widen(&mut wide);
+        wide
+    }
+
     /// Writes the values as f32 into `out`, which has the same length.
     pub(crate) fn widen(&self, out: &mut [f32]) {
         match self {

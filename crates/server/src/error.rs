@@ -18,9 +18,9 @@ pub enum ServeError {
         /// Why.
         source: std::io::Error,
     },
-    /// A folder of the server.
+    /// A file or folder of the server.
     #[error("{}: {source}", path.display())]
-    Folder {
+    File {
         /// Which.
         path: PathBuf,
         /// Why.
@@ -116,7 +116,7 @@ impl ApiError {
 }
 
 /// Flags of the command line, in whose words the engine speaks, and the fields of a request that set the same.
-const FIELDS: [(&str, &str); 12] = [
+const FIELDS: [(&str, &str); 13] = [
     ("--max-new-tokens", "max_tokens"),
     ("--temperature", "temperature"),
     ("--top-p", "top_p"),
@@ -129,6 +129,7 @@ const FIELDS: [(&str, &str); 12] = [
     ("--scale", "longsight.scale"),
     ("--pool", "longsight.pool"),
     ("--dedupe", "longsight.dedupe"),
+    ("--moments", "longsight.moments"),
 ];
 
 /// What the engine refuses is about the request: its video, its settings, its size.

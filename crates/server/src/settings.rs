@@ -77,7 +77,7 @@ impl ServerSettings {
         if let Some(SubtitleSource::File(path)) = &self.run.subtitles
             && let Err(source) = std::fs::metadata(path)
         {
-            return Err(ServeError::Folder { path: path.clone(), source });
+            return Err(ServeError::File { path: path.clone(), source });
         }
         if self.key.as_ref().is_some_and(|key| key.trim().is_empty()) {
             return Err(ServeError::Setting("the key is empty; leave it out, or give one".into()));

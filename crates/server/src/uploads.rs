@@ -42,7 +42,7 @@ const MAX_NAME: usize = 255;
 
 impl Uploads {
     pub(crate) fn open(folder: &Path, upload_bytes: u64, storage_bytes: u64) -> Result<Self, ServeError> {
-        let refuse = |source| ServeError::Folder { path: folder.to_owned(), source };
+        let refuse = |source| ServeError::File { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(refuse)?;
         let scratch = empty_folder(&folder.join("scratch")).map_err(refuse)?;
         Ok(Self { folder: folder.to_owned(), scratch, upload_bytes, storage_bytes, sizes: Mutex::default() })

@@ -298,9 +298,6 @@ impl Options {
         if self.moments.is_some() && !self.evidence {
             return Err(ApiError::bad("moments are listed with evidence only").param("longsight.moments"));
         }
-        if self.moments == Some(0) {
-            return Err(ApiError::bad("moments must be at least 1").param("longsight.moments"));
-        }
         run.video.sample.budget = match (self.frames, run.video.sample.budget.clone()) {
             (Some(frames), _) => FrameBudget::Uniform { frames },
             (None, usual) if !self.chooses_frames() => usual,

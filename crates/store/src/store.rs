@@ -57,7 +57,7 @@ impl Store {
     pub fn list(&self) -> Result<Vec<EntryInfo>> {
         let files = self.files(ENTRIES)?;
         let named = |path: PathBuf| {
-            let name = path.file_name()?.to_str().filter(|name| is_entry_name(name))?.to_owned();
+            let name = file_name(&path).filter(|name| is_entry_name(name))?.to_owned();
             EntryInfo::read(path, name)
         };
         let mut entries: Vec<EntryInfo> = files.into_iter().filter_map(named).collect();
@@ -106,8 +106,9 @@ impl Store {
     /// Entries being written: files that the store itself named.
     pub(crate) fn unfinished(&self) -> Result<Vec<PathBuf>> {
         let own = |path: &PathBuf| {
-            let name = path.file_name().and_then(|name| name.to_str());
-            name.and_then(|name| name.split_once('.')).is_some_and(|(entry, _)| is_entry_name(entry))
+            file_name(path)
+                .and_then(|name| name.split_once('.'))
+                .is_some_and(|(entry, _)| is_entry_name(entry))
         };
         Ok(self.files(UNFINISHED)?.into_iter().filter(own).collect())
     }
@@ -126,6 +127,11 @@ pub(crate) const UNFINISHED: &str = "unfinished";
 pub(crate) const LOCKS: &str = "locks";
 /// Digests of files already read.
 pub(crate) const DIGESTS: &str = "digests";
+
+/// The last part of a path, where it is text.
+pub(crate) fn file_name(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
 
 /// Length of a file; 0 where it has gone.
 pub(crate) fn file_bytes(path: &Path) -> u64 {

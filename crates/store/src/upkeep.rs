@@ -2,7 +2,7 @@
 
 use crate::entry::Entry;
 use crate::key::is_digest;
-use crate::store::{DIGESTS, file_bytes};
+use crate::store::{DIGESTS, file_bytes, file_name};
 use crate::{Result, Store, StoreError};
 use serde::Serialize;
 use std::fs::OpenOptions;
@@ -79,9 +79,7 @@ impl Store {
         let gone = |name: &String| garbage.damaged.contains(name) || garbage.evicted.contains(name);
         garbage.bytes += sizes.iter().filter(|entry| gone(&entry.name)).map(|entry| entry.bytes).sum::<u64>();
         for path in self.files(DIGESTS)? {
-            let name =
-                path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split('.').next());
-            if name.is_some_and(is_digest) {
+            if file_name(&path).and_then(|name| name.split('.').next()).is_some_and(is_digest) {
                 let _ = std::fs::remove_file(&path); // read again when it is needed
             }
         }

@@ -69,13 +69,8 @@ fn answer(
     } else {
         moments(&answer)?;
         if !run.engine.quiet {
-            let plan = &loaded.plan;
-            let text = if first {
-                summary::after(&answer.receipt, plan)
-            } else {
-                summary::turn(&answer.receipt, plan, false)
-            };
-            note(&text);
+            let receipt = &answer.receipt;
+            note(&if first { summary::after(receipt, &loaded.plan) } else { summary::turn(receipt) });
         }
     }
     Ok(AnsweredQuestion { question: question.to_owned(), answer })

@@ -27,7 +27,9 @@ pub fn run(args: &ChatArgs) -> Result<()> {
             Ok(answer) => {
                 moments(&answer)?;
                 if !run.engine.quiet {
-                    note(&summary::turn(&answer.receipt, &loaded.plan, first));
+                    let found =
+                        if first { summary::found(&answer.receipt, &loaded.plan) } else { String::new() };
+                    note(&(summary::turn(&answer.receipt) + &found));
                 }
                 first = false;
             }

@@ -73,7 +73,7 @@ mod x86 {
     }
 
     /// Two passes of 6 rows x 2 vectors: 12 sums, 2 weights, an activation and a product fill the 16 registers. In assembly,
-    /// since a compiler may change the order of these additions, which exceeds the registers and cost a fifth of the rate.
+    /// since a compiler may change the order of these additions, which exceeds the registers and cost the tower a tenth of its rate.
     #[allow(unsafe_code)]
     #[target_feature(enable = "avx2")]
     pub(super) fn tile_avx2(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {

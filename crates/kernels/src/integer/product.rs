@@ -7,12 +7,10 @@ use super::vector::{LANES, Lanes, dot, dot_codes, prefetch, widen_half};
 use super::{BLOCK, Format, SUBBLOCK, SUBBLOCKS};
 use crate::Values;
 use crate::simd::{Fma, dispatch};
-use crate::tiles::{PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Tiling, Totals};
+use crate::tiles::{MAX_DOT_ROWS, PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Tiling, Totals};
 use crate::transpose::transpose;
 use rayon::prelude::*;
 
-/// Up to this many rows each weight row is dotted with them (decoding); above, tiles are multiplied.
-const MAX_DOT_ROWS: usize = 4;
 /// Weight rows a task of [`dot_rows`].
 const DOT_OUTPUTS: usize = 32;
 /// Most row tiles a task: their results for a panel take 132 KiB, their activations of one block as much, so both stay in
@@ -37,12 +35,7 @@ pub fn quantized_linear(layer: &QuantizedLinear<'_>, x: &[f32], y: &mut [f32]) {
     let (inputs, outputs) = (layer.weight.inputs(), layer.weight.outputs());
     let rows = x.len() / inputs.max(1);
     assert!(x.len() == rows * inputs && y.len() == rows * outputs, "quantized_linear: shapes do not agree");
-    let bias = layer.bias.map(|bias| {
-        assert_eq!(bias.len(), outputs, "quantized_linear: bias has the wrong length");
-        let mut wide = vec![0f32; outputs];
-        bias.widen(&mut wide);
-        wide
-    });
+    let bias = layer.bias.map(|bias| bias.to_floats(outputs));
     if x.is_empty() || y.is_empty() {
         return;
     }

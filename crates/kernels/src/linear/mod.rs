@@ -2,14 +2,12 @@
 
 use crate::Values;
 use crate::simd::{Fma, dispatch};
+use crate::tiles::MAX_DOT_ROWS;
 use half::{bf16, f16};
 use rayon::prelude::*;
 
 mod product;
 
-/// Up to this many rows each weight row is read once and dotted directly (decoding); above, tiles are multiplied (prefill
-/// and the vision tower).
-const MAX_DOT_ROWS: usize = 4;
 /// Weight rows a task of [`dot_rows`].
 const PANEL_ROWS: usize = 64;
 const LANES: usize = 16;
@@ -38,12 +36,7 @@ pub fn linear(layer: &Linear<'_>, x: &[f32], y: &mut [f32]) {
         x.len() == rows * inputs && y.len() == rows * outputs && layer.weight.len() == outputs * inputs,
         "linear: shapes do not agree"
     );
-    let bias = layer.bias.map(|bias| {
-        assert_eq!(bias.len(), outputs, "linear: bias has the wrong length");
-        let mut wide = vec![0f32; outputs];
-        bias.widen(&mut wide);
-        wide
-    });
+    let bias = layer.bias.map(|bias| bias.to_floats(outputs));
     if x.is_empty() || y.is_empty() {
         return;
     }
@@ -114,16 +107,11 @@ pub(crate) fn widen_f16(v: f16) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_numbers;
 
-    fn random(n: usize, seed: u32) -> Vec<f32> {
-        let mut state = seed.wrapping_mul(2_654_435_761).max(1);
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            state as f32 / u32::MAX as f32 - 0.5
-        };
-        (0..n).map(|_| next()).collect()
+    /// Numbers from -0.5 to 0.5.
+    fn random(n: usize, seed: u64) -> Vec<f32> {
+        test_numbers::random(n, seed).iter().map(|v| v / 6.0).collect()
     }
 
     fn check(rows: usize, inputs: usize, outputs: usize) {

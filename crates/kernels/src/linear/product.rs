@@ -5,6 +5,7 @@ use crate::simd::{Fma, dispatch};
 use crate::tiles::{PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Tile, Tiling, Totals};
 use crate::transpose::transpose;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Inputs a block: the weights of a tile take 8 KiB and its activations 6, so that two threads of a core share its L1.
 const BLOCK: usize = 128;
@@ -36,8 +37,8 @@ pub(super) fn product(layer: &Linear<'_>, bias: Option<&[f32]>, x: &[f32], y: &m
             for column_tile in 0..PANEL_TILES {
                 let first = first_column + column_tile * TILE_COLUMNS;
                 if first < outputs {
-                    widen(layer, first, start, block.len(), weights);
-                    multiply(tiles, inputs, start, &weights.tile[..block.len()], column_tile, totals);
+                    widen(layer, first, block.clone(), weights);
+                    multiply(tiles, block.clone(), &weights.tile, column_tile, totals);
                 }
             }
         }
@@ -64,28 +65,29 @@ fn pack_tile((tile, x): (&mut [Activations], &[f32])) {
 }
 
 #[inline(always)]
-fn widen_body<F: Fma>(layer: &Linear<'_>, first: usize, start: usize, count: usize, to: &mut WeightTile) {
+fn widen_body<F: Fma>(layer: &Linear<'_>, first: usize, block: Range<usize>, to: &mut WeightTile) {
+    let count = block.len();
     for (output, row) in (first..layer.outputs).zip(&mut to.rows) {
-        layer.weight.part(output * layer.inputs + start, count).widen(&mut row[..count]);
+        layer.weight.part(output * layer.inputs + block.start, count).widen(&mut row[..count]);
     } // else: whatever is there; these columns are not stored
     transpose::<F, f32>(to.rows.each_ref().map(|row| &row[..count]), &mut to.tile[..count]);
 }
 dispatch!(
-    /// Inputs `start .. start + count` of the weight rows from `first` on.
-    fn widen(layer: &Linear<'_>, first: usize, start: usize, count: usize, to: &mut WeightTile) = widen_body
+    /// A block of inputs of the weight rows from `first` on.
+    fn widen(layer: &Linear<'_>, first: usize, block: Range<usize>, to: &mut WeightTile) = widen_body
 );
 
 #[inline(always)]
 fn multiply_body<F: Fma>(
     tiles: &[Activations],
-    inputs: usize,
-    start: usize,
+    block: Range<usize>,
     weights: &[[f32; TILE_COLUMNS]],
     column_tile: usize,
     totals: &mut [Totals],
 ) {
+    let inputs = tiles.len() / totals.len();
     for (tile, totals) in tiles.chunks_exact(inputs).zip(totals) {
-        let tile = &tile[start..start + weights.len()];
+        let tile = &tile[block.clone()];
         pass::<F, 0>(tile, weights, &mut totals[column_tile]);
         pass::<F, PASS_ROWS>(tile, weights, &mut totals[column_tile]);
     }
@@ -110,8 +112,7 @@ dispatch!(
     /// One block of a tile of weights by all row tiles of a task.
     fn multiply(
         tiles: &[Activations],
-        inputs: usize,
-        start: usize,
+        block: Range<usize>,
         weights: &[[f32; TILE_COLUMNS]],
         column_tile: usize,
         totals: &mut [Totals],

@@ -26,6 +26,8 @@ fn hostile_requests_are_refused_and_harm_nobody() {
     refused(json!({ "temperature": -1 }), 400, &["temperature"]);
     refused(json!({ "model": "gpt-4o" }), 404, &["gpt-4o"]);
     refused(json!({ "longsight": { "pool": "x" } }), 400, &["pool"]);
+    let moments = json!({ "longsight": { "evidence": true, "moments": 0 } });
+    refused(moments, 400, &["longsight.moments must be at least 1"]);
     refused(json!({ "messages": [] }), 400, &["begin and end with the user"]);
     let body = |text: &str| server.call("POST", chat, "application/json", text.as_bytes(), None);
     assert_names(&body("{").refused(400), &["the body"]);
