@@ -41,6 +41,8 @@ pub struct Limits {
     pub upload_bytes: u64,
     /// Bytes of all uploads.
     pub storage_bytes: u64,
+    /// Seconds after its last byte for which an unfinished upload is kept.
+    pub unfinished_secs: u64,
     /// Length of a video.
     pub duration_secs: f64,
     /// Frames of a question.

@@ -33,7 +33,7 @@ const PROBED: usize = 16;
 impl App {
     pub(crate) fn new(model: Llava, settings: ServerSettings) -> Result<Self, ServeError> {
         let limits = &settings.limits;
-        let uploads = Uploads::open(&settings.data_folder, limits.upload_bytes, limits.storage_bytes)?;
+        let uploads = Uploads::open(&settings.data_folder, limits)?;
         Ok(Self {
             model,
             queue: Queue::new(limits.queue),

@@ -1,17 +1,19 @@
 //! Files that clients sent once and ask about by id. Each is a file with a name that we gave it and a JSON beside it; an
-//! unfinished upload ends in `.part` and can be gone on with, also after a restart.
+//! unfinished upload ends in `.part` and can be gone on with, also after a restart, until it has been left alone for too long.
 
-use crate::ServeError;
 use crate::error::{ApiError, ApiResult};
 use crate::input::empty_folder;
 use crate::state::unix_secs;
+use crate::{Limits, ServeError};
 use axum::http::StatusCode;
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 /// The folder of uploads.
 pub(crate) struct Uploads {
@@ -19,8 +21,10 @@ pub(crate) struct Uploads {
     scratch: PathBuf,
     upload_bytes: u64,
     storage_bytes: u64,
-    /// Held while sizes are summed and reserved.
-    sizes: Mutex<()>,
+    /// How long an unfinished upload is kept after its last byte.
+    unfinished: Duration,
+    /// Held while the folder's files are counted, reserved, renamed or swept.
+    folder_lock: Mutex<()>,
 }
 
 /// What is known of a file.
@@ -41,11 +45,19 @@ const ID_DIGITS: usize = 24;
 const MAX_NAME: usize = 255;
 
 impl Uploads {
-    pub(crate) fn open(folder: &Path, upload_bytes: u64, storage_bytes: u64) -> Result<Self, ServeError> {
+    pub(crate) fn open(folder: &Path, limits: &Limits) -> Result<Self, ServeError> {
         let refuse = |source| ServeError::File { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(refuse)?;
-        let scratch = empty_folder(&folder.join("scratch")).map_err(refuse)?;
-        Ok(Self { folder: folder.to_owned(), scratch, upload_bytes, storage_bytes, sizes: Mutex::default() })
+        let uploads = Self {
+            folder: folder.to_owned(),
+            scratch: empty_folder(&folder.join("scratch")).map_err(refuse)?,
+            upload_bytes: limits.upload_bytes,
+            storage_bytes: limits.storage_bytes,
+            unfinished: Duration::from_secs(limits.unfinished_secs),
+            folder_lock: Mutex::default(),
+        };
+        uploads.sweep().map_err(refuse)?;
+        Ok(uploads)
     }
 
     /// For files of single requests.
@@ -62,7 +74,8 @@ impl Uploads {
             let message = format!("{bytes} bytes are more than the {} of an upload", self.upload_bytes);
             return Err(ApiError::too_large(message).param("bytes"));
         }
-        let _sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.folder_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sweep().map_err(ApiError::internal)?;
         let held: u64 = self.infos()?.iter().map(|(info, _)| info.bytes).sum();
         if held.saturating_add(bytes) > self.storage_bytes {
             let message = "the server's storage is full; delete files that are not needed";
@@ -120,9 +133,9 @@ impl Uploads {
         let digits = digits(id, UPLOAD)?;
         let info = FileInfo { id: format!("{FILE}{digits}"), ..info };
         // The JSON last: with it the file is there.
-        let synced = File::open(self.part(digits)).and_then(|file| file.sync_all());
-        let renamed = synced.and_then(|()| std::fs::rename(self.part(digits), self.folder.join(digits)));
-        renamed.map_err(ApiError::internal)?;
+        File::open(self.part(digits)).and_then(|file| file.sync_all()).map_err(ApiError::internal)?;
+        let _alone = self.folder_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        std::fs::rename(self.part(digits), self.folder.join(digits)).map_err(ApiError::internal)?;
         write_json(&self.folder.join(format!("{digits}.json")), &info)?;
         let _ = std::fs::remove_file(self.folder.join(format!("{digits}.part.json"))); // of no meaning any more
         Ok(info)
@@ -181,6 +194,36 @@ impl Uploads {
         Ok(entries.filter_map(|entry| info(entry.ok()?.path())).collect())
     }
 
+    /// Removes what is left of uploads that nobody has gone on with for too long; also of ones that a crash cut off while
+    /// they were completed. Files that are not of our naming are not touched.
+    fn sweep(&self) -> std::io::Result<()> {
+        let mut last_written: HashMap<String, SystemTime> = HashMap::new();
+        for entry in std::fs::read_dir(&self.folder)?.filter_map(Result::ok) {
+            let name = entry.file_name();
+            let digits =
+                name.to_str().and_then(|name| name.split('.').next()).filter(|digits| is_ours(digits));
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            if let (Some(digits), Ok(modified)) = (digits, modified) {
+                let last = last_written.entry(digits.to_owned()).or_insert(modified);
+                *last = modified.max(*last);
+            }
+        }
+        for (digits, last) in last_written {
+            let is_old = last.elapsed().is_ok_and(|age| age > self.unfinished);
+            if is_old && !self.folder.join(format!("{digits}.json")).exists() && !self.is_being_sent(&digits)
+            {
+                for ending in ["", ".part", ".part.json"] {
+                    let _ = std::fs::remove_file(self.folder.join(format!("{digits}{ending}"))); // most are not there
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_being_sent(&self, digits: &str) -> bool {
+        OpenOptions::new().write(true).open(self.part(digits)).is_ok_and(|file| file.try_lock().is_err())
+    }
+
     fn part(&self, digits: &str) -> PathBuf {
         self.folder.join(format!("{digits}.part"))
     }
@@ -188,10 +231,12 @@ impl Uploads {
 
 /// The digits of an id that we could have given: nothing else becomes part of a path.
 fn digits<'a>(id: &'a str, prefix: &str) -> ApiResult<&'a str> {
+    id.strip_prefix(prefix).filter(|digits| is_ours(digits)).ok_or_else(|| missing(id))
+}
+
+fn is_ours(digits: &str) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    id.strip_prefix(prefix)
-        .filter(|digits| digits.len() == ID_DIGITS && digits.bytes().all(is_digit))
-        .ok_or_else(|| missing(id))
+    digits.len() == ID_DIGITS && digits.bytes().all(is_digit)
 }
 
 fn missing(id: &str) -> ApiError {

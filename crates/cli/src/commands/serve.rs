@@ -56,6 +56,7 @@ fn limits(args: &ServeArgs) -> Limits {
         idle_secs: limits.idle_secs.max(1),
         upload_bytes: limits.max_upload,
         storage_bytes: limits.max_storage,
+        unfinished_secs: limits.unfinished_secs,
         duration_secs: limits.max_duration,
         frames: limits.max_question_frames,
         answer_tokens: limits.max_answer_tokens,

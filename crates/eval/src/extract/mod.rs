@@ -13,9 +13,9 @@ use crate::task::Extractor;
 ///
 /// Only the two `Paren` extractors can return something longer or other than a letter ([`is_letter`] tells): they take
 /// what stands before a parenthesis, and everything where there is none. [`Extractor::Words`] gives the whole response in
-/// lower case, without white space and a full stop at its end; an accepted answer as the usual one. `options` are the
-/// sample's, as published; only [`Extractor::Mmmu`] and [`Extractor::Words`] look at them. Where lmms-eval would draw a
-/// random option for LongVideoBench, this is `""`.
+/// lower case, without white space and a full stop at its end; an accepted answer as the usual one; where that one is a
+/// number, the last number said. `options` are the sample's, as published; only [`Extractor::Mmmu`] and
+/// [`Extractor::Words`] look at them. Where lmms-eval would draw a random option for LongVideoBench, this is `""`.
 pub fn extract(extractor: Extractor, response: &str, options: &[String]) -> String {
     match extractor {
         Extractor::Mcq => found(mcq(response, "ABCD")),
@@ -34,13 +34,23 @@ pub fn is_found(extractor: Extractor, prediction: &str) -> bool {
     if extractor == Extractor::Words { !prediction.is_empty() } else { is_letter(prediction) }
 }
 
-/// The usual one of the accepted answers where any of them is said.
+/// The usual one of the accepted answers where any of them is said, or where that is a number and the last one said.
 fn in_words(response: &str, accepted: &[String]) -> String {
     let said = response.trim().trim_end_matches('.').to_lowercase();
-    match accepted.first() {
-        Some(usual) if accepted.iter().any(|answer| answer.to_lowercase() == said) => usual.clone(),
-        _ => said,
+    let Some(usual) = accepted.first() else { return said };
+    if accepted.iter().any(|answer| answer.to_lowercase() == said) {
+        return usual.clone();
     }
+    if is_number(usual) { last_number(&said).unwrap_or(said) } else { said }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// "2" of "7 star: 1, 12 ring: 1, 3 star: 2. So 2": whoever thinks aloud ends with the answer.
+fn last_number(text: &str) -> Option<String> {
+    text.split(|c: char| !c.is_alphanumeric()).rfind(|word| is_number(word)).map(str::to_owned)
 }
 
 /// Whether a prediction is one letter A to Z: whether anything was found that could have been right.

@@ -74,12 +74,17 @@ fn words_are_right_when_any_accepted_answer_is_all_that_is_said() {
         ("4", "4"),
         ("four or five", "four or five"),
         ("FIVE", "five"),
+        ("7 star: 3, 12 ring: 3, 40 star: 4. So 4.", "4"),
+        ("There are 4 or 5", "5"),
+        ("4x", "4x"),
         (" . ", ""),
         ("", ""),
     ] {
         assert_eq!(extract(Extractor::Words, response, &four), expected, "{response:?}");
         assert_eq!(is_found(Extractor::Words, expected), !expected.is_empty());
     }
+    let one = ["red"].map(String::from);
+    assert_eq!(extract(Extractor::Words, "1 red", &one), "1 red", "words are not looked for inside");
     assert!(!is_found(Extractor::Mcq, "four") && is_found(Extractor::Mcq, "D"));
 }
 

@@ -35,13 +35,12 @@ impl TextTokenizer {
         // Files saved after training may carry a maximum length, which would cut prompts without a word.
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|e| ModelError::Tokenizer(e.to_string()))?;
-        // Added tokens may lie behind a gap, so the size is that of the largest id, not the count.
-        let largest = inner.get_vocab(true).into_values().max().unwrap_or(0);
         let mut stop_ids = eos_ids.to_vec();
         stop_ids.extend(inner.token_to_id("<|im_end|>"));
         stop_ids.sort_unstable();
         stop_ids.dedup();
-        Ok(Self { inner, vocabulary: largest as usize + 1, stop_ids })
+        let vocabulary = largest_id(&inner) as usize + 1;
+        Ok(Self { inner, vocabulary, stop_ids })
     }
 
     /// Ids of `text`; special tokens are recognised in it, none is added.
@@ -79,5 +78,17 @@ impl TextTokenizer {
     /// Ids that end an answer.
     pub fn stop_ids(&self) -> &[u32] {
         &self.stop_ids
+    }
+}
+
+/// The largest id of a token. Added tokens may lie behind a gap, so that it is not the count.
+fn largest_id(tokenizer: &Tokenizer) -> u32 {
+    let added = tokenizer.get_added_vocabulary().get_vocab().values().copied().max().unwrap_or(0);
+    // Learnt tokens are numbered through. Looking at each means copying all, which takes a tenth of a second for Qwen2's.
+    let last_learnt =
+        u32::try_from(tokenizer.get_vocab_size(false)).ok().and_then(|count| count.checked_sub(1));
+    match last_learnt.filter(|id| tokenizer.id_to_token(*id).is_some()) {
+        Some(last) => last.max(added),
+        None => tokenizer.get_vocab(true).into_values().max().unwrap_or(0),
     }
 }

@@ -80,3 +80,27 @@ fn a_killed_server_finds_its_files_again_and_an_upload_goes_on() {
     let ask = |id: &str| ids(&server.ask(id, json!({})).json()["longsight"]);
     assert_eq!(ask(&id), ask(second["id"].as_str().unwrap()));
 }
+
+#[test]
+fn an_upload_that_nobody_goes_on_with_is_removed() {
+    let server = Server::start("--max-storage 1MiB --unfinished-secs 3600");
+    let begin = || server.post("/v1/uploads", &json!({ "filename": "a.mp4", "bytes": 700_000 }));
+    let first = format!("/v1/uploads/{}", begin().json()["id"].as_str().unwrap());
+    server.call("PUT", &format!("{first}?offset=0"), "application/octet-stream", &[1; 1000], None);
+    let folder = server.folder.path().join("uploads");
+    std::fs::write(folder.join("notes.txt"), "not the server's").unwrap();
+    assert_names(&begin().refused(507), &["storage is full"]);
+    assert_eq!(server.get(&first).json()["received"], 1000);
+
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3700);
+    let files: Vec<_> =
+        std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_file()).collect();
+    assert_eq!(files.len(), 3, "{files:?}");
+    for file in files {
+        std::fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
+    }
+    assert_eq!(begin().status, 200);
+    server.get(&first).refused(404);
+    assert!(folder.join("notes.txt").exists());
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 4, "scratch, the note, two of the new upload");
+}
