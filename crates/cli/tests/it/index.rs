@@ -164,6 +164,44 @@ fn a_store_that_cannot_be_written_costs_a_warning_and_no_answer() {
     assert_names(&message, &["was not indexed", "file"]);
 }
 
+/// A program that sees what `mount` (a command of a shell) mounts, and nobody else does; None where the system lets only root
+/// mount.
+fn with_mount(mount: &str, program: Program) -> Option<Program> {
+    let alone = |script: &str| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+        command
+    };
+    let mounts = alone(mount).output().is_ok_and(|output| output.status.success());
+    mounts.then(|| program.inside(alone(&format!("{mount} && exec \"$@\""))))
+}
+
+#[test]
+fn a_full_disk_and_a_folder_only_to_be_read_cost_a_warning_and_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = folder.path().join("index");
+    std::fs::create_dir(&index).unwrap();
+    let at = index.display();
+    let full = format!("mount -t tmpfs -o size=16k none {at}");
+    let Some(program) = with_mount(&full, ask(&index, "")) else {
+        println!("not tested: mounting needs user namespaces here");
+        return;
+    };
+    let sound = ask(&index, "--no-index").json();
+    let answer = program.json();
+    same_answer(&sound, &answer);
+    assert_names(&answer["receipt"]["warnings"].to_string(), &["index: ", "No space left"]);
+
+    let read_only = format!("mount --bind {at} {at} && mount -o remount,ro,bind {at}");
+    let answer = with_mount(&read_only, ask(&index, "")).unwrap().json();
+    same_answer(&sound, &answer);
+    assert_names(&answer["receipt"]["warnings"].to_string(), &["index: ", "Read-only"]);
+    assert_eq!(used(&ask(&index, "").json()).0, "written");
+    let answer = with_mount(&read_only, ask(&index, "")).unwrap().json();
+    same_answer(&sound, &answer);
+    assert_eq!(used(&answer).0, "read");
+}
+
 #[test]
 fn the_limit_holds_and_the_oldest_goes() {
     let folder = tempfile::tempdir().unwrap();

@@ -50,6 +50,18 @@ impl Program {
         self
     }
 
+    /// The same as the last arguments of another command.
+    pub fn inside(self, mut command: Command) -> Self {
+        command.arg(self.command.get_program()).args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Self { command, input: self.input }
+    }
+
     pub fn command(mut self) -> Command {
         self.command.stdin(Stdio::null());
         self.command
