@@ -3,9 +3,8 @@
 Finding a card by one of its marks is a circuit of several layers that forms only once all of its parts are there; from the
 answers alone that takes many thousands of steps. So the first head of four layers is told: in `BEFORE_LAYER` a card's
 tokens should look at the card before it, in `KEY_LAYER` an answer's tokens at the cards that the question names, in
-`ANSWER_LAYER` at the card that has the answer, and in `OPTION_LAYER` a letter at the option that says it. A count looks at
-the cards that are counted and at the very first token, at each alike, so that what is left for that one tells how many they
-are. Used in training only: the model is an ordinary Qwen2.
+`ANSWER_LAYER` at the card that has the answer, and in `OPTION_LAYER` a letter at the option that says it. A description and a
+count go through the cards, one after the other. Used in training only: the model is an ordinary Qwen2.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import torch
 BEFORE_LAYER, KEY_LAYER, ANSWER_LAYER, OPTION_LAYER = LAYERS = 1, 2, 3, 4
 HEAD = 0
 BEFORE_TOKENS = 64  # of each sequence, drawn: all of them would cost as much as the layer
-NOTHING, FIRST_TOKEN = -1, -2
+NOTHING = -1
 FIRST_OPTION = 1000
 
 
@@ -27,7 +26,7 @@ def option(block, letter):
 @dataclass
 class Points:
     """Where the tokens of one sequence should look. `shown`: for each token the card or the option that it shows,
-    FIRST_TOKEN or NOTHING; `aims`: by layer, (position, what is shown there) of the tokens that are told.
+    or NOTHING; `aims`: by layer, (position, what is shown there) of the tokens that are told.
     """
 
     shown: list
@@ -40,21 +39,18 @@ class Points:
 
     def answer(self, row, positions, segments, block):
         """The tokens at `positions`, which say the answer of a row; `segments`: how many cards of a list come before each."""
-        cards = row["cards"]
+        cards, counted_in_options = row["cards"], row["kind"] == "how-many" and row["candidates"]
         for position, segment in zip(positions, segments):
-            if row["kind"] == "describe":
-                named, answering = [cards[segment]], cards[segment]
-            elif not cards:
+            if not cards or counted_in_options:
                 continue
-            elif row["kind"] == "how-many":
-                named, answering = [*cards, FIRST_TOKEN], None
+            if row["kind"] in ("describe", "how-many"):
+                named, answering = [cards[segment]], cards[segment]
             elif row["kind"] == "first":
                 named, answering = cards, cards[0]
             else:
                 named, answering = cards[:1], cards[-1]
             self.aims[KEY_LAYER] += [(position, card) for card in named]
-            if answering is not None:
-                self.aims[ANSWER_LAYER].append((position, answering))
+            self.aims[ANSWER_LAYER].append((position, answering))
         if row["candidates"]:
             self.aims[OPTION_LAYER].append((positions[0], option(block, row["gold"])))
 

@@ -7,9 +7,12 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from . import library, prompts, sequences
+from . import counting, library, prompts, sequences
 from .pooling import TRAINED
 from .renaming import renamed
+
+
+ALIKE = 0.3  # of the videos: those with many cards of a kind, on which only counts and descriptions are asked
 
 
 @dataclass(frozen=True)
@@ -53,20 +56,31 @@ class Material:
                 if all(card in kept for card in row["cards"]) and (row["cards"] or self.random.random() < share)]
         return replace(video, cards=video.cards[start:start + cards], questions=tuple(rows))
 
+    def drawn(self, cards):
+        """Some cards of some video under other names; now and then alike, for counting, without the script's questions."""
+        video = renamed(self.excerpt(cards), self.random)
+        return counting.alike(video, self.random) if self.random.random() < ALIKE else video
+
     def questions(self, video, count, choices=0.5, seen=None):
-        """Rows of the script, shuffled; half of the time a description, and parts of the video where it is one."""
-        kept = [video.questions[i] for i in self.random.permutation(len(video.questions))]
+        """Rows of the script, shuffled; half of the time a description, and parts of the video where it is one. Counts
+        are made anew, since the script's are not said aloud.
+        """
+        kept = [row for i in self.random.permutation(len(video.questions))
+                if (row := video.questions[i])["kind"] != "how-many" or row["candidates"]]
         closed = [row for row in kept if row["candidates"]][:round(choices * count)]
         first = [sequences.describe(video, self.random)] if self.random.random() < 0.5 else []
+        if not kept:
+            return first + [counting.how_many(video, self.random) for _ in range(count // 5)]
         if seen is not None and len(seen) >= 6:
             first += [row for _ in range(2) if (row := sequences.when(video, seen, self.random))]
+        first += [counting.how_many(video, self.random)]
         first += [row for _ in range(count // 3) if (row := sequences.one_card(video, self.random))] + closed
         return (first + [row for row in kept if not row["candidates"]])[:count]
 
     def draw_video(self, level, pooling, frames, count, template=None):
         """A sequence, and the library's row of each frame."""
         least, most = level.cards
-        video = renamed(self.excerpt(int(self.random.integers(min(least, frames), min(most, frames) + 1))), self.random)
+        video = self.drawn(int(self.random.integers(min(least, frames), min(most, frames) + 1)))
         seen = library.timeline(len(video.cards), frames, self.random)
         rows = self.library.rows(seen, video.cards, self.random)
         shown = np.repeat(seen, pooling.frame_tokens(frames, self.settings.tower.grid_side)).tolist()
@@ -98,7 +112,7 @@ class Material:
         return sequences.stack(made), None, None
 
     def draw_table(self, level, lines, count):
-        video = renamed(self.excerpt(int(self.random.integers(level.cards[0], min(level.cards[1], lines) + 1))), self.random)
+        video = self.drawn(int(self.random.integers(level.cards[0], min(level.cards[1], lines) + 1)))
         return self.packer.of_table(video, self.questions(video, count, level.choices), lines, self.random)
 
 

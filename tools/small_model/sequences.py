@@ -9,7 +9,7 @@ import torch
 from . import guidance, prompts
 from .guidance import NOTHING
 from .settings import COLOURS
-from .text import card_words, english, table
+from .text import THEN, card_words, english, in_full, table
 
 IGNORED = -100
 HELD_OUT_TOKENS = 8192
@@ -35,15 +35,7 @@ WHEN = ("When does {} appear: at the beginning, in the middle or at the end of t
         "Is {} shown at the beginning, in the middle or at the end?",
         "In which part of the video is {} shown: beginning, middle or end?")
 WHEN_CHOICE = ("When does {} appear in the video?", "In which part of the video is {} shown?")
-THEN = ", then "
 PARTS = ("at the beginning", "in the middle", "at the end")
-
-
-def in_full(card):
-    """As the world's descriptions name a card."""
-    plate, rest = card_words(card).split(" plate with ")
-    shape, number = rest.split(" and ")
-    return f"{shape} with {number} on {plate} plate"
 
 
 def open_row(kind, question, answer, cards):
@@ -143,7 +135,7 @@ class Packer:
     def pack(self, prefix, shown, rows, template, random, visual=(0, 0)):
         """`shown`: the card of each token of the prefix, or NOTHING."""
         n = len(prefix)
-        points = guidance.Points([guidance.FIRST_TOKEN, *shown[1:]])
+        points = guidance.Points(list(shown))
         points.before()
         out = Sequence(list(prefix), list(range(n)), [0] * n, [IGNORED] * n, list(rows), visual, points)
         for block, row in enumerate(rows, 1):

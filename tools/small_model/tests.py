@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from transformers import LlavaOnevisionForConditionalGeneration
 
-from . import decoder, export, guidance, pooling, prompts, sequences, text
+from . import counting, decoder, export, guidance, pooling, prompts, sequences, text
 from .cards import READABLE, Card, Painter, every_card
 from .library import Library, timeline
 from .material import Batches, Material
@@ -139,10 +139,11 @@ class Training(unittest.TestCase):
         self.assertEqual([set(c) for c in cards_said], [{0}, {1}, {0, 1}])
         self.assertEqual({key[i - 1] for i in said if sequence.blocks[i] == 2}, {0})
         self.assertEqual(points.aims[guidance.BEFORE_LAYER], [(start + 3, 0)])
-        counted = guidance.Points(list(points.shown))
-        counted.answer(dict(QUESTIONS[0], kind="how-many", cards=[0, 1]), range(40, 41), [0], 1)
-        self.assertEqual(counted.aims[guidance.KEY_LAYER], [(40, 0), (40, 1), (40, points.shown[0])])
-        self.assertEqual(counted.aims[guidance.ANSWER_LAYER], [])
+        counted = counting.how_many(VIDEO, made.random)
+        points_of_count = made.packer.of_video([-1, 0, 0, 1], [counted], prompts.QWEN, made.random).points
+        looked = [card for _, card in points_of_count.aims[guidance.ANSWER_LAYER]]
+        self.assertEqual(looked, sorted(looked))
+        self.assertEqual(set(looked), {0, 1})
         (position, wanted), = points.aims[guidance.OPTION_LAYER]
         self.assertEqual(sequence.labels[position + 1], made.packer.encode("B")[0])
         option = [i for i, shown in zip(sequence.ids, points.shown) if shown == wanted]
@@ -179,6 +180,19 @@ class Training(unittest.TestCase):
         texts = [made.packer.tokenizer.decode(i).strip() for i in ids]
         self.assertEqual(texts, ["- a red plate with a yellow star and the number 7",
                                  "- a white plate with a blue square and the number 3"])
+
+    def test_counts_are_said_aloud(self):
+        cards = tuple(Card(0, shape, 4, number) for shape, number in ((3, 7), (7, 12), (3, 40)))
+        said = counting.aloud(cards, "shape", "star")
+        self.assertEqual(said, "a blue star with the number 7 on a red plate: 1, then a blue ring with the number 12 on a red plate: 1, "
+                               "then a blue star with the number 40 on a red plate: 2. So 2.")
+        self.assertTrue(counting.aloud(cards, None, "").endswith(": 3. So 3."))
+        self.assertEqual(counting.question("plate", "orange", np.random.default_rng(0)).replace("an orange", "orange").count("orange"), 1)
+
+    def test_cards_made_alike_can_be_read(self):
+        random = np.random.default_rng(0)
+        for _ in range(50):
+            self.assertTrue(all((c.plate, c.shape_colour) in READABLE for c in counting.alike(VIDEO, random).cards))
 
     def test_describe(self):
         self.assertEqual(sequences.describe(VIDEO, np.random.default_rng(0))["answers"], [

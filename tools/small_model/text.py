@@ -14,6 +14,7 @@ SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
     r"|\s+(?!\S)|\s+"
 )
+THEN = ", then "  # between the cards of a description
 FOOTAGE = ("clouds", "waves", "noise", "a gradient", "checks", "moving shapes", "a fractal", "cells", "a pattern")
 
 
@@ -56,6 +57,13 @@ def card_words(card):
         return ("an " if noun[0] in "aeiou" else "a ") + noun
     shape = f"{COLOURS[card.shape_colour]} {SHAPES[card.shape]}"
     return f"{a(COLOURS[card.plate])} plate with {a(shape)} and the number {card.number}"
+
+
+def in_full(card):
+    """As the world's descriptions name a card."""
+    plate, rest = card_words(card).split(" plate with ")
+    shape, number = rest.split(" and ")
+    return f"{shape} with {number} on {plate} plate"
 
 
 def table(video, random, lines):

@@ -7,8 +7,9 @@ use half::bf16;
 
 /// How `a * b + c` is computed.
 pub(crate) trait Fma {
-    /// Whether code for this type is compiled with AVX2 and F16C, and run only where the CPU has them.
-    const AVX2: bool;
+    /// Whether code for this type is compiled with AVX2 and F16C (x86-64) or NEON (aarch64), and run only where the CPU has
+    /// them.
+    const VECTORS: bool;
 
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
 }
@@ -20,7 +21,7 @@ pub(crate) struct Fused;
 pub(crate) struct Separate;
 
 impl Fma for Fused {
-    const AVX2: bool = cfg!(target_arch = "x86_64");
+    const VECTORS: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
 
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
@@ -29,7 +30,7 @@ impl Fma for Fused {
 }
 
 impl Fma for Separate {
-    const AVX2: bool = false;
+    const VECTORS: bool = false;
 
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {

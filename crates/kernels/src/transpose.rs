@@ -12,8 +12,8 @@ pub(crate) fn transpose<F: Fma, T: Copy>(columns: [&[T]; TILE_COLUMNS], to: &mut
     const { assert!(size_of::<T>() == 4) };
     let columns = columns.map(|column| &column[..to.len()]);
     #[cfg(target_arch = "x86_64")]
-    let done = if F::AVX2 {
-        // SAFETY: the CPU has AVX2, as `F::AVX2` says, and T has 4 bytes.
+    let done = if F::VECTORS {
+        // SAFETY: the CPU has AVX2, as `F::VECTORS` says, and T has 4 bytes.
         #[allow(unsafe_code)]
         unsafe {
             x86::transpose(&columns, to)

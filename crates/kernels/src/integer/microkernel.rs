@@ -34,10 +34,14 @@ pub(crate) fn tile_sums(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
             Level::Baseline => {}
         }
     }
+    #[cfg(target_arch = "aarch64")]
+    neon::tile(a, b, sums);
+    #[cfg(not(target_arch = "aarch64"))]
     portable(a, b, sums);
 }
 
 /// For any CPU; the compiler vectorises the columns.
+#[cfg_attr(target_arch = "aarch64", allow(dead_code))] // every such CPU has NEON
 fn portable(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
     *sums = [[0; TILE_COLUMNS]; TILE_ROWS];
     for (a, b) in a.iter().zip(b) {
@@ -152,6 +156,61 @@ mod x86 {
     }
     tile_512!(tile_avx512, "avx512f,avx512bw", |t, x, w| _mm512_add_epi32(t, _mm512_madd_epi16(x, w)));
     tile_512!(tile_vnni, "avx512f,avx512bw,avx512vnni", |t, x, w| _mm512_dpwssd_epi32(t, x, w));
+}
+
+#[cfg(target_arch = "aarch64")]
+mod neon {
+    use super::{ActivationTile, Pair, Sums, TILE_COLUMNS, TILE_ROWS, WeightTile};
+    use std::arch::aarch64::*;
+
+    /// Vectors of four sums.
+    const QUARTERS: usize = TILE_COLUMNS / 4;
+    /// Rows a pass: 24 sums, 4 weights and an activation fit the 32 registers.
+    const ROWS: usize = TILE_ROWS / 2;
+
+    pub(super) fn tile(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
+        const { assert!(ROWS == 6 && QUARTERS == 4) };
+        for (half, sums) in sums.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
+            // SAFETY: every aarch64 CPU that Rust's targets name has NEON.
+            #[allow(unsafe_code)]
+            unsafe {
+                pass(a, half * ROWS, b, sums)
+            };
+        }
+    }
+
+    /// The rows from `first` on.
+    #[allow(unsafe_code)]
+    #[target_feature(enable = "neon")]
+    fn pass(a: &ActivationTile, first: usize, b: &WeightTile, sums: &mut [[i32; TILE_COLUMNS]; ROWS]) {
+        let mut total = [[vdupq_n_s32(0); QUARTERS]; ROWS];
+        for (a, b) in a.iter().zip(b) {
+            let (x, _) = a[first..].split_at(ROWS);
+            // SAFETY: eight pairs each.
+            let [left, right] = [0, TILE_COLUMNS / 2].map(|at| unsafe { vld2q_s16(b[at..].as_ptr().cast()) });
+            for (total, x) in total.iter_mut().zip(x) {
+                for (total, w) in total.as_chunks_mut().0.iter_mut().zip([left, right]) {
+                    add(total, *x, w);
+                }
+            }
+        }
+        for (total, sums) in total.iter().zip(sums) {
+            for (total, sums) in total.iter().zip(sums.as_chunks_mut::<4>().0) {
+                // SAFETY: four sums have room.
+                unsafe { vst1q_s32(sums.as_mut_ptr(), *total) };
+            }
+        }
+    }
+
+    /// A pair by eight: the first inputs of the weights are in one vector, the second in the other.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn add([low, high]: &mut [int32x4_t; 2], x: Pair, w: int16x8x2_t) {
+        for (x, w) in x.into_iter().zip([w.0, w.1]) {
+            *low = vmlal_n_s16(*low, vget_low_s16(w), x);
+            *high = vmlal_high_n_s16(*high, w, x);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Steps over one block of 8- or 16-bit integers: AVX2 where the code is compiled for it, else portable.
+//! Steps over one block of 8- or 16-bit integers: AVX2 or NEON where the code is compiled for it, else portable (which
+//! compilers make vectors of, but for sums by lanes).
 
 use super::{BLOCK, SUBBLOCKS};
 use crate::linear::widen_f16;
@@ -16,10 +17,16 @@ pub(crate) type Lanes = [i32; LANES];
 #[inline(always)]
 pub(crate) fn dot<F: Fma>(a: &[i16; BLOCK], b: &[i16; BLOCK]) -> Lanes {
     #[cfg(target_arch = "x86_64")]
-    if F::AVX2 {
-        // SAFETY: the CPU has AVX2, as `F::AVX2` says.
+    if F::VECTORS {
+        // SAFETY: the CPU has AVX2, as `F::VECTORS` says.
         #[allow(unsafe_code)]
         return unsafe { x86::dot(a, b) };
+    }
+    #[cfg(target_arch = "aarch64")]
+    if F::VECTORS {
+        // SAFETY: the CPU has NEON, as `F::VECTORS` says.
+        #[allow(unsafe_code)]
+        return unsafe { neon::dot(a, b) };
     }
     let mut lanes = [0; LANES];
     for (i, (a, b)) in a.iter().zip(b).enumerate() {
@@ -32,10 +39,16 @@ pub(crate) fn dot<F: Fma>(a: &[i16; BLOCK], b: &[i16; BLOCK]) -> Lanes {
 #[inline(always)]
 pub(crate) fn dot_codes<F: Fma, const N: usize>(codes: &[u8; N], b: &[i16; N]) -> Lanes {
     #[cfg(target_arch = "x86_64")]
-    if F::AVX2 {
-        // SAFETY: the CPU has AVX2, as `F::AVX2` says.
+    if F::VECTORS {
+        // SAFETY: the CPU has AVX2, as `F::VECTORS` says.
         #[allow(unsafe_code)]
         return unsafe { x86::dot_codes(codes, b) };
+    }
+    #[cfg(target_arch = "aarch64")]
+    if F::VECTORS {
+        // SAFETY: the CPU has NEON, as `F::VECTORS` says.
+        #[allow(unsafe_code)]
+        return unsafe { neon::dot_codes(codes, b) };
     }
     let mut lanes = [0; LANES];
     for (i, (a, b)) in codes.iter().zip(b).enumerate() {
@@ -49,7 +62,7 @@ pub(crate) fn dot_codes<F: Fma, const N: usize>(codes: &[u8; N], b: &[i16; N]) -
 #[inline(always)]
 pub(crate) fn prefetch<F: Fma>(bytes: &[u8]) {
     #[cfg(target_arch = "x86_64")]
-    if F::AVX2 {
+    if F::VECTORS {
         for line in (0..bytes.len()).step_by(64) {
             x86::prefetch(bytes.as_ptr().wrapping_add(1024 + line));
         }
@@ -61,8 +74,8 @@ pub(crate) fn prefetch<F: Fma>(bytes: &[u8]) {
 #[inline(always)]
 pub(crate) fn widen_half<F: Fma>(bytes: [u8; 2]) -> f32 {
     #[cfg(target_arch = "x86_64")]
-    if F::AVX2 {
-        // SAFETY: the CPU has F16C, as `F::AVX2` says.
+    if F::VECTORS {
+        // SAFETY: the CPU has F16C, as `F::VECTORS` says.
         #[allow(unsafe_code)]
         return unsafe { x86::widen_half(u16::from_le_bytes(bytes)) };
     }
@@ -83,8 +96,8 @@ pub(crate) fn widen_times<F: Fma>(
     to: &mut [i16; BLOCK],
 ) {
     #[cfg(target_arch = "x86_64")]
-    if F::AVX2 {
-        // SAFETY: the CPU has AVX2, as `F::AVX2` says.
+    if F::VECTORS {
+        // SAFETY: the CPU has AVX2, as `F::VECTORS` says.
         #[allow(unsafe_code)]
         return unsafe { x86::widen_times(codes, factors, to) };
     }
@@ -97,8 +110,8 @@ pub(crate) fn widen_times<F: Fma>(
 #[inline(always)]
 pub(crate) fn widen_fraction<F: Fma>(codes: &[u8; BLOCK], factors: &[i16; SUBBLOCKS], to: &mut [i16; BLOCK]) {
     #[cfg(target_arch = "x86_64")]
-    if F::AVX2 {
-        // SAFETY: the CPU has AVX2, as `F::AVX2` says.
+    if F::VECTORS {
+        // SAFETY: the CPU has AVX2, as `F::VECTORS` says.
         #[allow(unsafe_code)]
         return unsafe { x86::widen_fraction(codes, factors, to) };
     }
@@ -210,6 +223,67 @@ mod x86 {
             // (256 code x factor + 2^14) >> 15
             store(_mm256_mulhrs_epi16(_mm256_slli_epi16::<8>(wide(codes, i)), factor), to, i);
         }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod neon {
+    use super::{BLOCK, Lanes};
+    use std::arch::aarch64::*;
+
+    /// Values a step: two vectors.
+    const STEP: usize = 16;
+
+    #[allow(unsafe_code)]
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(super) fn dot(a: &[i16; BLOCK], b: &[i16; BLOCK]) -> Lanes {
+        let mut sums = [vdupq_n_s32(0); 4];
+        for (a, b) in a.as_chunks::<STEP>().0.iter().zip(b.as_chunks::<STEP>().0) {
+            // SAFETY: sixteen values are there.
+            let a = unsafe { [vld1q_s16(a.as_ptr()), vld1q_s16(a[STEP / 2..].as_ptr())] };
+            add(&mut sums, a, b);
+        }
+        lanes(sums)
+    }
+
+    #[allow(unsafe_code)]
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(super) fn dot_codes<const N: usize>(codes: &[u8; N], b: &[i16; N]) -> Lanes {
+        let mut sums = [vdupq_n_s32(0); 4];
+        for (codes, b) in codes.as_chunks::<STEP>().0.iter().zip(b.as_chunks::<STEP>().0) {
+            // SAFETY: sixteen bytes are there.
+            let codes = unsafe { vld1q_s8(codes.as_ptr().cast()) };
+            add(&mut sums, [vmovl_s8(vget_low_s8(codes)), vmovl_high_s8(codes)], b);
+        }
+        lanes(sums)
+    }
+
+    /// Products of values 0 to 3, 4 to 7, 8 to 11 and 12 to 15.
+    #[allow(unsafe_code)]
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn add(sums: &mut [int32x4_t; 4], a: [int16x8_t; 2], b: &[i16; STEP]) {
+        // SAFETY: sixteen values are there.
+        let b = unsafe { [vld1q_s16(b.as_ptr()), vld1q_s16(b[STEP / 2..].as_ptr())] };
+        for (half, (a, b)) in a.into_iter().zip(b).enumerate() {
+            sums[2 * half] = vmlal_s16(sums[2 * half], vget_low_s16(a), vget_low_s16(b));
+            sums[2 * half + 1] = vmlal_high_s16(sums[2 * half + 1], a, b);
+        }
+    }
+
+    #[allow(unsafe_code)]
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn lanes(sums: [int32x4_t; 4]) -> Lanes {
+        let mut lanes = [0; super::LANES];
+        // SAFETY: eight sums have room.
+        unsafe {
+            vst1q_s32(lanes.as_mut_ptr(), vpaddq_s32(sums[0], sums[1]));
+            vst1q_s32(lanes[4..].as_mut_ptr(), vpaddq_s32(sums[2], sums[3]));
+        }
+        lanes
     }
 }
 
