@@ -286,7 +286,7 @@ pub struct EngineArgs {
     /// Stay below this much memory (6GiB, 800MiB): plan solves for what fits, ask refuses early
     #[arg(long, value_name = "BYTES", value_parser = crate::units::parse_bytes)]
     pub memory: Option<u64>,
-    /// No progress bars and no summary
+    /// No progress bars, no summary and no warnings (--json has them all)
     #[arg(long)]
     pub quiet: bool,
 }

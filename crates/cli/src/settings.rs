@@ -45,8 +45,8 @@ pub fn evidence(args: &EvidenceFlags, wanted: bool) -> Result<Option<EvidenceSet
 }
 
 /// The index, unless it is off.
-pub fn index(args: &IndexFlags) -> Option<Index> {
-    let contents = match args.index {
+pub fn index(args: &IndexFlags, usual: IndexKind) -> Option<Index> {
+    let contents = match args.index.unwrap_or(usual) {
         IndexKind::Off => return None,
         _ if args.no_index => return None,
         IndexKind::Embeddings => IndexContents::Embeddings,

@@ -49,6 +49,7 @@ pub async fn serve(
     let shutdown_limit = std::time::Duration::from_secs(settings.limits.shutdown_secs);
     let app = Arc::new(App::new(model, settings)?);
     let worker = worker::start(Arc::clone(&app))?;
+    let sweeping = tokio::spawn(sweep(Arc::clone(&app)));
     let router = routes::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
     ready(address);
     let closing = Arc::clone(&app);
@@ -70,7 +71,21 @@ pub async fn serve(
             app.queue.cancel_all();
         }
     }
+    sweeping.abort();
     app.queue.close();
     let _ = tokio::task::spawn_blocking(move || worker.join()).await; // it ends with its question, or was stopped
     Ok(())
+}
+
+/// Removes unfinished uploads that nobody goes on with, while the server runs.
+async fn sweep(app: Arc<App>) {
+    let every = std::time::Duration::from_secs(app.settings.limits.unfinished_secs.clamp(1, 600));
+    loop {
+        tokio::time::sleep(every).await;
+        let app = Arc::clone(&app);
+        let swept = tokio::task::spawn_blocking(move || app.uploads.sweep()).await;
+        if let Ok(Err(error)) = swept {
+            tracing::warn!(%error, "unfinished uploads");
+        }
+    }
 }

@@ -69,7 +69,10 @@ impl ServerSettings {
             FrameBudget::Indices(indices) => indices.len(),
         };
         if !(1..=most).contains(&frames) {
-            let message = format!("questions would take {frames} frames by default; it must be 1 to {most}");
+            let message = format!(
+                "questions would take {frames} frames by default, and may take 1 to {most}: give --frames or \
+                 --max-question-frames"
+            );
             return Err(ServeError::Setting(message));
         }
         if let Some(host) = self.allowed_hosts.iter().find(|host| !is_host(host)) {

@@ -74,8 +74,8 @@ impl Uploads {
             let message = format!("{bytes} bytes are more than the {} of an upload", self.upload_bytes);
             return Err(ApiError::too_large(message).param("bytes"));
         }
-        let _alone = self.folder_lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.sweep().map_err(ApiError::internal)?;
+        let _alone = self.folder_lock.lock().unwrap_or_else(PoisonError::into_inner);
         let held: u64 = self.infos()?.iter().map(|(info, _)| info.bytes).sum();
         if held.saturating_add(bytes) > self.storage_bytes {
             let message = "the server's storage is full; delete files that are not needed";
@@ -123,8 +123,11 @@ impl Uploads {
         Ok((file, info))
     }
 
-    /// Makes an upload whose bytes are all there a file.
+    /// Makes an upload whose bytes are all there a file. A client that did not hear so may ask again.
     pub(crate) fn complete(&self, id: &str) -> ApiResult<FileInfo> {
+        if let Ok(info) = self.info(&format!("{FILE}{}", digits(id, UPLOAD)?)) {
+            return Ok(info);
+        }
         let (info, received) = self.progress(id)?;
         if received != info.bytes {
             let message = format!("{received} of {} bytes are there; send the others first", info.bytes);
@@ -196,7 +199,8 @@ impl Uploads {
 
     /// Removes what is left of uploads that nobody has gone on with for too long; also of ones that a crash cut off while
     /// they were completed. Files that are not of our naming are not touched.
-    fn sweep(&self) -> std::io::Result<()> {
+    pub(crate) fn sweep(&self) -> std::io::Result<()> {
+        let _alone = self.folder_lock.lock().unwrap_or_else(PoisonError::into_inner);
         let mut last_written: HashMap<String, SystemTime> = HashMap::new();
         for entry in std::fs::read_dir(&self.folder)?.filter_map(Result::ok) {
             let name = entry.file_name();

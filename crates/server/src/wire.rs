@@ -178,6 +178,7 @@ impl ChatRequest {
     /// Resolves the request over the server's own settings.
     pub(crate) fn resolve(self, app: &App) -> ApiResult<Conversation> {
         self.check_unsupported()?;
+        self.check_agreement()?;
         if self.model != app.settings.model_name {
             return Err(ApiError::not_found(format!(
                 "there is no model `{}`; this server has `{}`",
@@ -207,6 +208,27 @@ impl ChatRequest {
         let frames_chosen = self.longsight.chooses_frames();
         let include_usage = self.stream_options.is_some_and(|options| options.include_usage);
         Ok(Conversation { visual, turns, run, frames_chosen, include_usage })
+    }
+
+    /// Fields that mean nothing beside the others.
+    fn check_agreement(&self) -> ApiResult<()> {
+        let refuse = |message: &str, field| Err(ApiError::bad(message).param(field));
+        match (self.max_completion_tokens, self.max_tokens) {
+            (Some(one), Some(other)) if one != other => {
+                return refuse(
+                    "`max_tokens` and `max_completion_tokens` differ; give one of them",
+                    "max_tokens",
+                );
+            }
+            _ => (),
+        }
+        if !self.stream && self.longsight.progress {
+            return refuse("progress comes in a stream; set `stream`", "longsight.progress");
+        }
+        if !self.stream && self.stream_options.is_some() {
+            return refuse("`stream_options` are of a stream; set `stream`", "stream_options");
+        }
+        Ok(())
     }
 
     /// Fields of OpenAI's API that would change the answer and are not supported.

@@ -92,7 +92,9 @@ fn work_on(app: &App, job: &Job, ask: Ask) {
 }
 
 fn answer(app: &App, job: &Job, ask: &Ask) -> ApiResult<(Answer, Option<IllustratedEvidence>)> {
+    let started = Instant::now();
     let video = app.probe(&ask.input, &ask.run)?;
+    let probe_secs = started.elapsed().as_secs_f64();
     let mut run = ask.run.clone();
     if !ask.frames_chosen {
         run.take_every_image(&video);
@@ -100,6 +102,7 @@ fn answer(app: &App, job: &Job, ask: &Ask) -> ApiResult<(Answer, Option<Illustra
     let (question, earlier) = ask.turns.split_last().ok_or_else(|| ApiError::bad("there is no question"))?;
     run.make_room_for(earlier, app.model.info())?;
     let plan = RunPlan::for_video(app.model.info(), video, &question.content, &run)?;
+    let plan = RunPlan { probe_secs, ..plan };
     app.check_frames(plan.sample.frames.len())?;
     plan.check_memory(app.model.info(), &run)?;
     let index = app.settings.index.as_ref().map(|index| (index, app.settings.model_folder.as_path()));

@@ -86,6 +86,16 @@ impl FileDigests {
     }
 }
 
+/// Whether what a file of the folder of digests remembers still holds.
+pub(crate) fn is_current(remembered: &Path) -> bool {
+    let known =
+        std::fs::read(remembered).ok().and_then(|text| serde_json::from_slice::<Remembered>(&text).ok());
+    known.is_some_and(|known| {
+        let now = std::fs::metadata(&known.path).ok().as_ref().and_then(stamp);
+        now == Some(known.stamp)
+    })
+}
+
 fn name_of(path: &str) -> String {
     blake3::hash(path.as_bytes()).to_hex()[..32].to_owned()
 }

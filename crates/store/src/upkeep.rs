@@ -1,5 +1,6 @@
 //! Looking after a store: checking, and removing what nobody needs.
 
+use crate::digest::is_current;
 use crate::entry::Entry;
 use crate::key::is_digest;
 use crate::store::{DIGESTS, file_bytes, file_name};
@@ -79,8 +80,9 @@ impl Store {
         let gone = |name: &String| garbage.damaged.contains(name) || garbage.evicted.contains(name);
         garbage.bytes += sizes.iter().filter(|entry| gone(&entry.name)).map(|entry| entry.bytes).sum::<u64>();
         for path in self.files(DIGESTS)? {
-            if file_name(&path).and_then(|name| name.split('.').next()).is_some_and(is_digest) {
-                let _ = std::fs::remove_file(&path); // read again when it is needed
+            let is_ours = file_name(&path).and_then(|name| name.split('.').next()).is_some_and(is_digest);
+            if is_ours && !is_current(&path) {
+                let _ = std::fs::remove_file(&path); // of a file that is gone or has changed
             }
         }
         Ok(garbage)

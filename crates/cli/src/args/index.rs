@@ -9,9 +9,10 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Index")]
 pub struct IndexFlags {
     /// What is kept on disk: embeddings (the vision tower is not run again), kv (also the KV cache of the video: nothing of
-    /// it is computed again), or off. What is there already is used in any case, but with off
-    #[arg(long, value_enum, default_value_t = IndexKind::Embeddings, env = "LONGSIGHT_INDEX")]
-    pub index: IndexKind,
+    /// it is computed again), or off. What is there already is used in any case, but with off [default: embeddings; kv for
+    /// `serve`]
+    #[arg(long, value_enum, env = "LONGSIGHT_INDEX")]
+    pub index: Option<IndexKind>,
     /// The same as --index off, whatever LONGSIGHT_INDEX says
     #[arg(long)]
     pub no_index: bool,

@@ -53,7 +53,7 @@ pub struct LimitArgs {
     #[arg(long, value_name = "BYTES", default_value = "100GiB", value_parser = parse_bytes)]
     pub max_storage: u64,
     /// Seconds without a byte after which an unfinished upload is removed
-    #[arg(long, value_name = "SECS", default_value_t = 86_400)]
+    #[arg(long, value_name = "SECS", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..))]
     pub unfinished_secs: u64,
     /// Longest video, in seconds
     #[arg(long, value_name = "SECS", default_value_t = 21_600.0)]

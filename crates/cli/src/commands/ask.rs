@@ -1,6 +1,7 @@
 use super::output::{answer_json, moments, spread};
 use super::{Loaded, note, prepare, write_out};
 use crate::args::AskArgs;
+use crate::args::index::IndexKind;
 use crate::progress::RunProgress;
 use crate::{settings, summary};
 use anyhow::{Context, Result, ensure};
@@ -20,7 +21,7 @@ pub fn run(args: &AskArgs) -> Result<()> {
     let questions = questions(args)?;
     let report_path = args.report.as_deref().map(|path| report_path(path, &args.video)).transpose()?;
     let history = args.history.as_deref().map(read_history).transpose()?.unwrap_or_default();
-    let index = settings::index(&args.index);
+    let index = settings::index(&args.index, IndexKind::Embeddings);
     let mut prepared = prepare(&args.video, run)?;
     let engine = &mut prepared.resolved.run;
     engine.evidence = settings::evidence(&args.evidence, args.report.is_some())?;

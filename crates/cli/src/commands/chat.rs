@@ -1,6 +1,7 @@
 use super::output::{answer_json, moments};
 use super::{note, prepare};
 use crate::args::ChatArgs;
+use crate::args::index::IndexKind;
 use crate::progress::RunProgress;
 use crate::{settings, summary};
 use anyhow::{Context, Result, bail};
@@ -14,7 +15,7 @@ pub fn run(args: &ChatArgs) -> Result<()> {
     prepared.resolved.run.evidence = settings::evidence(&args.evidence, false)?;
     let loaded = prepared.load("", run.engine.quiet)?;
     let mut progress = RunProgress::new(run.engine.quiet, false);
-    let session = loaded.start(settings::index(&args.index).as_ref(), &mut progress);
+    let session = loaded.start(settings::index(&args.index, IndexKind::Embeddings).as_ref(), &mut progress);
     progress.finish(false)?;
     let mut session = session?;
     let mut first = true;

@@ -163,7 +163,9 @@ fn remove(args: &IndexRemoveArgs) -> Result<()> {
 
 /// Whether an entry is about the video at this very place, however its path was typed; of a video that has gone, by its whole path.
 fn is_of(entry: &EntryInfo, video: &str) -> bool {
-    let place = std::fs::canonicalize(video).unwrap_or_else(|_| video.into());
+    // A video that is gone is found by where it was.
+    let gone = || std::path::absolute(video).unwrap_or_else(|_| video.into());
+    let place = std::fs::canonicalize(video).unwrap_or_else(|_| gone());
     place.is_absolute() && entry.about["video"].as_str().is_some_and(|about| Path::new(about) == place)
 }
 

@@ -1,8 +1,8 @@
 use super::note;
+use crate::args::index::IndexKind;
 use crate::args::serve::ServeArgs;
 use crate::{model, settings};
 use anyhow::{Context, Result, ensure};
-use longsight_engine::{Index, IndexContents};
 use longsight_hub::HubSettings;
 use longsight_server::{Limits, ServerSettings, serve};
 use std::net::SocketAddr;
@@ -23,7 +23,8 @@ pub fn run(args: &ServeArgs) -> Result<()> {
         model_name: run.model.model.clone(),
         model_folder: folder.path,
         run: resolved.run.clone(),
-        index: index(args),
+        // Its questions come again.
+        index: settings::index(&args.index, IndexKind::Kv),
         data_folder: args
             .uploads
             .clone()
@@ -41,12 +42,6 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.context("cannot start the server")?.block_on(serve(model, settings, stopped(), ready))?;
     Ok(())
-}
-
-/// A server keeps KV caches too, unless told otherwise: its questions come again.
-fn index(args: &ServeArgs) -> Option<Index> {
-    let index = settings::index(&args.index)?;
-    Some(Index::new(index.store().settings().clone(), IndexContents::Kv))
 }
 
 fn limits(args: &ServeArgs) -> Limits {

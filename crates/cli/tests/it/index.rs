@@ -312,6 +312,12 @@ fn videos_of_one_name_are_told_apart() {
     let videos: Vec<&str> =
         left.as_array().unwrap().iter().map(|e| e["about"]["video"].as_str().unwrap()).collect();
     assert!(videos.len() == 3 && videos.iter().all(|video| video.ends_with("one/talk.mp4")), "{videos:?}");
+    // A video that is gone is named as before.
+    let one = std::fs::canonicalize(folder.path().join("one")).unwrap();
+    std::fs::remove_file(one.join("talk.mp4")).unwrap();
+    let mut command = self::command("rm", &index).arg("talk.mp4").command();
+    assert!(command.current_dir(&one).env("PWD", &one).status().unwrap().success());
+    assert!(entries(&index).is_empty());
 }
 
 #[test]

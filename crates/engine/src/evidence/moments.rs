@@ -30,7 +30,7 @@ pub struct Moment {
     pub best_time_secs: MediaTime,
 }
 
-/// The best `most` moments of frames scored with `scores`, best first; none where all scores are 0.
+/// The best `most` moments of frames scored with `scores`, in the order of their best frames; none where all scores are 0.
 pub fn moments(plan: &RunPlan, scores: &[f64], most: usize) -> Vec<Moment> {
     let times: Vec<f64> = plan.sample.frames.iter().map(|frame| frame.time.secs()).collect();
     let mut found: Vec<Moment> = Vec::new();
@@ -66,7 +66,7 @@ fn runs(scores: &[f64], most: usize) -> Vec<Range<usize>> {
         else {
             break;
         };
-        let belongs = |i: usize| !taken[i] && scores[i] >= BELONGS * scores[best];
+        let belongs = |i: usize| apart(&i) && scores[i] >= BELONGS * scores[best];
         let first = (0..best).rev().take_while(|i| belongs(*i)).last().unwrap_or(best);
         let last = (best + 1..scores.len()).take_while(|i| belongs(*i)).last().unwrap_or(best);
         taken[first..=last].fill(true);
@@ -99,6 +99,7 @@ mod tests {
         assert_eq!(runs(&[0.0, 0.3, 0.5, 0.1, 0.0, 0.2, 0.0], 1).first(), Some(&(1..3)));
         assert!(runs(&[0.0; 5], 3).is_empty() && runs(&[], 3).is_empty());
         assert_eq!(runs(&[0.5, 0.5], 2).first(), Some(&(0..2)));
+        assert_eq!(runs(&[1.0, 0.4, 0.5, 0.3], 2), [0..1, 2..4], "moments do not touch");
     }
 
     #[test]

@@ -63,6 +63,10 @@ fn a_file_changed_in_place_is_read_again() {
     std::fs::create_dir_all(&digest_folder).unwrap();
     std::fs::write(digest_folder.join(&name[..32]), known.to_string()).unwrap();
     assert_eq!(digests.file(&path).unwrap(), "remembered", "an unchanged file is not read again");
+    std::fs::write(digest_folder.join("0".repeat(32)), "of a file that is gone").unwrap();
+    store(folder.path(), 1 << 20).collect_garbage().unwrap();
+    assert_eq!(std::fs::read_dir(&digest_folder).unwrap().count(), 1);
+    assert_eq!(digests.file(&path).unwrap(), "remembered", "garbage collection keeps what still holds");
     let written = std::fs::metadata(&path).unwrap().modified().unwrap();
     let tick = SystemTime::now() + Duration::from_secs(5);
     while std::fs::metadata(&path).unwrap().ctime_nsec() == file.ctime_nsec() && SystemTime::now() < tick {

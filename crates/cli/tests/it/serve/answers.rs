@@ -47,6 +47,7 @@ fn answers_are_the_command_lines_token_for_token() {
     let inline = server.ask(&data, json!({})).json();
     assert_eq!(ids(&inline["longsight"]), ids(&cli("")));
     assert_eq!(inline["longsight"]["receipt"]["index"]["kv_prefix"], "read");
+    assert!(inline["longsight"]["receipt"]["timings"]["probe_secs"].as_f64().unwrap() > 0.0);
     assert!(inline["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64() > Some(0));
 }
 

@@ -22,6 +22,8 @@ fn files_come_whole_or_in_pieces_and_are_sent_in_ranges() {
     let received = server.get(&upload).json()["received"].as_u64().unwrap() as usize;
     assert_eq!(put(received, &bytes[received..]).status, 200);
     let second = server.post(&format!("{upload}/complete"), &json!({})).json();
+    let again = server.post(&format!("{upload}/complete"), &json!({})).json();
+    assert_eq!(second, again, "whose answer was lost");
     assert_eq!((&second["filename"], &second["bytes"]), (&json!("talk.mp4"), &json!(bytes.len())));
     let second = second["id"].as_str().unwrap().to_owned();
     let content = server.get(&format!("/v1/files/{second}/content"));
@@ -79,6 +81,19 @@ fn a_killed_server_finds_its_files_again_and_an_upload_goes_on() {
     let second = server.post(&format!("{upload}/complete"), &json!({})).json();
     let ask = |id: &str| ids(&server.ask(id, json!({})).json()["longsight"]);
     assert_eq!(ask(&id), ask(second["id"].as_str().unwrap()));
+}
+
+#[test]
+fn a_server_keeps_what_it_is_told_to() {
+    for (flags, kept) in [("", ["written", "written"]), ("--index embeddings", ["written", "unused"])] {
+        let server = Server::start(flags);
+        let id = server.upload(&clip_bytes());
+        let index = server.ask(&id, json!({})).json()["longsight"]["receipt"]["index"].clone();
+        assert_eq!([&index["embeddings"], &index["kv_prefix"]], kept, "{flags}");
+    }
+    let server = Server::start("--no-index");
+    let id = server.upload(&clip_bytes());
+    assert!(server.ask(&id, json!({})).json()["longsight"]["receipt"]["index"].is_null());
 }
 
 #[test]

@@ -23,6 +23,9 @@ fn hostile_requests_are_refused_and_harm_nobody() {
     refused(json!({ "colour": "red" }), 400, &["unknown field `colour`"]);
     refused(json!({ "n": 2 }), 400, &["`n` is not supported"]);
     refused(json!({ "max_tokens": 1_000_000 }), 400, &["4096"]);
+    refused(json!({ "max_tokens": 1, "max_completion_tokens": 2 }), 400, &["differ"]);
+    refused(json!({ "stream_options": { "include_usage": true } }), 400, &["set `stream`"]);
+    refused(json!({ "longsight": { "progress": true } }), 400, &["set `stream`"]);
     refused(json!({ "temperature": -1 }), 400, &["temperature"]);
     refused(json!({ "model": "gpt-4o" }), 404, &["gpt-4o"]);
     refused(json!({ "longsight": { "pool": "x" } }), 400, &["pool"]);

@@ -60,9 +60,12 @@ impl Server {
             .arg("--index-dir")
             .arg(folder.path().join("index"))
             .args(flags)
-            .env("LONGSIGHT_INDEX", "embeddings")
             .command();
-        command.env_remove("LONGSIGHT_API_KEY").stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .env_remove("LONGSIGHT_API_KEY")
+            .env_remove("LONGSIGHT_INDEX")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
