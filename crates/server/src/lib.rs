@@ -81,11 +81,10 @@ pub async fn serve(
 async fn sweep(app: Arc<App>) {
     let every = std::time::Duration::from_secs(app.settings.limits.unfinished_secs.clamp(1, 600));
     loop {
-        tokio::time::sleep(every).await;
-        let app = Arc::clone(&app);
-        let swept = tokio::task::spawn_blocking(move || app.uploads.sweep()).await;
-        if let Ok(Err(error)) = swept {
+        let swept = Arc::clone(&app);
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || swept.uploads.sweep()).await {
             tracing::warn!(%error, "unfinished uploads");
         }
+        tokio::time::sleep(every).await;
     }
 }

@@ -48,16 +48,14 @@ impl Uploads {
     pub(crate) fn open(folder: &Path, limits: &Limits) -> Result<Self, ServeError> {
         let refuse = |source| ServeError::File { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(refuse)?;
-        let uploads = Self {
+        Ok(Self {
             folder: folder.to_owned(),
             scratch: empty_folder(&folder.join("scratch")).map_err(refuse)?,
             upload_bytes: limits.upload_bytes,
             storage_bytes: limits.storage_bytes,
             unfinished: Duration::from_secs(limits.unfinished_secs),
             folder_lock: Mutex::default(),
-        };
-        uploads.sweep().map_err(refuse)?;
-        Ok(uploads)
+        })
     }
 
     /// For files of single requests.
@@ -125,7 +123,9 @@ impl Uploads {
 
     /// Makes an upload whose bytes are all there a file. A client that did not hear so may ask again.
     pub(crate) fn complete(&self, id: &str) -> ApiResult<FileInfo> {
-        if let Ok(info) = self.info(&format!("{FILE}{}", digits(id, UPLOAD)?)) {
+        let digits = digits(id, UPLOAD)?;
+        let file_id = format!("{FILE}{digits}");
+        if let Ok(info) = self.info(&file_id) {
             return Ok(info);
         }
         let (info, received) = self.progress(id)?;
@@ -133,8 +133,7 @@ impl Uploads {
             let message = format!("{received} of {} bytes are there; send the others first", info.bytes);
             return Err(ApiError::new(StatusCode::CONFLICT, message).code("incomplete"));
         }
-        let digits = digits(id, UPLOAD)?;
-        let info = FileInfo { id: format!("{FILE}{digits}"), ..info };
+        let info = FileInfo { id: file_id, ..info };
         // The JSON last: with it the file is there.
         File::open(self.part(digits)).and_then(|file| file.sync_all()).map_err(ApiError::internal)?;
         let _alone = self.folder_lock.lock().unwrap_or_else(PoisonError::into_inner);

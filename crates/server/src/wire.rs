@@ -213,14 +213,8 @@ impl ChatRequest {
     /// Fields that mean nothing beside the others.
     fn check_agreement(&self) -> ApiResult<()> {
         let refuse = |message: &str, field| Err(ApiError::bad(message).param(field));
-        match (self.max_completion_tokens, self.max_tokens) {
-            (Some(one), Some(other)) if one != other => {
-                return refuse(
-                    "`max_tokens` and `max_completion_tokens` differ; give one of them",
-                    "max_tokens",
-                );
-            }
-            _ => (),
+        if self.max_tokens.zip(self.max_completion_tokens).is_some_and(|(one, other)| one != other) {
+            return refuse("`max_tokens` and `max_completion_tokens` differ; give one of them", "max_tokens");
         }
         if !self.stream && self.longsight.progress {
             return refuse("progress comes in a stream; set `stream`", "longsight.progress");
