@@ -60,7 +60,8 @@ mod tests {
             prop_assert!(bytes.iter().all(|b| *b != i8::MIN));
             for (v, b) in row.iter().zip(&back) {
                 let error = (f64::from(*v) - f64::from(*b)).abs();
-                prop_assert!(error <= 0.5 * f64::from(scale) * (1.0 + 1e-5), "{v} became {b}, scale {scale}");
+                // The quotient of up to 127 is rounded in f32, as are both scales: off by a few 1e-5 of a scale.
+                prop_assert!(error <= 0.5 * f64::from(scale) * (1.0 + 1e-4), "{v} became {b}, scale {scale}");
             }
         }
     }
