@@ -1,9 +1,9 @@
 """How many: counted aloud, card by card.
 
 How many cards there are of a kind cannot be read off in one step: cards show for different times, so a share of attention
-says how long, not how many. The answer therefore describes the cards in their order, which is learnt anyway, and keeps the count: "a blue
-star with the number 7 on a red plate: 1, then a white ring with the number 12 on a black plate: 1. So 1." The world's own answer
-is the last number.
+says how long, not how many. The answer therefore describes the cards in their order, which is learnt anyway, and keeps the count: "Each
+star - a blue star with 7 on a red plate: 1, then a white ring with 12 on a black plate: 1. So 1." What it begins with tells it
+from a description all along. The world's own answer is the last number.
 """
 
 from dataclasses import replace
@@ -43,7 +43,8 @@ def aloud(cards, kind, wanted):
     for card in cards:
         count += named(card, kind) == wanted
         said.append(f"{in_full(card)}: {count}")
-    return f"{THEN.join(said)}. So {count}."
+    noun = {None: "card", "shape": wanted, "shape_colour": f"{wanted} shape", "plate": f"{wanted} plate"}[kind]
+    return f"Each {noun} - {THEN.join(said)}. So {count}."
 
 
 def how_many(video, random):

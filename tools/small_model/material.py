@@ -12,6 +12,8 @@ from .pooling import TRAINED
 from .renaming import renamed
 
 
+COUNTED = 0.5  # of the texts: those where cards are told and only their count is learnt
+COUNTS = 20  # questions in such a text
 ALIKE = 0.3  # of the videos: those with many cards of a kind, on which only counts and descriptions are asked
 
 
@@ -102,7 +104,10 @@ class Material:
         """Tables and English, up to the language window where the videos fill the visual one."""
         window = self.settings.decoder.language_window_tokens
         longest = window if level == LEVELS[-1] else min(window, 256 * (1 + LEVELS.index(level)))
-        if self.random.random() < 0.4:
+        kind = self.random.random()
+        if kind < COUNTED:
+            made = [self.draw_counts(level) for _ in range(max(1, budget_tokens // (COUNTS * 100)))]
+        elif kind < COUNTED + 0.4 * (1 - COUNTED):
             length = int(self.random.integers(longest // 2, longest + 1))
             made = [self.packer.of_english(length, self.random) for _ in range(max(1, budget_tokens // length))]
         else:
@@ -110,6 +115,11 @@ class Material:
             size = max(1, budget_tokens // (11 * lines + 20 * count))
             made = [self.draw_table(level, lines, count) for _ in range(size)]
         return sequences.stack(made), None, None
+
+    def draw_counts(self, level):
+        """Cards that are only told, and how many there are of a kind: each question on cards of its own."""
+        videos = [self.drawn(int(self.random.integers(level.cards[0], level.cards[1] + 1))) for _ in range(COUNTS)]
+        return self.packer.of_counts([counting.how_many(video, self.random) for video in videos], self.random)
 
     def draw_table(self, level, lines, count):
         video = self.drawn(int(self.random.integers(level.cards[0], min(level.cards[1], lines) + 1)))

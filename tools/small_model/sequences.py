@@ -125,6 +125,12 @@ class Packer:
             shown += [at.index(i) if i in at else NOTHING] * len(ids)
         return self.pack(prefix, shown, rows, prompts.QWEN, random)
 
+    def of_counts(self, rows, random):
+        """Counts said aloud over nothing: the cards are told, since nothing shows them, and only the counts are learnt."""
+        prefix = self.encode(prompts.QWEN.before)
+        told = [row | {"cards": [], "told": True} for row in rows]
+        return self.pack(prefix, [NOTHING] * len(prefix), told, prompts.QWEN, random)
+
     def of_english(self, length, random, held_out=False):
         book = self.unseen_english if held_out else self.english
         start = int(random.integers(len(book) - length + 1))
@@ -151,8 +157,18 @@ class Packer:
             out.ids += asked.ids + said
             out.positions += range(n, n + count)
             out.blocks += [block] * count
-            out.labels += [IGNORED] * len(asked) + said
+            out.labels += [IGNORED] * len(asked) + (counts_alone(answer, answered) + [IGNORED] if row.get("told") else said)
         return out
+
+
+COUNT = re.compile(r"(?<=: )\d+|(?<=So )\d+")
+
+
+def counts_alone(answer, encoded):
+    """The ids of an answer's counts, IGNORED for all else: what follows a card in general is learnt where descriptions are, too."""
+    spans = [found.span() for found in COUNT.finditer(answer)]
+    return [token if any(first <= start and end <= last for first, last in spans) else IGNORED
+            for token, (start, end) in zip(encoded.ids, encoded.offsets)]
 
 
 OPTION_LINE = re.compile(r"^\(?([ABCD])[.)] .*$", re.MULTILINE)

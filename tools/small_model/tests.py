@@ -184,10 +184,16 @@ class Training(unittest.TestCase):
     def test_counts_are_said_aloud(self):
         cards = tuple(Card(0, shape, 4, number) for shape, number in ((3, 7), (7, 12), (3, 40)))
         said = counting.aloud(cards, "shape", "star")
-        self.assertEqual(said, "a blue star with the number 7 on a red plate: 1, then a blue ring with the number 12 on a red plate: 1, "
-                               "then a blue star with the number 40 on a red plate: 2. So 2.")
+        self.assertEqual(said, "Each star - a blue star with the number 7 on a red plate: 1, then a blue ring with the number 12 on a "
+                               "red plate: 1, then a blue star with the number 40 on a red plate: 2. So 2.")
         self.assertTrue(counting.aloud(cards, None, "").endswith(": 3. So 3."))
         self.assertEqual(counting.question("plate", "orange", np.random.default_rng(0)).replace("an orange", "orange").count("orange"), 1)
+
+    def test_of_cards_that_are_told_only_the_counts_are_learnt(self):
+        packer = material().packer
+        text = packer.of_counts([counting.how_many(VIDEO, np.random.default_rng(0))], np.random.default_rng(0))
+        learnt = [label for label in text.labels if label != sequences.IGNORED]
+        self.assertRegex(packer.tokenizer.decode(learnt), r"^\d(\d)\1$")
 
     def test_cards_made_alike_can_be_read(self):
         random = np.random.default_rng(0)

@@ -114,9 +114,9 @@ pub struct EvidenceFlags {
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub moments: Option<usize>,
     /// Whose attention counts: model (the heads that the checkpoint names, else every fourth layer of the second half), all, or
-    /// query heads by layer (3.0,3.2)
-    #[arg(long, value_name = "model|all|LAYER.HEAD,...", default_value_t = EvidenceHeads::Model)]
-    pub evidence_heads: EvidenceHeads,
+    /// query heads by layer (3.0,3.2) [default: model]
+    #[arg(long, value_name = "model|all|LAYER.HEAD,...")]
+    pub evidence_heads: Option<EvidenceHeads>,
 }
 
 /// `longsight quantize`.

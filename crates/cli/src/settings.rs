@@ -33,15 +33,23 @@ pub fn resolve(args: &RunArgs) -> Result<Resolved> {
     Ok(Resolved { run, load })
 }
 
+/// Refuses what would be computed and not be shown.
+pub fn check_shown(args: &RunArgs) -> Result<()> {
+    ensure!(args.json || args.generation.logprobs.is_none(), "--logprobs is shown with --json only");
+    Ok(())
+}
+
 /// Evidence as asked for; `wanted` by another flag too.
 pub fn evidence(args: &EvidenceFlags, wanted: bool) -> Result<Option<EvidenceSettings>> {
     if !args.evidence && !wanted {
         ensure!(args.moments.is_none(), "--moments lists nothing without --evidence");
+        ensure!(args.evidence_heads.is_none(), "--evidence-heads points at nothing without --evidence");
         return Ok(None);
     }
     let usual = EvidenceSettings::default();
     let moments = args.moments.unwrap_or(usual.moments);
-    Ok(Some(EvidenceSettings { heads: args.evidence_heads.clone(), moments, ..usual }))
+    let heads = args.evidence_heads.clone().unwrap_or(usual.heads);
+    Ok(Some(EvidenceSettings { heads, moments, ..usual }))
 }
 
 /// The index, unless it is off.

@@ -18,6 +18,7 @@ const SHEET_FRAMES: usize = 24;
 /// `longsight ask`.
 pub fn run(args: &AskArgs) -> Result<()> {
     let run = &args.run;
+    settings::check_shown(run)?;
     let questions = questions(args)?;
     let report_path = args.report.as_deref().map(|path| report_path(path, &args.video)).transpose()?;
     let history = args.history.as_deref().map(read_history).transpose()?.unwrap_or_default();

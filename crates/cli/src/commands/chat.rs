@@ -10,6 +10,7 @@ use std::io::{BufRead, IsTerminal, Write};
 /// `longsight chat`: each line of standard input is a question.
 pub fn run(args: &ChatArgs) -> Result<()> {
     let run = &args.run;
+    settings::check_shown(run)?;
     let mut prepared = prepare(&args.video, run)?;
     prepared.resolved.run.engine.spare_tokens = args.chat_tokens;
     prepared.resolved.run.evidence = settings::evidence(&args.evidence, false)?;

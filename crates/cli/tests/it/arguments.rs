@@ -93,6 +93,7 @@ fn numbers_that_cannot_be_meant() {
     }
     assert_names(&good().args("--alpha 5 --beta 2").failure(), &["alpha 5", "beta 2"]);
     assert_names(&good().args("--visual-window 0").failure(), &["visual window"]);
+    assert_names(&good().args("--logprobs 3").failure(), &["--logprobs", "--json"]);
 }
 
 #[cfg(not(feature = "cuda"))]
