@@ -36,6 +36,9 @@ def arguments():
     parser.add_argument("--tower-batch", type=int, default=72, help="frames")
     parser.add_argument("--batch-tokens", type=int, default=3000, help="of the decoder")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="the decoder's learning rate")
+    parser.add_argument("--muon-gain", type=float, default=2.0, help="of that rate, for the matrices inside the layers")
+    parser.add_argument("--text-share", type=float, default=0.12, help="of the batches: tables and English")
+    parser.add_argument("--counts-share", type=float, default=0.04, help="of the batches: counts of cards that are told in words")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -64,7 +67,8 @@ def material(run, args, videos):
 
 
 def plan(args, until):
-    return decoder.Plan(until, args.decoder_steps, rate=args.rate, tokens=args.batch_tokens)
+    return decoder.Plan(until, args.decoder_steps, args.rate, args.muon_gain, args.batch_tokens, text_share=args.text_share,
+                        counts_share=args.counts_share)
 
 
 def trained_decoder(run):

@@ -2,8 +2,9 @@
 
 How many cards there are of a kind cannot be read off in one step: cards show for different times, so a share of attention
 says how long, not how many. The answer therefore describes the cards in their order, which is learnt anyway, and keeps the count: "Each
-star - a blue star with 7 on a red plate: 1, then a white ring with 12 on a black plate: 1. So 1." What it begins with tells it
-from a description all along. The world's own answer is the last number.
+star - a blue star with the number 7 on a red plate, star: 1, then a white ring with the number 12 on a black plate, ring: 1. So 1."
+What it begins with tells it from a description all along; what the question is about is said after each card, so that it need
+only be compared with a word. The world's own answer is the last number.
 """
 
 from dataclasses import replace
@@ -34,16 +35,17 @@ def question(kind, word, random):
 
 def named(card, kind):
     """What a card has of a kind: "red", "star"."""
-    return "" if kind is None else (SHAPES if kind == "shape" else COLOURS)[getattr(card, kind)]
+    return "card" if kind is None else (SHAPES if kind == "shape" else COLOURS)[getattr(card, kind)]
 
 
 def aloud(cards, kind, wanted):
     """The answer that goes through the cards."""
+    noun = {None: "card", "shape": wanted, "shape_colour": f"{wanted} shape", "plate": f"{wanted} plate"}[kind]
     said, count = [], 0
     for card in cards:
-        count += named(card, kind) == wanted
-        said.append(f"{in_full(card)}: {count}")
-    noun = {None: "card", "shape": wanted, "shape_colour": f"{wanted} shape", "plate": f"{wanted} plate"}[kind]
+        name = named(card, kind)
+        count += name == wanted
+        said.append(f"{in_full(card)}, {name}: {count}")
     return f"Each {noun} - {THEN.join(said)}. So {count}."
 
 

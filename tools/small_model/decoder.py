@@ -199,7 +199,8 @@ class Plan:
     muon_gain: float = 2.0
     tokens: int = 3000
     questions: int = 16
-    text_share: float = 0.12
+    text_share: float = 0.12  # of the batches: tables and English
+    counts_share: float = 0.04  # of the batches: counts of cards that are told
     guidance: float = 1.0
 
     def level(self, step):

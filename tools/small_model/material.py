@@ -12,8 +12,7 @@ from .pooling import TRAINED
 from .renaming import renamed
 
 
-COUNTED = 0.5  # of the texts: those where cards are told and only their count is learnt
-COUNTS = 20  # questions in such a text
+COUNTS = 20  # questions in a text of told cards
 ALIKE = 0.3  # of the videos: those with many cards of a kind, on which only counts and descriptions are asked
 
 
@@ -72,7 +71,7 @@ class Material:
         closed = [row for row in kept if row["candidates"]][:round(choices * count)]
         first = [sequences.describe(video, self.random)] if self.random.random() < 0.5 else []
         if not kept:
-            return first + [counting.how_many(video, self.random) for _ in range(count // 5)]
+            return first + [counting.how_many(video, self.random) for _ in range(count // 2)]
         if seen is not None and len(seen) >= 6:
             first += [row for _ in range(2) if (row := sequences.when(video, seen, self.random))]
         first += [counting.how_many(video, self.random)]
@@ -104,10 +103,7 @@ class Material:
         """Tables and English, up to the language window where the videos fill the visual one."""
         window = self.settings.decoder.language_window_tokens
         longest = window if level == LEVELS[-1] else min(window, 256 * (1 + LEVELS.index(level)))
-        kind = self.random.random()
-        if kind < COUNTED:
-            made = [self.draw_counts(level) for _ in range(max(1, budget_tokens // (COUNTS * 100)))]
-        elif kind < COUNTED + 0.4 * (1 - COUNTED):
+        if self.random.random() < 0.4:
             length = int(self.random.integers(longest // 2, longest + 1))
             made = [self.packer.of_english(length, self.random) for _ in range(max(1, budget_tokens // length))]
         else:
@@ -116,8 +112,13 @@ class Material:
             made = [self.draw_table(level, lines, count) for _ in range(size)]
         return sequences.stack(made), None, None
 
+    def counts_batch(self, level, budget_tokens, _count):
+        """Cards that are only told, and how many there are of a kind."""
+        made = [self.draw_counts(level) for _ in range(max(1, budget_tokens // (COUNTS * 100)))]
+        return sequences.stack(made), None, None
+
     def draw_counts(self, level):
-        """Cards that are only told, and how many there are of a kind: each question on cards of its own."""
+        """Each question is on cards of its own."""
         videos = [self.drawn(int(self.random.integers(level.cards[0], level.cards[1] + 1))) for _ in range(COUNTS)]
         return self.packer.of_counts([counting.how_many(video, self.random) for video in videos], self.random)
 
@@ -136,5 +137,7 @@ class Batches(IterableDataset):
         info, material, plan = get_worker_info(), self.material, self.plan
         for step in itertools.count(self.start + 1 + info.id, info.num_workers):
             material.seed(material.settings.seed, step)
-            draw = material.text_batch if material.random.random() < plan.text_share else material.video_batch
+            kind = material.random.random()
+            draw = (material.text_batch if kind < plan.text_share else
+                    material.counts_batch if kind < plan.text_share + plan.counts_share else material.video_batch)
             yield draw(LEVELS[plan.level(step)], plan.tokens, plan.questions)

@@ -161,11 +161,13 @@ class Packer:
         return out
 
 
-COUNT = re.compile(r"(?<=: )\d+|(?<=So )\d+")
+COUNT = re.compile(r" \w+(?=: \d)|(?<=: )\d+|(?<=So )\d+")
 
 
 def counts_alone(answer, encoded):
-    """The ids of an answer's counts, IGNORED for all else: what follows a card in general is learnt where descriptions are, too."""
+    """The ids of an answer's counts and of what is counted. IGNORED for all else: what else may follow a card is learnt where
+    there are descriptions, too.
+    """
     spans = [found.span() for found in COUNT.finditer(answer)]
     return [token if any(first <= start and end <= last for first, last in spans) else IGNORED
             for token, (start, end) in zip(encoded.ids, encoded.offsets)]

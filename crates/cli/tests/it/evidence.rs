@@ -151,7 +151,10 @@ fn moments_that_cannot_be_listed_are_refused() {
         longsight("ask").arg(crate::video::clip()).arg("What?").args("--quiet").args(flags).failure()
     };
     assert_names(&refused("--moments 2"), &["--moments lists nothing without --evidence"]);
-    assert_names(&refused("--evidence-heads all"), &["--evidence-heads points at nothing without --evidence"]);
+    assert_names(
+        &refused("--evidence-heads all"),
+        &["--evidence-heads points at nothing without --evidence"],
+    );
     assert_names(&refused("--evidence --moments 0"), &["--moments must be at least 1"]);
 }
 
