@@ -7,6 +7,7 @@ What it begins with tells it from a description all along; what the question is 
 only be compared with a word. The world's own answer is the last number.
 """
 
+import re
 from dataclasses import replace
 
 from .cards import READABLE
@@ -49,12 +50,28 @@ def aloud(cards, kind, wanted):
     return f"Each {noun} - {THEN.join(said)}. So {count}."
 
 
+PART = re.compile(r"^\w+|(?<=^Each )\w+|\w+(?=: \d)|(?<=: )\d+|(?<=So )\d+")
+
+
+def parts(answer, encoded, first=0):
+    """(The word, the position of its last token) of "Each", of what is counted, of what is said after each card, each followed
+    by the count so far, and of the last count. `first`: the position of the answer's first token.
+    """
+    return [(found[0], first + next(i for i, (_, end) in enumerate(encoded.offsets) if end >= found.end()))
+            for found in PART.finditer(answer)]
+
+
+def told(video, random):
+    """A count of cards that nothing shows: only the counts are learnt."""
+    return how_many(video, random) | {"kind": "told", "cards": [], "told": True}
+
+
 def how_many(video, random):
     """A question on some card's plate, colour or shape, or on all cards, with the answer counted aloud."""
     kind = KINDS[random.integers(len(KINDS))]
     wanted = named(video.cards[random.integers(len(video.cards))], kind)
     return {"kind": "how-many", "question": question(kind, wanted, random), "answers": [aloud(video.cards, kind, wanted)],
-            "candidates": [], "gold": None, "cards": list(range(len(video.cards)))}
+            "candidates": [], "gold": None, "cards": list(range(len(video.cards))), "aloud": True}
 
 
 def alike(video, random):

@@ -245,27 +245,27 @@ class Progress:
         self.losses, self.hits, self.looks, self.secs = {"video": [], "text": []}, {}, {}, []
 
     def add(self, is_text, loss, verdicts, shares):
-        """`shares`: of attention on what it was told, by layer."""
+        """`shares`: of attention on what it was told, by head."""
         self.losses["text" if is_text else "video"].append(loss.detach())
         if is_text:
             return
         for kind, choice, right in verdicts:
             self.hits.setdefault("choice" if choice else GROUPS.get(kind, "retrieval"), []).append(right)
-        for layer, share in shares.items():
-            self.looks.setdefault(layer, []).append(share)
+        for head, share in shares.items():
+            self.looks.setdefault(head, []).append(share)
 
     def row(self):
         def mean(values):
             return float(np.mean([float(value) for value in values])) if values else float("nan")
         row = {f"{name}_loss": mean(losses) for name, losses in self.losses.items()}
         row |= {group: mean(self.hits.get(group)) for group in SHOWN}
-        row |= {f"{name}_share": mean(self.looks.get(layer)) for name, layer in LOOKS.items()}
+        row |= {f"{name}_share": mean(self.looks.get(head)) for name, head in LOOKS.items()}
         row |= {"secs": mean(self.secs)}
         self.__init__()
         return row
 
 
-SHOWN = ("retrieval", "order", "choice", "count", "when", "card", "describe")
-GROUPS = {"card": "card", "first": "order", "next": "order", "how-many": "count", "when": "when",
+SHOWN = ("retrieval", "order", "choice", "count", "told", "when", "card", "describe")
+GROUPS = {"card": "card", "first": "order", "next": "order", "how-many": "count", "told": "told", "when": "when",
           "describe": "describe"}
-LOOKS = dict(zip(("before", "key", "answer", "option"), guidance.LAYERS))
+LOOKS = dict(zip(("before", "key", "answer", "option", "match", "word", "so_far"), guidance.HEADS))

@@ -12,7 +12,7 @@ from .pooling import TRAINED
 from .renaming import renamed
 
 
-COUNTS = 20  # questions in a text of told cards
+COUNTS = 40  # on told cards, behind a video
 ALIKE = 0.3  # of the videos: those with many cards of a kind, on which only counts and descriptions are asked
 
 
@@ -78,25 +78,37 @@ class Material:
         first += [row for _ in range(count // 3) if (row := sequences.one_card(video, self.random))] + closed
         return (first + [row for row in kept if not row["candidates"]])[:count]
 
-    def draw_video(self, level, pooling, frames, count, template=None):
-        """A sequence, and the library's row of each frame."""
+    def draw_video(self, level, pooling, frames, ask, template=None):
+        """A sequence, and the library's row of each frame. `ask`: the questions on a video and what is seen of it."""
         least, most = level.cards
         video = self.drawn(int(self.random.integers(min(least, frames), min(most, frames) + 1)))
         seen = library.timeline(len(video.cards), frames, self.random)
         rows = self.library.rows(seen, video.cards, self.random)
         shown = np.repeat(seen, pooling.frame_tokens(frames, self.settings.tower.grid_side)).tolist()
         template = template or prompts.draw_template(self.random)
-        return self.packer.of_video(shown, self.questions(video, count, level.choices, seen), template, self.random), rows
+        return self.packer.of_video(shown, ask(video, seen), template, self.random), rows
 
     def video_batch(self, level, budget_tokens, count):
+        """Videos of one length, and questions on them."""
+        return self.videos_batch(level, budget_tokens, 20 * count,
+                                 lambda video, seen: self.questions(video, count, level.choices, seen))
+
+    def counts_batch(self, level, budget_tokens, _count):
+        """How many there are of a kind, of cards that are only told; the video before them is to be left alone."""
+        def drawn():
+            return self.drawn(int(self.random.integers(level.cards[0], level.cards[1] + 1)))
+        return self.videos_batch(level, budget_tokens, 100 * COUNTS,
+                                 lambda *_: [counting.told(drawn(), self.random) for _ in range(COUNTS)])
+
+    def videos_batch(self, level, budget_tokens, asked_tokens, ask):
         """As many videos of one length as the budget of tokens allows."""
         pooling = TRAINED[self.random.integers(len(TRAINED))]
         window, grid = self.settings.decoder.visual_window_tokens, self.settings.tower.grid_side
         most = min(level.frames[1], pooling.most_frames(window, grid))
         frames = int(self.random.integers(min(level.frames[0], most), most + 1))
-        size = max(1, budget_tokens // (pooling.tokens(frames, grid) + 20 * count))
+        size = max(1, budget_tokens // (pooling.tokens(frames, grid) + asked_tokens))
         template = prompts.draw_template(self.random)  # one for all, so that all prefixes are of one length
-        drawn = [self.draw_video(level, pooling, frames, count, template) for _ in range(size)]
+        drawn = [self.draw_video(level, pooling, frames, ask, template) for _ in range(size)]
         return sequences.stack([s for s, _ in drawn]), torch.tensor([rows for _, rows in drawn]), pooling
 
     def text_batch(self, level, budget_tokens, count):
@@ -111,16 +123,6 @@ class Material:
             size = max(1, budget_tokens // (11 * lines + 20 * count))
             made = [self.draw_table(level, lines, count) for _ in range(size)]
         return sequences.stack(made), None, None
-
-    def counts_batch(self, level, budget_tokens, _count):
-        """Cards that are only told, and how many there are of a kind."""
-        made = [self.draw_counts(level) for _ in range(max(1, budget_tokens // (COUNTS * 100)))]
-        return sequences.stack(made), None, None
-
-    def draw_counts(self, level):
-        """Each question is on cards of its own."""
-        videos = [self.drawn(int(self.random.integers(level.cards[0], level.cards[1] + 1))) for _ in range(COUNTS)]
-        return self.packer.of_counts([counting.how_many(video, self.random) for video in videos], self.random)
 
     def draw_table(self, level, lines, count):
         video = self.drawn(int(self.random.integers(level.cards[0], min(level.cards[1], lines) + 1)))

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import torch
 
-from . import guidance, prompts
+from . import counting, guidance, prompts
 from .guidance import NOTHING
 from .settings import COLOURS
 from .text import THEN, card_words, english, in_full, table
@@ -125,12 +125,6 @@ class Packer:
             shown += [at.index(i) if i in at else NOTHING] * len(ids)
         return self.pack(prefix, shown, rows, prompts.QWEN, random)
 
-    def of_counts(self, rows, random):
-        """Counts said aloud over nothing: the cards are told, since nothing shows them, and only the counts are learnt."""
-        prefix = self.encode(prompts.QWEN.before)
-        told = [row | {"cards": [], "told": True} for row in rows]
-        return self.pack(prefix, [NOTHING] * len(prefix), told, prompts.QWEN, random)
-
     def of_english(self, length, random, held_out=False):
         book = self.unseen_english if held_out else self.english
         start = int(random.integers(len(book) - length + 1))
@@ -153,6 +147,8 @@ class Packer:
             segments = [answer[:end].count(THEN) for _, end in answered.offsets]
             points.shown += options_shown(row, template.between + words, asked, block) + [NOTHING] * len(said)
             points.answer(row, range(first, first + len(answered)), segments, block)
+            if row.get("aloud"):
+                points.count(counting.parts(answer, answered, first + 1), block)
             count = len(asked) + len(said)
             out.ids += asked.ids + said
             out.positions += range(n, n + count)
@@ -161,16 +157,12 @@ class Packer:
         return out
 
 
-COUNT = re.compile(r" \w+(?=: \d)|(?<=: )\d+|(?<=So )\d+")
-
-
 def counts_alone(answer, encoded):
     """The ids of an answer's counts and of what is counted. IGNORED for all else: what else may follow a card is learnt where
     there are descriptions, too.
     """
-    spans = [found.span() for found in COUNT.finditer(answer)]
-    return [token if any(first <= start and end <= last for first, last in spans) else IGNORED
-            for token, (start, end) in zip(encoded.ids, encoded.offsets)]
+    kept = [position for _, position in counting.parts(answer, encoded)[2:]]
+    return [token if i in kept else IGNORED for i, token in enumerate(encoded.ids)]
 
 
 OPTION_LINE = re.compile(r"^\(?([ABCD])[.)] .*$", re.MULTILINE)
@@ -245,11 +237,11 @@ def stack(sequences):
     def padded(lists, filler):
         return torch.tensor([values + [filler] * (length - len(values)) for values in lists])
     prefix = min(s.blocks.count(0) for s in sequences)
-    rows = {layer: [s.points.aims[layer] for s in sequences] for layer in guidance.LAYERS}
+    rows = {head: [s.points.aims[head] for s in sequences] for head in guidance.HEADS}
     return Batch(
         *(padded([getattr(s, name) for s in sequences], filler)
           for name, filler in (("ids", 0), ("positions", 0), ("labels", IGNORED), ("blocks", -1))),
         shown=padded([s.points.shown for s in sequences], guidance.NOTHING), visual=sequences[0].visual,
-        aims={layer: aims for layer, aimed in rows.items() if (aims := guidance.Aims.of(aimed)) is not None},
+        aims={head: aims for head, aimed in rows.items() if (aims := guidance.Aims.of(aimed)) is not None},
         kinds=[[(q["kind"], bool(q["candidates"])) for q in s.questions] for s in sequences],
         prefix_tokens=prefix, places=places(sequences, prefix, length))

@@ -13,7 +13,7 @@ from transformers import LlavaOnevisionForConditionalGeneration
 from . import counting, decoder, export, guidance, pooling, prompts, sequences, text
 from .cards import READABLE, Card, Painter, every_card
 from .library import Library, timeline
-from .material import Batches, Material
+from .material import LEVELS, Batches, Material
 from .renaming import renamed
 from .settings import COLOURS, SHAPES, DecoderSizes, Settings, TowerSizes
 from .state import Checkpoint, drawn
@@ -133,18 +133,18 @@ class Training(unittest.TestCase):
         start, points = sequence.visual[0], sequence.points
         self.assertEqual(points.shown[start:start + 5], [-1, 0, 0, 1, -1])
         said = [i for i, label in enumerate(sequence.labels) if label not in (sequences.IGNORED, made.packer.end)]
-        key, answer = (dict(points.aims[layer]) for layer in (guidance.KEY_LAYER, guidance.ANSWER_LAYER))
+        key, answer = (dict(points.aims[head]) for head in (guidance.KEY, guidance.ANSWER))
         self.assertEqual([i + 1 for i in key], said)
         cards_said = [[answer[i - 1] for i in said if sequence.blocks[i] == block] for block in (1, 2, 3)]
         self.assertEqual([set(c) for c in cards_said], [{0}, {1}, {0, 1}])
         self.assertEqual({key[i - 1] for i in said if sequence.blocks[i] == 2}, {0})
-        self.assertEqual(points.aims[guidance.BEFORE_LAYER], [(start + 3, 0)])
+        self.assertEqual(points.aims[guidance.BEFORE], [(start + 3, 0)])
         counted = counting.how_many(VIDEO, made.random)
         points_of_count = made.packer.of_video([-1, 0, 0, 1], [counted], prompts.QWEN, made.random).points
-        looked = [card for _, card in points_of_count.aims[guidance.ANSWER_LAYER]]
+        looked = [card for _, card in points_of_count.aims[guidance.ANSWER]]
         self.assertEqual(looked, sorted(looked))
         self.assertEqual(set(looked), {0, 1})
-        (position, wanted), = points.aims[guidance.OPTION_LAYER]
+        (position, wanted), = points.aims[guidance.OPTION]
         self.assertEqual(sequence.labels[position + 1], made.packer.encode("B")[0])
         option = [i for i, shown in zip(sequence.ids, points.shown) if shown == wanted]
         self.assertRegex(made.packer.tokenizer.decode(option), r"^\(?B[.)] 3\.?$")
@@ -190,10 +190,24 @@ class Training(unittest.TestCase):
         self.assertEqual(counting.question("plate", "orange", np.random.default_rng(0)).replace("an orange", "orange").count("orange"), 1)
 
     def test_of_cards_that_are_told_only_the_counts_are_learnt(self):
-        packer = material().packer
-        text = packer.of_counts([counting.how_many(VIDEO, np.random.default_rng(0))], np.random.default_rng(0))
-        learnt = [label for label in text.labels if label != sequences.IGNORED]
-        self.assertRegex(packer.tokenizer.decode(learnt), r"^ \w+\d \w+(\d)\1$")
+        made = material()
+        batch, rows, _ = made.counts_batch(LEVELS[-1], 2000, 0)
+        self.assertEqual(rows.shape[0], len(batch.ids))
+        learnt = batch.labels[batch.labels != sequences.IGNORED].tolist()
+        self.assertRegex(made.packer.tokenizer.decode(learnt), r"^(([a-z]+\d)*[a-z]+(\d)\3)+$")
+
+    def test_a_count_looks_back_at_what_is_counted(self):
+        made = material()
+        sequence = made.packer.of_video([-1] * 4, [counting.how_many(VIDEO, np.random.default_rng(0))], prompts.QWEN, made.random)
+        points = sequence.points
+        text = {s: made.packer.tokenizer.decode([i]).strip() for i, s in zip(sequence.ids, points.shown) if s != -1}
+        words = [made.packer.tokenizer.decode([sequence.ids[position]]).strip() for position, _ in points.aims[guidance.MATCH]]
+        looks = [text[shown] for _, shown in points.aims[guidance.MATCH]]
+        noun = text[guidance.said(1, 1)]
+        self.assertEqual(looks, [noun if word == noun else text[guidance.said(1, 0)] for word in words])
+        self.assertEqual([text[shown] for _, shown in points.aims[guidance.WORD]], words)
+        numbers = [made.packer.tokenizer.decode([sequence.ids[position + 1]]) for position, _ in points.aims[guidance.SO_FAR]]
+        self.assertEqual([text[shown] for _, shown in points.aims[guidance.SO_FAR]], [str(int(looks[0] == noun)), numbers[-1]])
 
     def test_cards_made_alike_can_be_read(self):
         random = np.random.default_rng(0)
