@@ -31,7 +31,7 @@ pub use error::EngineError;
 pub use estimate::TimeEstimate;
 pub use evidence::{Evidence, EvidenceHeads, EvidenceSettings, Moment};
 pub use generate::{Continuation, Generation, StopReason, TokenLogprob};
-pub use index::{Index, IndexContents};
+pub use index::{Index, IndexContents, IndexUse};
 pub use memory::PeakMemory;
 pub use observer::{Observer, Silent, Stage};
 pub use pipeline::{Answer, answer};

@@ -23,7 +23,7 @@ pub enum StoreError {
     },
     /// More than the limit on its own.
     #[error(
-        "an index entry of {bytes} bytes is more than the index may hold ({limit_bytes} bytes; see --index-size)"
+        "an index entry of up to {bytes} bytes is more than the index may hold ({limit_bytes} bytes; see --index-size)"
     )]
     TooLarge {
         /// Bytes of the entry.

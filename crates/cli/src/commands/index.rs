@@ -7,7 +7,7 @@ use crate::args::index::{
 use crate::progress::RunProgress;
 use crate::settings;
 use anyhow::{Context, Result, bail, ensure};
-use longsight_engine::{EntryInfo, Index, IndexContents, Store, human_bytes};
+use longsight_engine::{EntryInfo, Index, IndexContents, IndexUse, Store, human_bytes};
 use serde_json::json;
 use std::path::Path;
 
@@ -40,7 +40,13 @@ fn add(args: &IndexArgs) -> Result<()> {
     let Some(receipt) = session.index().filter(|_| problems.is_empty()) else {
         let warnings = session.plan().warnings.iter().chain(problems);
         let problem = warnings.filter_map(|warning| warning.strip_prefix("index: ")).next();
-        bail!("the video was not indexed: {}", problem.unwrap_or("no reason was given"));
+        let kept = session.index().is_some_and(|receipt| receipt.embeddings != IndexUse::Unused);
+        let what = if kept {
+            "the video's KV cache was not kept (its embeddings were)"
+        } else {
+            "the video was not indexed"
+        };
+        bail!("{what}: {}", problem.unwrap_or("no reason was given"));
     };
     let bytes: u64 = index.store().list()?.iter().map(|entry| entry.bytes).sum();
     if run.json {

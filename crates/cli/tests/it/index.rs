@@ -162,6 +162,11 @@ fn a_store_that_cannot_be_written_costs_a_warning_and_no_answer() {
     assert!(entries(&folder.path().join("small")).is_empty());
     let message = run("index", clip(), &file.join("index")).failure();
     assert_names(&message, &["was not indexed", "file"]);
+    let some = folder.path().join("some");
+    let command = longsight("index").arg(clip()).env("LONGSIGHT_INDEX_DIR", &some);
+    let message =
+        command.args("--model tiny --frames 30 --pool uniform,2 --index-size 1MiB --quiet").failure();
+    assert_names(&message, &["KV cache was not kept (its embeddings were)", "--index-size"]);
 }
 
 /// A program that sees what `mount` (a command of a shell) mounts, and nobody else does; None where the system lets only root
