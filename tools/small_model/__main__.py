@@ -38,7 +38,7 @@ def arguments():
     parser.add_argument("--rate", type=float, default=1.5e-3, help="the decoder's learning rate")
     parser.add_argument("--muon-gain", type=float, default=2.0, help="of that rate, for the matrices inside the layers")
     parser.add_argument("--text-share", type=float, default=0.12, help="of the batches: tables and English")
-    parser.add_argument("--counts-share", type=float, default=0.04, help="of the batches: counts of cards that are told in words")
+    parser.add_argument("--counts-share", type=float, default=0.04, help="of the batches: counts of cards that are only told, behind a video")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 

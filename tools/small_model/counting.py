@@ -63,7 +63,7 @@ def parts(answer, encoded, first=0):
 
 def told(video, random):
     """A count of cards that nothing shows: only the counts are learnt."""
-    return how_many(video, random) | {"kind": "told", "cards": [], "told": True}
+    return how_many(video, random) | {"kind": "told", "cards": []}
 
 
 def how_many(video, random):

@@ -1,7 +1,7 @@
 """Shows attention where to look while it learns.
 
 Finding a card by one of its marks is a circuit of several layers that forms only once all of its parts are there; from the
-answers alone that takes many thousands of steps. So one head of some layers is told: in `BEFORE` a card's tokens should look
+answers alone that takes many thousands of steps. So some heads are told: in `BEFORE` a card's tokens should look
 at the card before it, in `KEY` an answer's tokens at the cards that the question names, in `ANSWER` at the card that has
 the answer, and in `OPTION` a letter at the option that says it. A description and a count go through the cards, one after the
 other; a count also looks whether the word after a card is the one that is counted (`MATCH`), and where the number is due, at

@@ -153,7 +153,7 @@ class Packer:
             out.ids += asked.ids + said
             out.positions += range(n, n + count)
             out.blocks += [block] * count
-            out.labels += [IGNORED] * len(asked) + (counts_alone(answer, answered) + [IGNORED] if row.get("told") else said)
+            out.labels += [IGNORED] * len(asked) + (counts_alone(answer, answered) + [IGNORED] if row["kind"] == "told" else said)
         return out
 
 
