@@ -62,32 +62,38 @@ def prefixed_attention(module, query, key, value, _mask, batch=None, guide=None,
     if guide is not None:
         guide.see(module.layer_idx, query, key)
     n = batch.prefix_tokens
+    # Split, not sliced: the gradient of a slice is filled with zeros first.
+    (query, asked), (seen_key, own_key), (seen_value, own_value) = (
+        x.split([n, x.shape[2] - n], dim=2) for x in (query, key, value))
     parts = []
     if n:
-        parts.append(F.scaled_dot_product_attention(query[:, :, :n], key[:, :, :n], value[:, :, :n], is_causal=True))
-    if n < query.shape[2]:
+        parts.append(F.scaled_dot_product_attention(query, seen_key, seen_value, is_causal=True))
+    if asked.shape[2]:
         if batch.places is not None and query.device.type == "cpu":
-            parts.append(question_attention(query, key, value, n, batch.places))
+            parts.append(question_attention(asked, seen_key, seen_value, own_key, own_value, batch.places))
         else:
-            parts.append(F.scaled_dot_product_attention(query[:, :, n:], key, value, attn_mask=batch.may_see[:, :, n:]))
+            parts.append(F.scaled_dot_product_attention(asked, key, value, attn_mask=batch.may_see[:, :, n:]))
     return torch.cat(parts, dim=2).transpose(1, 2), None
 
 
-def question_attention(query, key, value, n, places):
-    """What the questions' tokens take over from the `n` tokens before them and from their own question, [b, heads, t - n, d]."""
-    b, heads, _, d = query.shape
+def question_attention(query, seen_key, seen_value, own_key, own_value, places):
+    """What the questions' tokens, [b, heads, asked, d], take over from the n tokens before them, [b, heads, n, d], and from
+    their own question.
+    """
+    heads, n, d = seen_key.shape[1:]
 
     def picked(x, index):
         return x.gather(2, index[:, None, :, None].expand(-1, heads, -1, d))
 
     def apart(x):
         return x.unflatten(2, (-1, places.longest))  # [b, heads, questions, longest, d]
-    query, own_key, own_value = (picked(x, places.of_slots) for x in (query * d**-0.5, key, value))
+    query, own_key, own_value = (picked(x, places.of_slots) for x in (query * d**-0.5, own_key, own_value))
     own = apart(query) @ apart(own_key).mT
-    later = torch.ones(places.longest, places.longest, dtype=torch.bool).triu(1)
-    own = own.masked_fill(later, float("-inf")).flatten(2, 3)
-    shares = torch.cat([query @ key[:, :, :n].mT, own], dim=-1).softmax(-1)
-    out = shares[..., :n] @ value[:, :, :n] + (apart(shares[..., n:]) @ apart(own_value)).flatten(2, 3)
+    own = own + torch.full_like(own[0, 0, 0], float("-inf")).triu(1)
+    logits = torch.cat([query @ seen_key.mT, own.flatten(2, 3)], dim=-1)
+    with torch.autocast("cpu", enabled=False):  # in what the products are, since it is bound by memory
+        before, own = logits.softmax(-1).split([n, places.longest], dim=-1)
+    out = before @ seen_value + (apart(own) @ apart(own_value)).flatten(2, 3)
     return picked(out, places.of_tokens)
 
 

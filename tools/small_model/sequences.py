@@ -180,8 +180,8 @@ def options_shown(row, text, encoded, block):
 
 @dataclass
 class Places:
-    """Questions side by side, behind prefixes of one length: `of_slots` [b, questions * longest], each slot's place in the
-    sequence, and `of_tokens` [b, t - prefix], each token's slot.
+    """Questions side by side, behind prefixes of one length: `of_slots` [b, questions * longest], each slot's place after the
+    prefix, and `of_tokens` [b, t - prefix], each token's slot.
     """
 
     longest: int
@@ -219,13 +219,13 @@ def places(sequences, prefix_tokens, length):
     if any(c[0] != prefix_tokens for c in counts) or not all(c[1:] for c in counts):
         return None
     longest, most = max(max(c[1:]) for c in counts), max(len(c) - 1 for c in counts)
-    of_slots = torch.full((len(sequences), most * longest), prefix_tokens)
+    of_slots = torch.zeros(len(sequences), most * longest, dtype=torch.long)
     of_tokens = torch.zeros(len(sequences), length - prefix_tokens, dtype=torch.long)
     for row, count in enumerate(counts):
         start = 0
         for block, tokens in enumerate(count[1:]):
             slot = block * longest
-            of_slots[row, slot:slot + tokens] = torch.arange(prefix_tokens + start, prefix_tokens + start + tokens)
+            of_slots[row, slot:slot + tokens] = torch.arange(start, start + tokens)
             of_tokens[row, start:start + tokens] = torch.arange(slot, slot + tokens)
             start += tokens
     return Places(longest, of_slots, of_tokens)

@@ -6,7 +6,10 @@
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use half::{bf16, f16};
-use longsight_kernels::{Attention, KeyValues, Linear, Values, attention, linear};
+use longsight_kernels::{
+    Attention, Format, KeyValues, Linear, QuantizedLinear, QuantizedMatrix, Values, attention, linear,
+    quantized_linear,
+};
 use std::fmt;
 
 fn main() {
@@ -79,6 +82,25 @@ fn products_of<T: Stored>(bencher: Bencher, product: &Product) {
     let mut y = vec![0f32; rows * outputs];
     linear(&layer, &x, &mut y); // threads and pages are there before the clock starts
     bencher.counter(ItemsCount::new(2 * inputs * outputs * rows)).bench_local(|| linear(&layer, &x, &mut y));
+}
+
+#[divan::bench(consts = [0, 1, 2], args = products(), sample_count = 10, sample_size = 1)]
+fn products_of_int8_q8_0_q4k<const FORMAT: usize>(bencher: Bencher, product: &Product) {
+    let &Product { inputs, outputs, rows, .. } = product;
+    let format = [Format::Int8, Format::Q8_0, Format::Q4K][FORMAT];
+    if !format.fits(inputs) {
+        return;
+    }
+    // Small numbers are small scales, and any codes.
+    let bytes: Vec<u8> = (0..format.row_bytes(inputs) * outputs).map(|i| (i % 37) as u8).collect();
+    let x = numbers::<f32>(rows * inputs);
+    let mut y = vec![0f32; rows * outputs];
+    let Some(weight) = QuantizedMatrix::new(format, &bytes, inputs, outputs) else { return };
+    let layer = QuantizedLinear { weight, bias: None };
+    quantized_linear(&layer, &x, &mut y); // threads and pages are there before the clock starts
+    bencher
+        .counter(ItemsCount::new(2 * rows * inputs * outputs))
+        .bench_local(|| quantized_linear(&layer, &x, &mut y));
 }
 
 /// One attention call: the last `queries` tokens of `keys`.

@@ -9,6 +9,7 @@
 //! Reading order: [`Values`] (storage), [`linear()`], [`attention()`], then the row-wise kernels.
 
 mod activation;
+mod amx;
 mod attention;
 mod attention_mass;
 mod integer;

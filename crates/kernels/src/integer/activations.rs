@@ -1,6 +1,6 @@
 //! Activations as 12-bit integers, in the order that the products read them.
 
-use super::microkernel::ActivationTile;
+use super::microkernel::{ActivationTile, Layout};
 use super::{ACTIVATION_MAX, BLOCK, SUBBLOCK, SUBBLOCKS};
 use crate::simd::{Fma, dispatch};
 use crate::tiles::TILE_ROWS;
@@ -57,7 +57,7 @@ pub(crate) struct PackedBlock {
 unsafe impl bytemuck::Zeroable for PackedBlock {}
 
 /// `x` `[rows, inputs]` by row tiles, and by blocks within them; rows beyond the last are zero.
-pub(crate) fn pack(x: &[f32], inputs: usize) -> Vec<PackedBlock> {
+pub(crate) fn pack(x: &[f32], inputs: usize, layout: Layout) -> Vec<PackedBlock> {
     let blocks = inputs.div_ceil(BLOCK);
     let tiles = (x.len() / inputs).div_ceil(TILE_ROWS);
     let mut packed: Vec<PackedBlock> = bytemuck::zeroed_vec(tiles * blocks);
@@ -68,9 +68,7 @@ pub(crate) fn pack(x: &[f32], inputs: usize) -> Vec<PackedBlock> {
                 quantize(x, &mut block);
                 to.scales[r] = block.scale;
                 to.sums[r] = block.sums;
-                for (group, pair) in to.values.iter_mut().zip(block.values.chunks_exact(2)) {
-                    group[r] = [pair[0], pair[1]];
-                }
+                layout.store_row(&block.values, r, &mut to.values);
             }
         }
     });

@@ -45,6 +45,11 @@ impl Format {
         inputs.div_ceil(weights).saturating_mul(bytes)
     }
 
+    /// Whether the integers of a block fit bytes.
+    pub(crate) const fn is_narrow(self) -> bool {
+        matches!(self, Self::Int8)
+    }
+
     /// Whether blocks have minimums: weight = scale x integer - minimum.
     pub(crate) const fn has_minimums(self) -> bool {
         matches!(self, Self::Q5K | Self::Q4K)

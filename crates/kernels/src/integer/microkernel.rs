@@ -1,7 +1,11 @@
 //! `sums[r, c] = sum_g a[g, r] . b[g, c]` over pairs of i16: the innermost loop, one version an instruction set.
 
 use super::BLOCK;
+use super::bytes::{self, Bytes};
+use crate::amx;
+use crate::simd::Fma;
 use crate::tiles::{TILE_COLUMNS, TILE_ROWS};
+use crate::transpose::transpose;
 
 /// Pairs of inputs in a block.
 pub(crate) const GROUPS: usize = BLOCK / 2;
@@ -15,9 +19,74 @@ pub(crate) type WeightTile = [[Pair; TILE_COLUMNS]; GROUPS];
 /// The exact sums of a tile.
 pub(crate) type Sums = [[i32; TILE_COLUMNS]; TILE_ROWS];
 
+/// How the integers of tiles are laid out, and with that, what multiplies them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// As the types say.
+    Pairs,
+    /// In parts of a byte, for AMX.
+    Bytes,
+}
+
+impl Layout {
+    /// What is fastest here.
+    pub(crate) fn of_this_cpu() -> Self {
+        if amx::has(amx::Feature::Int8) { Self::Bytes } else { Self::Pairs }
+    }
+
+    /// Row `r` of a tile.
+    #[inline]
+    pub(crate) fn store_row(self, values: &[i16; BLOCK], r: usize, to: &mut ActivationTile) {
+        match self {
+            Self::Pairs => to.iter_mut().zip(values.as_chunks().0).for_each(|(to, pair)| to[r] = *pair),
+            Self::Bytes => bytes::store_row(values, r, to),
+        }
+    }
+
+    /// All columns of a tile; `narrow`: every weight is a byte.
+    #[inline(always)]
+    pub(crate) fn store_columns<F: Fma>(
+        self,
+        columns: [&[i16; BLOCK]; TILE_COLUMNS],
+        narrow: bool,
+        to: &mut WeightTile,
+    ) {
+        match self {
+            Self::Pairs => transpose::<F, Pair>(columns.map(|column| column.as_chunks().0), to),
+            Self::Bytes => bytes::store_columns::<F>(columns, narrow, to),
+        }
+    }
+}
+
+/// What multiplies tiles of a layout, on the thread that has it.
+pub(crate) enum Multiplier {
+    Pairs,
+    Bytes(Bytes),
+}
+
+impl Multiplier {
+    /// # Panics
+    /// Where the CPU does not multiply tiles of the layout.
+    pub(crate) fn new(layout: Layout) -> Self {
+        match layout {
+            Layout::Pairs => Self::Pairs,
+            Layout::Bytes => Self::Bytes(Bytes::claim().expect("laid out for tiles that this CPU has")),
+        }
+    }
+
+    /// The sums of one tile over one block.
+    #[inline(always)]
+    pub(crate) fn tile_sums(&self, a: &ActivationTile, b: &WeightTile, narrow: bool, sums: &mut Sums) {
+        match self {
+            Self::Pairs => pair_sums(a, b, sums),
+            Self::Bytes(bytes) => bytes.tile_sums(a, b, narrow, sums),
+        }
+    }
+}
+
 /// The sums of one tile over one block.
 #[inline]
-pub(crate) fn tile_sums(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
+fn pair_sums(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
     #[cfg(target_arch = "x86_64")]
     {
         use crate::simd::{Level, has_vnni, level};
@@ -216,24 +285,57 @@ mod neon {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Separate;
 
-    #[test]
-    fn this_cpus_version_equals_the_portable_one_at_the_extremes() {
+    /// Tiles with integers up to `limit` for the weights; one row and one column are at their largest.
+    fn tiles(limit: i32) -> ([[i16; BLOCK]; TILE_ROWS], [[i16; BLOCK]; TILE_COLUMNS]) {
         let mut state = 1u32;
         let mut next = |limit: i32| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             if state >> 28 == 0 { limit } else { (state >> 8) as i32 % (2 * limit + 1) - limit }
         };
-        let mut a = [[[0i16; 2]; TILE_ROWS]; GROUPS];
-        let mut b = [[[0i16; 2]; TILE_COLUMNS]; GROUPS];
-        a.iter_mut().flatten().flatten().for_each(|v| *v = next(2047) as i16);
-        b.iter_mut().flatten().flatten().for_each(|v| *v = next(4096) as i16);
-        a.iter_mut().for_each(|group| group[0] = [2047, 2047]); // one row and one column at their largest sum
-        b.iter_mut().for_each(|group| group[15] = [-4096, -4096]);
-        let (mut fast, mut slow) = ([[1; TILE_COLUMNS]; TILE_ROWS], [[2; TILE_COLUMNS]; TILE_ROWS]);
-        tile_sums(&a, &b, &mut fast);
-        portable(&a, &b, &mut slow);
-        assert_eq!(fast, slow);
-        assert_eq!(fast[0][15], -2047 * 4096 * 128);
+        let mut a = [[0; BLOCK]; TILE_ROWS];
+        let mut b = [[0; BLOCK]; TILE_COLUMNS];
+        a.iter_mut().flatten().for_each(|v| *v = next(2047) as i16);
+        b.iter_mut().flatten().for_each(|v| *v = next(limit) as i16);
+        (a[0], b[15]) = ([2047; BLOCK], [-limit as i16; BLOCK]);
+        (a[1], b[14]) = ([-2047; BLOCK], [limit as i16; BLOCK]);
+        (a, b)
+    }
+
+    fn sums_of(
+        layout: Layout,
+        narrow: bool,
+        (a, b): &([[i16; BLOCK]; TILE_ROWS], [[i16; BLOCK]; TILE_COLUMNS]),
+    ) -> Sums {
+        let mut x = [[[0; 2]; TILE_ROWS]; GROUPS];
+        let mut w = [[[0; 2]; TILE_COLUMNS]; GROUPS];
+        let mut sums = [[1; TILE_COLUMNS]; TILE_ROWS];
+        a.iter().enumerate().for_each(|(r, row)| layout.store_row(row, r, &mut x));
+        layout.store_columns::<Separate>(b.each_ref(), narrow, &mut w);
+        Multiplier::new(layout).tile_sums(&x, &w, narrow, &mut sums);
+        sums
+    }
+
+    #[test]
+    fn every_version_that_this_cpu_runs_is_exact_at_the_extremes() {
+        for (narrow, limit) in [(true, 127), (false, 4096)] {
+            let tiles = tiles(limit);
+            let expected: Sums = std::array::from_fn(|r| {
+                std::array::from_fn(|c| {
+                    tiles.0[r].iter().zip(&tiles.1[c]).map(|(x, w)| i32::from(*x) * i32::from(*w)).sum()
+                })
+            });
+            assert_eq!(expected[0][15], -2047 * limit * 128);
+            let mut slow = [[2; TILE_COLUMNS]; TILE_ROWS];
+            let mut x = [[[0; 2]; TILE_ROWS]; GROUPS];
+            let mut w = [[[0; 2]; TILE_COLUMNS]; GROUPS];
+            tiles.0.iter().enumerate().for_each(|(r, row)| Layout::Pairs.store_row(row, r, &mut x));
+            Layout::Pairs.store_columns::<Separate>(tiles.1.each_ref(), narrow, &mut w);
+            portable(&x, &w, &mut slow);
+            assert_eq!(slow, expected, "portable");
+            assert_eq!(sums_of(Layout::Pairs, narrow, &tiles), expected, "pairs");
+            assert_eq!(sums_of(Layout::of_this_cpu(), narrow, &tiles), expected, "this CPU's own");
+        }
     }
 }

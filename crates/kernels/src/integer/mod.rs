@@ -10,6 +10,7 @@
 //! the activations have 12 bits, and outlier channels do not drown their neighbours.
 
 mod activations;
+mod bytes;
 mod format;
 mod microkernel;
 mod product;

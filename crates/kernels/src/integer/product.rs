@@ -2,13 +2,12 @@
 
 use super::activations::{ActivationBlock, PackedBlock, pack, quantize};
 use super::format::{QuantizedMatrix, WeightBlock};
-use super::microkernel::{GROUPS, Pair, Sums, WeightTile, tile_sums};
+use super::microkernel::{GROUPS, Layout, Multiplier, Sums, WeightTile};
 use super::vector::{LANES, Lanes, dot, dot_codes, prefetch, widen_half};
 use super::{BLOCK, Format, SUBBLOCK, SUBBLOCKS};
 use crate::Values;
 use crate::simd::{Fma, dispatch};
 use crate::tiles::{MAX_DOT_ROWS, PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Tiling, Totals};
-use crate::transpose::transpose;
 use rayon::prelude::*;
 
 /// Weight rows a task of [`dot_rows`].
@@ -162,14 +161,16 @@ impl WeightPanel {
 /// Many rows: the weights of a panel are unpacked block by block.
 fn panels(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
     let (inputs, outputs, blocks) = (weight.inputs(), weight.outputs(), weight.blocks());
-    let packed = pack(x, inputs);
+    let (layout, format) = (Layout::of_this_cpu(), weight.format());
+    let packed = pack(x, inputs, layout);
     let tiling = Tiling { rows: x.len() / inputs, outputs, bias, max_task_tiles: MAX_TASK_TILES };
     tiling.run(y, WeightPanel::zeroed, |panel, first_column, tiles, totals| {
         let tiles = &packed[tiles.start * blocks..tiles.end * blocks];
+        let by = Multiplier::new(layout);
         for block in 0..blocks {
-            unpack_panel(weight, first_column, block, panel);
+            unpack_panel(weight, first_column, block, layout, panel);
             for (tile, totals) in tiles.chunks_exact(blocks).zip(&mut *totals) {
-                multiply(&tile[block], panel, weight.format().has_minimums(), totals);
+                multiply(&by, format, &tile[block], panel, totals);
             }
         }
     });
@@ -180,8 +181,10 @@ fn unpack_panel_body<F: Fma>(
     weight: &QuantizedMatrix<'_>,
     first_column: usize,
     block: usize,
+    layout: Layout,
     to: &mut WeightPanel,
 ) {
+    let narrow = weight.format().is_narrow();
     let mut columns = [WeightBlock::ZERO; TILE_COLUMNS];
     for tile in 0..PANEL_TILES {
         for (c, column) in columns.iter_mut().enumerate() {
@@ -195,19 +198,31 @@ fn unpack_panel_body<F: Fma>(
                 to[c] = minimum;
             }
         }
-        transpose::<F, Pair>(columns.each_ref().map(|c| c.values.as_chunks().0), &mut to.tiles[tile]);
+        layout.store_columns::<F>(columns.each_ref().map(|c| &c.values), narrow, &mut to.tiles[tile]);
     }
 }
 dispatch!(
-    fn unpack_panel(weight: &QuantizedMatrix<'_>, first_column: usize, block: usize, to: &mut WeightPanel) =
-        unpack_panel_body
+    fn unpack_panel(
+        weight: &QuantizedMatrix<'_>,
+        first_column: usize,
+        block: usize,
+        layout: Layout,
+        to: &mut WeightPanel,
+    ) = unpack_panel_body
 );
 
 #[inline(always)]
-fn multiply_body<F: Fma>(x: &PackedBlock, panel: &WeightPanel, minimums: bool, totals: &mut Totals) {
+fn multiply_body<F: Fma>(
+    by: &Multiplier,
+    format: Format,
+    x: &PackedBlock,
+    panel: &WeightPanel,
+    totals: &mut Totals,
+) {
+    let (narrow, minimums) = (format.is_narrow(), format.has_minimums());
     let mut sums: Sums = [[0; TILE_COLUMNS]; TILE_ROWS];
     for (tile, totals) in totals.iter_mut().enumerate() {
-        tile_sums(&x.values, &panel.tiles[tile], &mut sums);
+        by.tile_sums(&x.values, &panel.tiles[tile], narrow, &mut sums);
         let scales = &panel.scales[tile];
         for (r, (totals, sums)) in totals.iter_mut().zip(&sums).enumerate() {
             if !minimums {
@@ -227,7 +242,15 @@ fn multiply_body<F: Fma>(x: &PackedBlock, panel: &WeightPanel, minimums: bool, t
         }
     }
 }
-dispatch!(fn multiply(x: &PackedBlock, panel: &WeightPanel, minimums: bool, totals: &mut Totals) = multiply_body);
+dispatch!(
+    fn multiply(
+        by: &Multiplier,
+        format: Format,
+        x: &PackedBlock,
+        panel: &WeightPanel,
+        totals: &mut Totals,
+    ) = multiply_body
+);
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,129 @@
+//! The tile registers of AMX: permission, configuration, and this thread's hold on them.
+//!
+//! Linux on x86-64 only: the kernel has to be asked once a process before a tile may be touched. Elsewhere nothing is ever
+//! claimed.
+
+use crate::tiles::{TILE_COLUMNS, TILE_ROWS};
+use std::marker::PhantomData;
+
+/// Bytes a row of a tile register.
+pub(crate) const ROW_BYTES: usize = 64;
+/// Rows of a tile of weights: each has four bytes of every column.
+pub(crate) const WEIGHT_ROWS: usize = 16;
+
+/// What a CPU with AMX can multiply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Feature {
+    /// Bytes, summed in i32.
+    Int8,
+    /// bf16, summed in f32.
+    Bf16,
+}
+
+/// Whether tiles of the kind can be multiplied here: the CPU does, and the system lets this process.
+pub(crate) fn has(feature: Feature) -> bool {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    return x86::has(feature);
+    #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+    {
+        let _ = feature;
+        false
+    }
+}
+
+/// The tile registers of one thread, configured: 0 to 3 for sums, `[TILE_ROWS][TILE_COLUMNS]` of 32 bits; 4 and 5 for
+/// activations, `[TILE_ROWS][ROW_BYTES]`; 6 and 7 for weights, `[WEIGHT_ROWS][TILE_COLUMNS]` of 32 bits. Free again when it
+/// is dropped, on the same thread: it cannot be sent.
+pub(crate) struct TileRegisters(PhantomData<*const ()>);
+
+const SUM_REGISTERS: usize = 4;
+const ACTIVATION_REGISTERS: usize = 2;
+const REGISTERS: usize = 8;
+
+/// The operand of `ldtilecfg`.
+#[repr(C, align(64))]
+struct Configuration {
+    palette: u8,
+    start_row: u8,
+    reserved: [u8; 14],
+    row_bytes: [u16; 16],
+    rows: [u8; 16],
+}
+
+static CONFIGURATION: Configuration = {
+    const { assert!(TILE_COLUMNS * 4 == ROW_BYTES && TILE_ROWS <= 16) };
+    let (mut row_bytes, mut rows) = ([0; 16], [0; 16]);
+    let mut register = 0;
+    while register < REGISTERS {
+        row_bytes[register] = ROW_BYTES as u16;
+        let weights = register >= SUM_REGISTERS + ACTIVATION_REGISTERS;
+        rows[register] = if weights { WEIGHT_ROWS as u8 } else { TILE_ROWS as u8 };
+        register += 1;
+    }
+    Configuration { palette: 1, start_row: 0, reserved: [0; 14], row_bytes, rows }
+};
+
+impl TileRegisters {
+    /// Configures them, where the CPU has them.
+    pub(crate) fn claim(feature: Feature) -> Option<Self> {
+        if !has(feature) {
+            return None;
+        }
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the CPU has tiles and the system lets them be used, as `has` says; the operand is a whole configuration.
+        #[allow(unsafe_code)]
+        unsafe {
+            std::arch::asm!("ldtilecfg [{}]", in(reg) &raw const CONFIGURATION, options(nostack, readonly));
+        }
+        Some(Self(PhantomData))
+    }
+}
+
+impl Drop for TileRegisters {
+    fn drop(&mut self) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: configured by `claim` on this thread.
+        #[allow(unsafe_code)]
+        unsafe {
+            std::arch::asm!("tilerelease", options(nostack, nomem));
+        }
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod x86 {
+    use super::Feature;
+    use std::arch::x86_64::{__cpuid, __cpuid_count};
+    use std::sync::LazyLock;
+
+    /// (int8, bf16).
+    static FEATURES: LazyLock<(bool, bool)> = LazyLock::new(|| {
+        const TILES: u32 = 1 << 24;
+        const INT8: u32 = 1 << 25;
+        const BF16: u32 = 1 << 22;
+        if __cpuid(0).eax < 7 {
+            return (false, false);
+        }
+        let bits = __cpuid_count(7, 0).edx;
+        let tiles = bits & TILES != 0 && is_x86_feature_detected!("avx512f") && permitted();
+        (tiles && bits & INT8 != 0, tiles && bits & BF16 != 0)
+    });
+
+    pub(super) fn has(feature: Feature) -> bool {
+        match feature {
+            Feature::Int8 => FEATURES.0,
+            Feature::Bf16 => FEATURES.1,
+        }
+    }
+
+    /// Asks the system for the tiles' state, for all threads of this process.
+    fn permitted() -> bool {
+        const ARCH_REQ_XCOMP_PERM: libc::c_ulong = 0x1023;
+        const XFEATURE_XTILEDATA: libc::c_ulong = 18;
+        // SAFETY: takes two numbers; a system that does not know the request says so.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0
+        }
+    }
+}
