@@ -8,7 +8,7 @@ use divan::counter::ItemsCount;
 use half::{bf16, f16};
 use longsight_kernels::{
     Attention, Format, KeyValues, Linear, QuantizedLinear, QuantizedMatrix, Values, attention, linear,
-    quantized_linear,
+    quantize_int8, quantized_linear,
 };
 use std::fmt;
 
@@ -91,8 +91,12 @@ fn products_of_int8_q8_0_q4k<const FORMAT: usize>(bencher: Bencher, product: &Pr
     if !format.fits(inputs) {
         return;
     }
-    // Small numbers are small scales, and any codes.
-    let bytes: Vec<u8> = (0..format.row_bytes(inputs) * outputs).map(|i| (i % 37) as u8).collect();
+    let mut bytes = Vec::new();
+    if format == Format::Int8 {
+        numbers::<f32>(inputs * outputs).chunks_exact(inputs).for_each(|row| quantize_int8(row, &mut bytes));
+    } else {
+        bytes.extend((0..format.row_bytes(inputs) * outputs).map(|i| 32 + (i % 8) as u8)); // scales of about 0.01
+    }
     let x = numbers::<f32>(rows * inputs);
     let mut y = vec![0f32; rows * outputs];
     let Some(weight) = QuantizedMatrix::new(format, &bytes, inputs, outputs) else { return };

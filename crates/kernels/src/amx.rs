@@ -5,6 +5,7 @@
 
 use crate::tiles::{TILE_COLUMNS, TILE_ROWS};
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// Bytes a row of a tile register.
 pub(crate) const ROW_BYTES: usize = 64;
@@ -31,13 +32,11 @@ pub(crate) fn has(feature: Feature) -> bool {
     }
 }
 
-/// The tile registers of one thread, configured: 0 to 3 for sums, `[TILE_ROWS][TILE_COLUMNS]` of 32 bits; 4 and 5 for
-/// activations, `[TILE_ROWS][ROW_BYTES]`; 6 and 7 for weights, `[WEIGHT_ROWS][TILE_COLUMNS]` of 32 bits. Free again when it
-/// is dropped, on the same thread: it cannot be sent.
+/// The eight tile registers of one thread, configured: some for weights, `[WEIGHT_ROWS][TILE_COLUMNS]` of 32 bits; the others for
+/// sums, `[TILE_ROWS][TILE_COLUMNS]` of 32 bits, or activations, `[TILE_ROWS][ROW_BYTES]`. Free again when it is dropped, on
+/// the same thread: it cannot be sent.
 pub(crate) struct TileRegisters(PhantomData<*const ()>);
 
-const SUM_REGISTERS: usize = 4;
-const ACTIVATION_REGISTERS: usize = 2;
 const REGISTERS: usize = 8;
 
 /// The operand of `ldtilecfg`.
@@ -50,22 +49,20 @@ struct Configuration {
     rows: [u8; 16],
 }
 
-static CONFIGURATION: Configuration = {
-    const { assert!(TILE_COLUMNS * 4 == ROW_BYTES && TILE_ROWS <= 16) };
-    let (mut row_bytes, mut rows) = ([0; 16], [0; 16]);
-    let mut register = 0;
-    while register < REGISTERS {
-        row_bytes[register] = ROW_BYTES as u16;
-        let weights = register >= SUM_REGISTERS + ACTIVATION_REGISTERS;
-        rows[register] = if weights { WEIGHT_ROWS as u8 } else { TILE_ROWS as u8 };
-        register += 1;
+impl Configuration {
+    fn new(weights: Range<usize>) -> Self {
+        const { assert!(TILE_COLUMNS * 4 == ROW_BYTES && TILE_ROWS <= WEIGHT_ROWS) };
+        let (mut row_bytes, mut rows) = ([0; 16], [0; 16]);
+        row_bytes[..REGISTERS].fill(ROW_BYTES as u16);
+        rows[..REGISTERS].fill(TILE_ROWS as u8);
+        rows[weights].fill(WEIGHT_ROWS as u8);
+        Self { palette: 1, start_row: 0, reserved: [0; 14], row_bytes, rows }
     }
-    Configuration { palette: 1, start_row: 0, reserved: [0; 14], row_bytes, rows }
-};
+}
 
 impl TileRegisters {
-    /// Configures them, where the CPU has them.
-    pub(crate) fn claim(feature: Feature) -> Option<Self> {
+    /// Configures them, where the CPU has them. `weights`: which of them are for weights.
+    pub(crate) fn claim(feature: Feature, weights: Range<usize>) -> Option<Self> {
         if !has(feature) {
             return None;
         }
@@ -73,7 +70,8 @@ impl TileRegisters {
         // SAFETY: the CPU has tiles and the system lets them be used, as `has` says; the operand is a whole configuration.
         #[allow(unsafe_code)]
         unsafe {
-            std::arch::asm!("ldtilecfg [{}]", in(reg) &raw const CONFIGURATION, options(nostack, readonly));
+            let configuration = Configuration::new(weights);
+            std::arch::asm!("ldtilecfg [{}]", in(reg) &raw const configuration, options(nostack, readonly));
         }
         Some(Self(PhantomData))
     }

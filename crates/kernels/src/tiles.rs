@@ -19,7 +19,12 @@ pub(crate) const PANEL: usize = PANEL_TILES * TILE_COLUMNS;
 /// The results of one tile.
 pub(crate) type Tile = [[f32; TILE_COLUMNS]; TILE_ROWS];
 /// The results of a row tile for a panel.
-pub(crate) type Totals = [Tile; PANEL_TILES];
+pub(crate) type Totals = Aligned<[Tile; PANEL_TILES]>;
+
+/// Begins at a cache line, so that no vector of 64 bytes lies across two.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Aligned<T>(pub(crate) T);
 
 /// `y [rows, outputs]`, cut.
 pub(crate) struct Tiling<'a> {
@@ -60,7 +65,7 @@ impl Tiling<'_> {
                 let (first_column, first_tile) = (task % panels * PANEL, task / panels * task_tiles);
                 let range = first_tile..tiles.min(first_tile + task_tiles);
                 totals.clear();
-                totals.resize(range.len(), [[[0.0; TILE_COLUMNS]; TILE_ROWS]; PANEL_TILES]);
+                totals.resize(range.len(), Aligned([[[0.0; TILE_COLUMNS]; TILE_ROWS]; PANEL_TILES]));
                 multiply(scratch, first_column, range, totals);
                 self.store(&target, first_column, first_tile, totals);
             },
@@ -75,7 +80,7 @@ impl Tiling<'_> {
             #[allow(unsafe_code)]
             let y =
                 unsafe { std::slice::from_raw_parts_mut(y.add(row * self.outputs + first_column), columns) };
-            let totals = &totals[row / TILE_ROWS - first_tile];
+            let totals = &totals[row / TILE_ROWS - first_tile].0;
             let (whole, rest) = y.as_chunks_mut();
             whole.iter_mut().zip(totals).for_each(|(y, total)| *y = total[row % TILE_ROWS]);
             if !rest.is_empty() {

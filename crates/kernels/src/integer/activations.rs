@@ -46,6 +46,7 @@ dispatch!(
 
 /// One block of the rows of a tile.
 #[derive(Clone, Copy)]
+#[repr(C, align(64))]
 pub(crate) struct PackedBlock {
     pub(crate) values: ActivationTile,
     pub(crate) scales: [f32; TILE_ROWS],

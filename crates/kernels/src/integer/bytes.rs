@@ -3,14 +3,14 @@
 //! 16-bit pairs, bit for bit.
 
 use super::BLOCK;
-use super::microkernel::{ActivationTile, Sums, WeightTile};
+use super::microkernel::{ActivationTile, MOST_PARTS, PanelSums, Sums, WeightTile};
 use crate::amx::{Feature, ROW_BYTES, TileRegisters, WEIGHT_ROWS};
 use crate::simd::{Fma, dispatch};
-use crate::tiles::{TILE_COLUMNS, TILE_ROWS};
+use crate::tiles::{PANEL_TILES, TILE_COLUMNS, TILE_ROWS};
 use crate::transpose::transpose;
 
 /// Bits of the lower part: an activation (12 bits) and a weight (13 bits, -4096 to 4096) leave a byte for the upper one.
-const LOW_BITS: u32 = 6;
+pub(super) const LOW_BITS: u32 = 6;
 const LOW_MASK: i16 = (1 << LOW_BITS) - 1;
 
 /// The parts of a tile's rows, upper and lower: as large as [`ActivationTile`].
@@ -67,123 +67,126 @@ pub(super) fn store_columns<F: Fma>(
     }
 }
 
-/// This thread's hold on the registers.
-pub(super) struct Bytes(TileRegisters);
+/// This thread's hold on the registers: sums come first, then weights up to 3, then activations.
+pub(super) struct Bytes {
+    registers: TileRegisters,
+    narrow: bool,
+}
 
 impl Bytes {
-    pub(super) fn claim() -> Option<Self> {
-        TileRegisters::claim(Feature::Int8).map(Self)
+    pub(super) fn claim(narrow: bool) -> Option<Self> {
+        let sums = if narrow { NARROW_PARTS } else { WIDE_PARTS };
+        Some(Self { registers: TileRegisters::claim(Feature::Int8, sums..4)?, narrow })
     }
 
-    /// The sums of one tile over one block.
-    #[inline]
-    pub(super) fn tile_sums(&self, a: &ActivationTile, b: &WeightTile, narrow: bool, sums: &mut Sums) {
+    /// How many parts the sums have.
+    pub(super) fn parts(&self) -> usize {
+        if self.narrow { NARROW_PARTS } else { WIDE_PARTS }
+    }
+
+    /// The sums of a panel's tiles over one block, in parts.
+    #[inline(always)]
+    pub(super) fn panel_sums(&self, a: &ActivationTile, b: &[WeightTile; PANEL_TILES], sums: &mut PanelSums) {
         #[cfg(target_arch = "x86_64")]
-        if narrow {
-            let mut parts = [[[0; TILE_COLUMNS]; TILE_ROWS]; 2];
-            x86::narrow(&self.0, bytemuck::cast_ref(a), bytemuck::cast_ref(b), &mut parts);
-            join(&parts, sums);
-        } else {
-            let mut parts = [[[0; TILE_COLUMNS]; TILE_ROWS]; 3];
-            x86::wide(&self.0, bytemuck::cast_ref(a), bytemuck::cast_ref(b), &mut parts);
-            join(&parts, sums);
+        {
+            let multiply = if self.narrow { x86::narrow } else { x86::wide };
+            multiply(&self.registers, bytemuck::cast_ref(a), bytemuck::cast_ref(b), &mut sums.0);
         }
         #[cfg(not(target_arch = "x86_64"))]
-        let _ = (a, b, narrow, sums); // nothing is ever claimed there
+        let _ = (&self.registers, a, b, sums); // nothing is ever claimed there
     }
 }
 
-/// The parts, the uppermost first, each worth 64 times the next.
-#[inline(always)]
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
-fn join<const N: usize>(parts: &[Sums; N], sums: &mut Sums) {
-    for (r, sums) in sums.iter_mut().enumerate() {
-        for (c, sum) in sums.iter_mut().enumerate() {
-            *sum = parts.iter().fold(0, |sum: i32, part| (sum << LOW_BITS).wrapping_add(part[r][c]));
-        }
-    }
-}
+/// Parts of the sums: upper and lower activations by weights of one byte.
+const NARROW_PARTS: usize = 2;
+/// Upper by upper, one by the other, lower by lower.
+const WIDE_PARTS: usize = MOST_PARTS;
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{Activations, Sums, TileRegisters, Weights};
+    use super::{Activations, MOST_PARTS, PANEL_TILES, Sums, TileRegisters, Weights};
     use std::arch::asm;
 
-    /// Upper and lower part of the activations by weights of one byte.
-    #[allow(unsafe_code)]
-    #[inline]
-    pub(super) fn narrow(_held: &TileRegisters, a: &Activations, b: &Weights, sums: &mut [Sums; 2]) {
-        // SAFETY: the registers are configured, as `_held` says: 4 and 5 load 12 rows of 64 bytes, 128 apart, from the first or the
-        // second half of each row of `a`; 6 loads 16 rows of 64 bytes, half of the first part of `b`; 0 and 1 store 12 rows of 64 bytes.
-        unsafe {
-            asm!(
-                "tilezero tmm0",
-                "tilezero tmm1",
-                "tileloadd tmm6, [{b} + {tight}]",
-                "tileloadd tmm4, [{up} + {wide}]",
-                "tdpbssd tmm0, tmm4, tmm6",
-                "tileloadd tmm5, [{low} + {wide}]",
-                "tdpbusd tmm1, tmm5, tmm6",
-                "tileloadd tmm7, [{b} + {tight} + 1024]",
-                "tileloadd tmm4, [{up} + {wide} + 64]",
-                "tdpbssd tmm0, tmm4, tmm7",
-                "tileloadd tmm5, [{low} + {wide} + 64]",
-                "tdpbusd tmm1, tmm5, tmm7",
-                "tilestored [{first} + {tight}], tmm0",
-                "tilestored [{second} + {tight}], tmm1",
-                up = in(reg) &raw const a[0],
-                low = in(reg) &raw const a[1],
-                b = in(reg) b,
-                first = in(reg) &raw mut sums[0],
-                second = in(reg) &raw mut sums[1],
-                tight = in(reg) 64usize,
-                wide = in(reg) 128usize,
-                out("tmm0") _, out("tmm1") _, out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                options(nostack),
-            );
-        }
+    /// Loads the activations once, into 4 to 7 (upper and lower part of both halves of the inputs), then multiplies tile after tile:
+    /// `$tile` does one, whose weights are at `b` and whose sums go to `to`.
+    macro_rules! panel {
+        ($name:ident, $tile:expr, $($sum:literal)*) => {
+            #[allow(unsafe_code)]
+            #[inline]
+            pub(super) fn $name(
+                _held: &TileRegisters,
+                a: &Activations,
+                b: &[Weights; PANEL_TILES],
+                sums: &mut [[Sums; MOST_PARTS]; PANEL_TILES],
+            ) {
+                const { assert!(size_of::<Sums>() == 768 && MOST_PARTS == 3 && size_of::<Weights>() == 4096) };
+                // SAFETY: the registers are configured, as `_held` says. 4 to 7 load 12 rows of 64 bytes, 128 apart, from the
+                // first or the second half of each row of a part of `a`, 1536 bytes each. PANEL_TILES times, 16 rows of 64 bytes are loaded
+                // from within the 4096 bytes at `b`, and 12 rows of 64 bytes stored for each part.
+                unsafe {
+                    asm!(
+                        "tileloadd tmm4, [{a} + {wide}]",
+                        "tileloadd tmm5, [{a} + {wide} + 64]",
+                        "tileloadd tmm6, [{a} + {wide} + 1536]",
+                        "tileloadd tmm7, [{a} + {wide} + 1600]",
+                        "2:",
+                        $($sum,)*
+                        $tile,
+                        "add {b}, 4096",
+                        "add {to}, 2304",
+                        "dec {tiles}",
+                        "jnz 2b",
+                        a = in(reg) a,
+                        b = inout(reg) b => _,
+                        to = inout(reg) sums => _,
+                        tiles = inout(reg) PANEL_TILES => _,
+                        tight = in(reg) 64usize,
+                        wide = in(reg) 128usize,
+                        out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                        out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                        options(nostack),
+                    );
+                }
+            }
+        };
     }
 
-    /// Both parts of both.
-    #[allow(unsafe_code)]
-    #[inline]
-    pub(super) fn wide(_held: &TileRegisters, a: &Activations, b: &Weights, sums: &mut [Sums; 3]) {
-        // SAFETY: as above; 7 loads half of the second part of `b`.
-        unsafe {
-            asm!(
-                "tilezero tmm0",
-                "tilezero tmm1",
-                "tilezero tmm2",
-                "tileloadd tmm6, [{b} + {tight}]",
-                "tileloadd tmm4, [{up} + {wide}]",
-                "tdpbssd tmm0, tmm4, tmm6",
-                "tileloadd tmm5, [{low} + {wide}]",
-                "tdpbusd tmm1, tmm5, tmm6",
-                "tileloadd tmm7, [{b} + {tight} + 2048]",
-                "tdpbuud tmm2, tmm5, tmm7",
-                "tdpbsud tmm1, tmm4, tmm7",
-                "tileloadd tmm6, [{b} + {tight} + 1024]",
-                "tileloadd tmm4, [{up} + {wide} + 64]",
-                "tdpbssd tmm0, tmm4, tmm6",
-                "tileloadd tmm5, [{low} + {wide} + 64]",
-                "tdpbusd tmm1, tmm5, tmm6",
-                "tileloadd tmm7, [{b} + {tight} + 3072]",
-                "tdpbuud tmm2, tmm5, tmm7",
-                "tdpbsud tmm1, tmm4, tmm7",
-                "tilestored [{first} + {tight}], tmm0",
-                "tilestored [{second} + {tight}], tmm1",
-                "tilestored [{third} + {tight}], tmm2",
-                up = in(reg) &raw const a[0],
-                low = in(reg) &raw const a[1],
-                b = in(reg) b,
-                first = in(reg) &raw mut sums[0],
-                second = in(reg) &raw mut sums[1],
-                third = in(reg) &raw mut sums[2],
-                tight = in(reg) 64usize,
-                wide = in(reg) 128usize,
-                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                options(nostack),
-            );
-        }
-    }
+    panel!(
+        narrow,
+        concat!(
+            "tileloadd tmm2, [{b} + {tight}]\n",
+            "tdpbssd tmm0, tmm4, tmm2\n",
+            "tdpbusd tmm1, tmm6, tmm2\n",
+            "tileloadd tmm3, [{b} + {tight} + 1024]\n",
+            "tdpbssd tmm0, tmm5, tmm3\n",
+            "tdpbusd tmm1, tmm7, tmm3\n",
+            "tilestored [{to} + {tight}], tmm0\n",
+            "tilestored [{to} + {tight} + 768], tmm1\n",
+        ),
+        "tilezero tmm0"
+        "tilezero tmm1"
+    );
+    panel!(
+        wide,
+        concat!(
+            "tileloadd tmm3, [{b} + {tight}]\n",
+            "tdpbssd tmm0, tmm4, tmm3\n",
+            "tdpbusd tmm1, tmm6, tmm3\n",
+            "tileloadd tmm3, [{b} + {tight} + 1024]\n",
+            "tdpbssd tmm0, tmm5, tmm3\n",
+            "tdpbusd tmm1, tmm7, tmm3\n",
+            "tileloadd tmm3, [{b} + {tight} + 2048]\n",
+            "tdpbuud tmm2, tmm6, tmm3\n",
+            "tdpbsud tmm1, tmm4, tmm3\n",
+            "tileloadd tmm3, [{b} + {tight} + 3072]\n",
+            "tdpbuud tmm2, tmm7, tmm3\n",
+            "tdpbsud tmm1, tmm5, tmm3\n",
+            "tilestored [{to} + {tight}], tmm0\n",
+            "tilestored [{to} + {tight} + 768], tmm1\n",
+            "tilestored [{to} + {tight} + 1536], tmm2\n",
+        ),
+        "tilezero tmm0"
+        "tilezero tmm1"
+        "tilezero tmm2"
+    );
 }

@@ -1,10 +1,10 @@
 //! `sums[r, c] = sum_g a[g, r] . b[g, c]` over pairs of i16: the innermost loop, one version an instruction set.
 
 use super::BLOCK;
-use super::bytes::{self, Bytes};
+use super::bytes::{self, Bytes, LOW_BITS};
 use crate::amx;
 use crate::simd::Fma;
-use crate::tiles::{TILE_COLUMNS, TILE_ROWS};
+use crate::tiles::{Aligned, PANEL_TILES, TILE_COLUMNS, TILE_ROWS};
 use crate::transpose::transpose;
 
 /// Pairs of inputs in a block.
@@ -16,8 +16,12 @@ pub(crate) type Pair = [i16; 2];
 pub(crate) type ActivationTile = [[Pair; TILE_ROWS]; GROUPS];
 /// Pairs of one block for the columns of a tile: `[GROUPS][TILE_COLUMNS]`.
 pub(crate) type WeightTile = [[Pair; TILE_COLUMNS]; GROUPS];
-/// The exact sums of a tile.
+/// The exact sums of a tile, or a part of them.
 pub(crate) type Sums = [[i32; TILE_COLUMNS]; TILE_ROWS];
+/// Most parts that sums are in: the first is worth 64 times the second, and so on.
+pub(crate) const MOST_PARTS: usize = 3;
+/// The sums of a panel's tiles, in as many parts as the multiplier says.
+pub(crate) type PanelSums = Aligned<[[Sums; MOST_PARTS]; PANEL_TILES]>;
 
 /// How the integers of tiles are laid out, and with that, what multiplies them.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,23 +69,40 @@ pub(crate) enum Multiplier {
 }
 
 impl Multiplier {
+    /// `narrow`: every weight is a byte.
+    ///
     /// # Panics
     /// Where the CPU does not multiply tiles of the layout.
-    pub(crate) fn new(layout: Layout) -> Self {
+    pub(crate) fn new(layout: Layout, narrow: bool) -> Self {
         match layout {
             Layout::Pairs => Self::Pairs,
-            Layout::Bytes => Self::Bytes(Bytes::claim().expect("laid out for tiles that this CPU has")),
+            Layout::Bytes => Self::Bytes(Bytes::claim(narrow).expect("laid out for tiles that this CPU has")),
         }
     }
 
-    /// The sums of one tile over one block.
+    /// How many parts the sums have.
     #[inline(always)]
-    pub(crate) fn tile_sums(&self, a: &ActivationTile, b: &WeightTile, narrow: bool, sums: &mut Sums) {
+    pub(crate) fn parts(&self) -> usize {
         match self {
-            Self::Pairs => pair_sums(a, b, sums),
-            Self::Bytes(bytes) => bytes.tile_sums(a, b, narrow, sums),
+            Self::Pairs => 1,
+            Self::Bytes(bytes) => bytes.parts(),
         }
     }
+
+    /// The sums of a panel's tiles over one block.
+    #[inline(always)]
+    pub(crate) fn panel_sums(&self, a: &ActivationTile, b: &[WeightTile; PANEL_TILES], sums: &mut PanelSums) {
+        match self {
+            Self::Pairs => b.iter().zip(&mut sums.0).for_each(|(b, sums)| pair_sums(a, b, &mut sums[0])),
+            Self::Bytes(bytes) => bytes.panel_sums(a, b, sums),
+        }
+    }
+}
+
+/// The sum in column `c` of row `r`.
+#[inline(always)]
+pub(crate) fn joined(parts: &[Sums], r: usize, c: usize) -> i32 {
+    parts.iter().fold(0, |sum: i32, part| (sum << LOW_BITS).wrapping_add(part[r][c]))
 }
 
 /// The sums of one tile over one block.
@@ -309,12 +330,17 @@ mod tests {
         (a, b): &([[i16; BLOCK]; TILE_ROWS], [[i16; BLOCK]; TILE_COLUMNS]),
     ) -> Sums {
         let mut x = [[[0; 2]; TILE_ROWS]; GROUPS];
-        let mut w = [[[0; 2]; TILE_COLUMNS]; GROUPS];
-        let mut sums = [[1; TILE_COLUMNS]; TILE_ROWS];
+        let mut w = [[[[0; 2]; TILE_COLUMNS]; GROUPS]; PANEL_TILES];
+        let mut sums = Aligned([[[[1; TILE_COLUMNS]; TILE_ROWS]; MOST_PARTS]; PANEL_TILES]);
         a.iter().enumerate().for_each(|(r, row)| layout.store_row(row, r, &mut x));
-        layout.store_columns::<Separate>(b.each_ref(), narrow, &mut w);
-        Multiplier::new(layout).tile_sums(&x, &w, narrow, &mut sums);
-        sums
+        w.iter_mut().for_each(|w| layout.store_columns::<Separate>(b.each_ref(), narrow, w));
+        let by = Multiplier::new(layout, narrow);
+        by.panel_sums(&x, &w, &mut sums);
+        let of_tile = |parts: &[Sums; MOST_PARTS]| -> Sums {
+            std::array::from_fn(|r| std::array::from_fn(|c| joined(&parts[..by.parts()], r, c)))
+        };
+        assert!(sums.0.iter().all(|parts| of_tile(parts) == of_tile(&sums.0[0])));
+        of_tile(&sums.0[0])
     }
 
     #[test]

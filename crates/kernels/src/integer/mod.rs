@@ -15,6 +15,7 @@ mod format;
 mod microkernel;
 mod product;
 mod quantize;
+mod scaling;
 mod vector;
 
 pub use format::{Format, QuantizedMatrix};

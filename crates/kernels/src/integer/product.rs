@@ -2,12 +2,13 @@
 
 use super::activations::{ActivationBlock, PackedBlock, pack, quantize};
 use super::format::{QuantizedMatrix, WeightBlock};
-use super::microkernel::{GROUPS, Layout, Multiplier, Sums, WeightTile};
+use super::microkernel::{GROUPS, Layout, MOST_PARTS, Multiplier, WeightTile};
+use super::scaling::{self, Scales};
 use super::vector::{LANES, Lanes, dot, dot_codes, prefetch, widen_half};
 use super::{BLOCK, Format, SUBBLOCK, SUBBLOCKS};
 use crate::Values;
 use crate::simd::{Fma, dispatch};
-use crate::tiles::{MAX_DOT_ROWS, PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Tiling, Totals};
+use crate::tiles::{Aligned, MAX_DOT_ROWS, PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Tiling, Totals};
 use rayon::prelude::*;
 
 /// Weight rows a task of [`dot_rows`].
@@ -140,20 +141,17 @@ fn each_dot(
 dispatch!(fn dots(weight: &QuantizedMatrix<'_>, first: usize, x: &[ActivationBlock], y: &mut [f32]) = dots_body);
 
 /// One block of a panel; its integers take 16 KiB.
+#[repr(C, align(64))]
 struct WeightPanel {
     tiles: [WeightTile; PANEL_TILES],
-    scales: [[f32; TILE_COLUMNS]; PANEL_TILES],
-    minimum_scales: [[f32; TILE_COLUMNS]; PANEL_TILES],
-    minimums: [[[f32; TILE_COLUMNS]; SUBBLOCKS]; PANEL_TILES],
+    scales: [Scales; PANEL_TILES],
 }
 
 impl WeightPanel {
     fn zeroed() -> Box<Self> {
         Box::new(Self {
             tiles: [[[[0; 2]; TILE_COLUMNS]; GROUPS]; PANEL_TILES],
-            scales: [[0.0; TILE_COLUMNS]; PANEL_TILES],
-            minimum_scales: [[0.0; TILE_COLUMNS]; PANEL_TILES],
-            minimums: [[[0.0; TILE_COLUMNS]; SUBBLOCKS]; PANEL_TILES],
+            scales: [Scales::ZERO; PANEL_TILES],
         })
     }
 }
@@ -166,7 +164,7 @@ fn panels(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut
     let tiling = Tiling { rows: x.len() / inputs, outputs, bias, max_task_tiles: MAX_TASK_TILES };
     tiling.run(y, WeightPanel::zeroed, |panel, first_column, tiles, totals| {
         let tiles = &packed[tiles.start * blocks..tiles.end * blocks];
-        let by = Multiplier::new(layout);
+        let by = Multiplier::new(layout, format.is_narrow());
         for block in 0..blocks {
             unpack_panel(weight, first_column, block, layout, panel);
             for (tile, totals) in tiles.chunks_exact(blocks).zip(&mut *totals) {
@@ -192,9 +190,10 @@ fn unpack_panel_body<F: Fma>(
             if output < weight.outputs() {
                 weight.unpack::<F>(output, block, column);
             } // else: whatever is there; these columns are not stored
-            to.scales[tile][c] = column.scale;
-            to.minimum_scales[tile][c] = column.minimum_scale;
-            for (to, minimum) in to.minimums[tile].iter_mut().zip(column.minimums) {
+            let scales = &mut to.scales[tile];
+            scales.scales.0[c] = column.scale;
+            scales.minimum_scales.0[c] = column.minimum_scale;
+            for (to, minimum) in scales.minimums.0.iter_mut().zip(column.minimums) {
                 to[c] = minimum;
             }
         }
@@ -219,27 +218,10 @@ fn multiply_body<F: Fma>(
     panel: &WeightPanel,
     totals: &mut Totals,
 ) {
-    let (narrow, minimums) = (format.is_narrow(), format.has_minimums());
-    let mut sums: Sums = [[0; TILE_COLUMNS]; TILE_ROWS];
-    for (tile, totals) in totals.iter_mut().enumerate() {
-        by.tile_sums(&x.values, &panel.tiles[tile], narrow, &mut sums);
-        let scales = &panel.scales[tile];
-        for (r, (totals, sums)) in totals.iter_mut().zip(&sums).enumerate() {
-            if !minimums {
-                for c in 0..TILE_COLUMNS {
-                    totals[c] += sums[c] as f32 * scales[c] * x.scales[r];
-                }
-                continue;
-            }
-            let mut minimum = [0f32; TILE_COLUMNS];
-            for (m, s) in panel.minimums[tile].iter().zip(x.sums[r]) {
-                minimum.iter_mut().zip(m).for_each(|(to, m)| *to += m * s);
-            }
-            for c in 0..TILE_COLUMNS {
-                let minimum = minimum[c] * panel.minimum_scales[tile][c];
-                totals[c] += (sums[c] as f32 * scales[c] - minimum) * x.scales[r];
-            }
-        }
+    let mut sums = Aligned([[[[0; TILE_COLUMNS]; TILE_ROWS]; MOST_PARTS]; PANEL_TILES]);
+    by.panel_sums(&x.values, &panel.tiles, &mut sums);
+    for ((sums, scales), totals) in sums.0.iter().zip(&panel.scales).zip(&mut totals.0) {
+        scaling::add(&sums[..by.parts()], scales, x, format.has_minimums(), totals);
     }
 }
 dispatch!(

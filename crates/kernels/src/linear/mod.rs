@@ -6,6 +6,7 @@ use crate::tiles::MAX_DOT_ROWS;
 use half::{bf16, f16};
 use rayon::prelude::*;
 
+mod bf16_tiles;
 mod product;
 
 /// Weight rows a task of [`dot_rows`].
@@ -40,8 +41,11 @@ pub fn linear(layer: &Linear<'_>, x: &[f32], y: &mut [f32]) {
     if x.is_empty() || y.is_empty() {
         return;
     }
-    match rows {
-        ..=MAX_DOT_ROWS => dot_rows(layer, bias.as_deref(), x, y),
+    match layer.weight {
+        _ if rows <= MAX_DOT_ROWS => dot_rows(layer, bias.as_deref(), x, y),
+        Values::Bf16(weight) if bf16_tiles::fits() => {
+            bf16_tiles::product(layer, weight, bias.as_deref(), x, y)
+        }
         _ => product::product(layer, bias.as_deref(), x, y),
     }
 }

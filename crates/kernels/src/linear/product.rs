@@ -88,8 +88,8 @@ fn multiply_body<F: Fma>(
     let inputs = tiles.len() / totals.len();
     for (tile, totals) in tiles.chunks_exact(inputs).zip(totals) {
         let tile = &tile[block.clone()];
-        pass::<F, 0>(tile, weights, &mut totals[column_tile]);
-        pass::<F, PASS_ROWS>(tile, weights, &mut totals[column_tile]);
+        pass::<F, 0>(tile, weights, &mut totals.0[column_tile]);
+        pass::<F, PASS_ROWS>(tile, weights, &mut totals.0[column_tile]);
     }
 }
 
