@@ -3,14 +3,13 @@
 //! Linux on x86-64 only: the kernel has to be asked once a process before a tile may be touched. Elsewhere nothing is ever
 //! claimed.
 
-use crate::tiles::{TILE_COLUMNS, TILE_ROWS};
+use crate::tiles::{AMX_TILE_ROWS, TILE_COLUMNS};
 use std::marker::PhantomData;
-use std::ops::Range;
 
 /// Bytes a row of a tile register.
 pub(crate) const ROW_BYTES: usize = 64;
-/// Rows of a tile of weights: each has four bytes of every column.
-pub(crate) const WEIGHT_ROWS: usize = 16;
+/// Rows of a tile register.
+pub(crate) const ROWS: usize = AMX_TILE_ROWS;
 
 /// What a CPU with AMX can multiply.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,12 +31,10 @@ pub(crate) fn has(feature: Feature) -> bool {
     }
 }
 
-/// The eight tile registers of one thread, configured: some for weights, `[WEIGHT_ROWS][TILE_COLUMNS]` of 32 bits; the others for
-/// sums, `[TILE_ROWS][TILE_COLUMNS]` of 32 bits, or activations, `[TILE_ROWS][ROW_BYTES]`. Free again when it is dropped, on
-/// the same thread: it cannot be sent.
+/// The eight tile registers of one thread, each configured as `[ROWS][ROW_BYTES]`: sums `[ROWS][TILE_COLUMNS]` of 32 bits,
+/// activations, a row each, or weights, of which a row has four bytes of every column. Free again when it is dropped, on the
+/// same thread: it cannot be sent.
 pub(crate) struct TileRegisters(PhantomData<*const ()>);
-
-const REGISTERS: usize = 8;
 
 /// The operand of `ldtilecfg`.
 #[repr(C, align(64))]
@@ -49,20 +46,20 @@ struct Configuration {
     rows: [u8; 16],
 }
 
-impl Configuration {
-    fn new(weights: Range<usize>) -> Self {
-        const { assert!(TILE_COLUMNS * 4 == ROW_BYTES && TILE_ROWS <= WEIGHT_ROWS) };
-        let (mut row_bytes, mut rows) = ([0; 16], [0; 16]);
-        row_bytes[..REGISTERS].fill(ROW_BYTES as u16);
-        rows[..REGISTERS].fill(TILE_ROWS as u8);
-        rows[weights].fill(WEIGHT_ROWS as u8);
-        Self { palette: 1, start_row: 0, reserved: [0; 14], row_bytes, rows }
+static CONFIGURATION: Configuration = {
+    const { assert!(TILE_COLUMNS * 4 == ROW_BYTES) };
+    let (mut row_bytes, mut rows) = ([0; 16], [0; 16]);
+    let mut register = 0;
+    while register < 8 {
+        (row_bytes[register], rows[register]) = (ROW_BYTES as u16, ROWS as u8);
+        register += 1;
     }
-}
+    Configuration { palette: 1, start_row: 0, reserved: [0; 14], row_bytes, rows }
+};
 
 impl TileRegisters {
-    /// Configures them, where the CPU has them. `weights`: which of them are for weights.
-    pub(crate) fn claim(feature: Feature, weights: Range<usize>) -> Option<Self> {
+    /// Configures them, where the CPU has them.
+    pub(crate) fn claim(feature: Feature) -> Option<Self> {
         if !has(feature) {
             return None;
         }
@@ -70,8 +67,7 @@ impl TileRegisters {
         // SAFETY: the CPU has tiles and the system lets them be used, as `has` says; the operand is a whole configuration.
         #[allow(unsafe_code)]
         unsafe {
-            let configuration = Configuration::new(weights);
-            std::arch::asm!("ldtilecfg [{}]", in(reg) &raw const configuration, options(nostack, readonly));
+            std::arch::asm!("ldtilecfg [{}]", in(reg) &raw const CONFIGURATION, options(nostack, readonly));
         }
         Some(Self(PhantomData))
     }

@@ -38,17 +38,23 @@ impl Fma for Separate {
     }
 }
 
-/// Defines `fn $name(args)` that runs `$body::<Fused>` compiled for the best instruction set of this CPU.
+/// Defines `fn $name(args)` that runs `$body::<Fused>` compiled for the best instruction set of this CPU. Generics of its own
+/// come in brackets, as they are declared and as they are named: `fn $name[const N: usize][N](args)`.
 macro_rules! dispatch {
-    ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $body:ident) => {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident $([$($generic:tt)*][$($named:tt)*])? ($($arg:ident: $ty:ty),* $(,)?)
+     $(-> $ret:ty)? = $body:ident) => {
         $(#[$doc])*
-        $vis fn $name($($arg: $ty),*) $(-> $ret)? {
+        $vis fn $name $(<$($generic)*>)? ($($arg: $ty),*) $(-> $ret)? {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
-                fn avx512($($arg: $ty),*) $(-> $ret)? { $body::<$crate::simd::Fused>($($arg),*) }
+                fn avx512 $(<$($generic)*>)? ($($arg: $ty),*) $(-> $ret)? {
+                    $body::<$crate::simd::Fused $(, $($named)*)?>($($arg),*)
+                }
                 #[target_feature(enable = "avx2,fma,f16c")]
-                fn avx2($($arg: $ty),*) $(-> $ret)? { $body::<$crate::simd::Fused>($($arg),*) }
+                fn avx2 $(<$($generic)*>)? ($($arg: $ty),*) $(-> $ret)? {
+                    $body::<$crate::simd::Fused $(, $($named)*)?>($($arg),*)
+                }
                 match $crate::simd::level() {
                     // SAFETY: `level` has checked that the CPU has every feature of the function called.
                     #[allow(unsafe_code)]
@@ -60,9 +66,9 @@ macro_rules! dispatch {
                 }
             }
             #[cfg(target_arch = "aarch64")]
-            return $body::<$crate::simd::Fused>($($arg),*);
+            return $body::<$crate::simd::Fused $(, $($named)*)?>($($arg),*);
             #[cfg(not(target_arch = "aarch64"))]
-            $body::<$crate::simd::Separate>($($arg),*)
+            $body::<$crate::simd::Separate $(, $($named)*)?>($($arg),*)
         }
     };
 }

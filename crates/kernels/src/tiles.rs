@@ -7,8 +7,10 @@ use std::ops::Range;
 /// Up to this many rows each weight row is read once and dotted with them (decoding); above, tiles are multiplied (prefill and
 /// the vision tower).
 pub(crate) const MAX_DOT_ROWS: usize = 4;
-/// Activation rows a tile.
+/// Activation rows a tile in vectors: what the registers of AVX2 hold the sums of, in two passes.
 pub(crate) const TILE_ROWS: usize = 12;
+/// Activation rows a tile of AMX: all that a register has.
+pub(crate) const AMX_TILE_ROWS: usize = 16;
 /// Weight rows (columns of the result) a tile.
 pub(crate) const TILE_COLUMNS: usize = 16;
 /// Column tiles a panel.
@@ -17,9 +19,9 @@ pub(crate) const PANEL_TILES: usize = 4;
 pub(crate) const PANEL: usize = PANEL_TILES * TILE_COLUMNS;
 
 /// The results of one tile.
-pub(crate) type Tile = [[f32; TILE_COLUMNS]; TILE_ROWS];
+pub(crate) type Tile<const ROWS: usize = TILE_ROWS> = [[f32; TILE_COLUMNS]; ROWS];
 /// The results of a row tile for a panel.
-pub(crate) type Totals = Aligned<[Tile; PANEL_TILES]>;
+pub(crate) type Totals<const ROWS: usize = TILE_ROWS> = Aligned<[Tile<ROWS>; PANEL_TILES]>;
 
 /// Begins at a cache line, so that no vector of 64 bytes lies across two.
 #[derive(Clone, Copy)]
@@ -45,16 +47,16 @@ unsafe impl Sync for Target {}
 impl Tiling<'_> {
     /// Writes `y`: `multiply` adds to zeroed totals the results of its row tiles for the panel that begins at a column.
     /// The borders do not depend on the number of threads.
-    pub(crate) fn run<S>(
+    pub(crate) fn run<const ROWS: usize, S>(
         &self,
         y: &mut [f32],
         scratch: impl Fn() -> S + Sync + Send,
-        multiply: impl Fn(&mut S, usize, Range<usize>, &mut [Totals]) + Sync + Send,
+        multiply: impl Fn(&mut S, usize, Range<usize>, &mut [Totals<ROWS>]) + Sync + Send,
     ) {
         assert!(
             y.len() == self.rows * self.outputs && self.bias.is_none_or(|bias| bias.len() == self.outputs)
         );
-        let tiles = self.rows.div_ceil(TILE_ROWS);
+        let tiles = self.rows.div_ceil(ROWS);
         let task_tiles = tiles.div_ceil(tiles.div_ceil(self.max_task_tiles).max(1)).max(1);
         let (chunks, panels) = (tiles.div_ceil(task_tiles), self.outputs.div_ceil(PANEL));
         let target = Target(y.as_mut_ptr());
@@ -65,26 +67,32 @@ impl Tiling<'_> {
                 let (first_column, first_tile) = (task % panels * PANEL, task / panels * task_tiles);
                 let range = first_tile..tiles.min(first_tile + task_tiles);
                 totals.clear();
-                totals.resize(range.len(), Aligned([[[0.0; TILE_COLUMNS]; TILE_ROWS]; PANEL_TILES]));
+                totals.resize(range.len(), Aligned([[[0.0; TILE_COLUMNS]; ROWS]; PANEL_TILES]));
                 multiply(scratch, first_column, range, totals);
                 self.store(&target, first_column, first_tile, totals);
             },
         );
     }
 
-    fn store(&self, Target(y): &Target, first_column: usize, first_tile: usize, totals: &[Totals]) {
+    fn store<const ROWS: usize>(
+        &self,
+        Target(y): &Target,
+        first_column: usize,
+        first_tile: usize,
+        totals: &[Totals<ROWS>],
+    ) {
         let columns = PANEL.min(self.outputs - first_column);
-        let first_row = first_tile * TILE_ROWS;
-        for row in first_row..self.rows.min(first_row + totals.len() * TILE_ROWS) {
+        let first_row = first_tile * ROWS;
+        for row in first_row..self.rows.min(first_row + totals.len() * ROWS) {
             // SAFETY: row < rows and first_column + columns <= outputs: inside y, and this task's alone.
             #[allow(unsafe_code)]
             let y =
                 unsafe { std::slice::from_raw_parts_mut(y.add(row * self.outputs + first_column), columns) };
-            let totals = &totals[row / TILE_ROWS - first_tile].0;
+            let totals = &totals[row / ROWS - first_tile].0;
             let (whole, rest) = y.as_chunks_mut();
-            whole.iter_mut().zip(totals).for_each(|(y, total)| *y = total[row % TILE_ROWS]);
+            whole.iter_mut().zip(totals).for_each(|(y, total)| *y = total[row % ROWS]);
             if !rest.is_empty() {
-                rest.copy_from_slice(&totals[whole.len()][row % TILE_ROWS][..rest.len()]);
+                rest.copy_from_slice(&totals[whole.len()][row % ROWS][..rest.len()]);
             }
             if let Some(bias) = self.bias {
                 y.iter_mut().zip(&bias[first_column..]).for_each(|(y, b)| *y += b);

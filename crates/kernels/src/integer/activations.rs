@@ -1,9 +1,8 @@
 //! Activations as 12-bit integers, in the order that the products read them.
 
-use super::microkernel::{ActivationTile, Layout};
+use super::microkernel::{ActivationTile, Multiplier};
 use super::{ACTIVATION_MAX, BLOCK, SUBBLOCK, SUBBLOCKS};
 use crate::simd::{Fma, dispatch};
-use crate::tiles::TILE_ROWS;
 use rayon::prelude::*;
 
 /// One block of one row: `x[i] = scale * values[i]`.
@@ -47,29 +46,32 @@ dispatch!(
 /// One block of the rows of a tile.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub(crate) struct PackedBlock {
-    pub(crate) values: ActivationTile,
-    pub(crate) scales: [f32; TILE_ROWS],
-    pub(crate) sums: [[f32; SUBBLOCKS]; TILE_ROWS],
+pub(crate) struct PackedBlock<const ROWS: usize> {
+    pub(crate) values: ActivationTile<ROWS>,
+    pub(crate) scales: [f32; ROWS],
+    pub(crate) sums: [[f32; SUBBLOCKS]; ROWS],
 }
 
 // SAFETY: arrays of integers and floats, for which zeros are values.
 #[allow(unsafe_code)]
-unsafe impl bytemuck::Zeroable for PackedBlock {}
+unsafe impl<const ROWS: usize> bytemuck::Zeroable for PackedBlock<ROWS> {}
 
 /// `x` `[rows, inputs]` by row tiles, and by blocks within them; rows beyond the last are zero.
-pub(crate) fn pack(x: &[f32], inputs: usize, layout: Layout) -> Vec<PackedBlock> {
+pub(crate) fn pack<const ROWS: usize, M: Multiplier<ROWS>>(
+    x: &[f32],
+    inputs: usize,
+) -> Vec<PackedBlock<ROWS>> {
     let blocks = inputs.div_ceil(BLOCK);
-    let tiles = (x.len() / inputs).div_ceil(TILE_ROWS);
-    let mut packed: Vec<PackedBlock> = bytemuck::zeroed_vec(tiles * blocks);
-    packed.par_chunks_exact_mut(blocks).zip(x.par_chunks(TILE_ROWS * inputs)).for_each(|(tile, rows)| {
+    let tiles = (x.len() / inputs).div_ceil(ROWS);
+    let mut packed: Vec<PackedBlock<ROWS>> = bytemuck::zeroed_vec(tiles * blocks);
+    packed.par_chunks_exact_mut(blocks).zip(x.par_chunks(ROWS * inputs)).for_each(|(tile, rows)| {
         let mut block = ActivationBlock::ZERO;
         for (r, row) in rows.chunks_exact(inputs).enumerate() {
             for (to, x) in tile.iter_mut().zip(row.chunks(BLOCK)) {
                 quantize(x, &mut block);
                 to.scales[r] = block.scale;
                 to.sums[r] = block.sums;
-                layout.store_row(&block.values, r, &mut to.values);
+                M::store_row(&block.values, r, &mut to.values);
             }
         }
     });

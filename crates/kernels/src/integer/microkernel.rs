@@ -1,8 +1,7 @@
 //! `sums[r, c] = sum_g a[g, r] . b[g, c]` over pairs of i16: the innermost loop, one version an instruction set.
 
 use super::BLOCK;
-use super::bytes::{self, Bytes, LOW_BITS};
-use crate::amx;
+use super::bytes::LOW_BITS;
 use crate::simd::Fma;
 use crate::tiles::{Aligned, PANEL_TILES, TILE_COLUMNS, TILE_ROWS};
 use crate::transpose::transpose;
@@ -13,95 +12,65 @@ pub(crate) const GROUPS: usize = BLOCK / 2;
 /// Two consecutive inputs.
 pub(crate) type Pair = [i16; 2];
 /// Pairs of one block for the rows of a tile: `[GROUPS][TILE_ROWS]`.
-pub(crate) type ActivationTile = [[Pair; TILE_ROWS]; GROUPS];
+pub(crate) type ActivationTile<const ROWS: usize = TILE_ROWS> = [[Pair; ROWS]; GROUPS];
 /// Pairs of one block for the columns of a tile: `[GROUPS][TILE_COLUMNS]`.
 pub(crate) type WeightTile = [[Pair; TILE_COLUMNS]; GROUPS];
 /// The exact sums of a tile, or a part of them.
-pub(crate) type Sums = [[i32; TILE_COLUMNS]; TILE_ROWS];
+pub(crate) type Sums<const ROWS: usize = TILE_ROWS> = [[i32; TILE_COLUMNS]; ROWS];
 /// Most parts that sums are in: the first is worth 64 times the second, and so on.
 pub(crate) const MOST_PARTS: usize = 3;
 /// The sums of a panel's tiles, in as many parts as the multiplier says.
-pub(crate) type PanelSums = Aligned<[[Sums; MOST_PARTS]; PANEL_TILES]>;
+pub(crate) type PanelSums<const ROWS: usize> = Aligned<[[Sums<ROWS>; MOST_PARTS]; PANEL_TILES]>;
 
-/// How the integers of tiles are laid out, and with that, what multiplies them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Layout {
-    /// As the types say.
-    Pairs,
-    /// In parts of a byte, for AMX.
-    Bytes,
-}
-
-impl Layout {
-    /// What is fastest here.
-    pub(crate) fn of_this_cpu() -> Self {
-        if amx::has(amx::Feature::Int8) { Self::Bytes } else { Self::Pairs }
-    }
+/// How tiles of `ROWS` rows are laid out and multiplied.
+pub(crate) trait Multiplier<const ROWS: usize>: Sized {
+    /// This thread's hold on what it takes. `narrow`: every weight is a byte.
+    fn new(narrow: bool) -> Self;
 
     /// Row `r` of a tile.
-    #[inline]
-    pub(crate) fn store_row(self, values: &[i16; BLOCK], r: usize, to: &mut ActivationTile) {
-        match self {
-            Self::Pairs => to.iter_mut().zip(values.as_chunks().0).for_each(|(to, pair)| to[r] = *pair),
-            Self::Bytes => bytes::store_row(values, r, to),
-        }
-    }
+    fn store_row(values: &[i16; BLOCK], r: usize, to: &mut ActivationTile<ROWS>);
 
-    /// All columns of a tile; `narrow`: every weight is a byte.
-    #[inline(always)]
-    pub(crate) fn store_columns<F: Fma>(
-        self,
-        columns: [&[i16; BLOCK]; TILE_COLUMNS],
-        narrow: bool,
-        to: &mut WeightTile,
-    ) {
-        match self {
-            Self::Pairs => transpose::<F, Pair>(columns.map(|column| column.as_chunks().0), to),
-            Self::Bytes => bytes::store_columns::<F>(columns, narrow, to),
-        }
-    }
-}
-
-/// What multiplies tiles of a layout, on the thread that has it.
-pub(crate) enum Multiplier {
-    Pairs,
-    Bytes(Bytes),
-}
-
-impl Multiplier {
-    /// `narrow`: every weight is a byte.
-    ///
-    /// # Panics
-    /// Where the CPU does not multiply tiles of the layout.
-    pub(crate) fn new(layout: Layout, narrow: bool) -> Self {
-        match layout {
-            Layout::Pairs => Self::Pairs,
-            Layout::Bytes => Self::Bytes(Bytes::claim(narrow).expect("laid out for tiles that this CPU has")),
-        }
-    }
+    /// All columns of a tile.
+    fn store_columns<F: Fma>(&self, columns: [&[i16; BLOCK]; TILE_COLUMNS], to: &mut WeightTile);
 
     /// How many parts the sums have.
-    #[inline(always)]
-    pub(crate) fn parts(&self) -> usize {
-        match self {
-            Self::Pairs => 1,
-            Self::Bytes(bytes) => bytes.parts(),
-        }
-    }
+    fn parts(&self) -> usize;
 
     /// The sums of a panel's tiles over one block.
+    fn panel_sums(&self, a: &ActivationTile<ROWS>, b: &[WeightTile; PANEL_TILES], sums: &mut PanelSums<ROWS>);
+}
+
+/// Pairs of 16 bits, as the types say.
+pub(crate) struct Pairs;
+
+impl Multiplier<TILE_ROWS> for Pairs {
+    fn new(_narrow: bool) -> Self {
+        Self
+    }
+
+    #[inline]
+    fn store_row(values: &[i16; BLOCK], r: usize, to: &mut ActivationTile) {
+        to.iter_mut().zip(values.as_chunks().0).for_each(|(to, pair)| to[r] = *pair);
+    }
+
     #[inline(always)]
-    pub(crate) fn panel_sums(&self, a: &ActivationTile, b: &[WeightTile; PANEL_TILES], sums: &mut PanelSums) {
-        match self {
-            Self::Pairs => b.iter().zip(&mut sums.0).for_each(|(b, sums)| pair_sums(a, b, &mut sums[0])),
-            Self::Bytes(bytes) => bytes.panel_sums(a, b, sums),
-        }
+    fn store_columns<F: Fma>(&self, columns: [&[i16; BLOCK]; TILE_COLUMNS], to: &mut WeightTile) {
+        transpose::<F, Pair>(columns.map(|column| column.as_chunks().0), to);
+    }
+
+    fn parts(&self) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    fn panel_sums(&self, a: &ActivationTile, b: &[WeightTile; PANEL_TILES], sums: &mut PanelSums<TILE_ROWS>) {
+        b.iter().zip(&mut sums.0).for_each(|(b, sums)| pair_sums(a, b, &mut sums[0]));
     }
 }
 
 /// The sum in column `c` of row `r`.
 #[inline(always)]
-pub(crate) fn joined(parts: &[Sums], r: usize, c: usize) -> i32 {
+pub(crate) fn joined<const ROWS: usize>(parts: &[Sums<ROWS>], r: usize, c: usize) -> i32 {
     parts.iter().fold(0, |sum: i32, part| (sum << LOW_BITS).wrapping_add(part[r][c]))
 }
 
@@ -306,62 +275,78 @@ mod neon {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::integer::bytes::Bytes;
     use crate::simd::Separate;
+    use crate::tiles::AMX_TILE_ROWS;
 
-    /// Tiles with integers up to `limit` for the weights; one row and one column are at their largest.
-    fn tiles(limit: i32) -> ([[i16; BLOCK]; TILE_ROWS], [[i16; BLOCK]; TILE_COLUMNS]) {
+    /// The sums of rows and columns with integers of 12 bits and up to `limit`, at their largest too, by a multiplier and exactly.
+    fn check<const ROWS: usize, M: Multiplier<ROWS>>(limit: i32) {
         let mut state = 1u32;
         let mut next = |limit: i32| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             if state >> 28 == 0 { limit } else { (state >> 8) as i32 % (2 * limit + 1) - limit }
         };
-        let mut a = [[0; BLOCK]; TILE_ROWS];
-        let mut b = [[0; BLOCK]; TILE_COLUMNS];
-        a.iter_mut().flatten().for_each(|v| *v = next(2047) as i16);
-        b.iter_mut().flatten().for_each(|v| *v = next(limit) as i16);
-        (a[0], b[15]) = ([2047; BLOCK], [-limit as i16; BLOCK]);
-        (a[1], b[14]) = ([-2047; BLOCK], [limit as i16; BLOCK]);
-        (a, b)
+        let mut rows = [[0; BLOCK]; ROWS];
+        let mut columns = [[0; BLOCK]; TILE_COLUMNS];
+        rows.iter_mut().flatten().for_each(|v| *v = next(2047) as i16);
+        columns.iter_mut().flatten().for_each(|v| *v = next(limit) as i16);
+        (rows[0], columns[15]) = ([2047; BLOCK], [-limit as i16; BLOCK]);
+        (rows[1], columns[14]) = ([-2047; BLOCK], [limit as i16; BLOCK]);
+
+        let by = M::new(limit < 128);
+        let mut a = [[[0; 2]; ROWS]; GROUPS];
+        let mut b = [[[[0; 2]; TILE_COLUMNS]; GROUPS]; PANEL_TILES];
+        let mut sums = Aligned([[[[1; TILE_COLUMNS]; ROWS]; MOST_PARTS]; PANEL_TILES]);
+        rows.iter().enumerate().for_each(|(r, row)| M::store_row(row, r, &mut a));
+        b.iter_mut().for_each(|b| by.store_columns::<Separate>(columns.each_ref(), b));
+        by.panel_sums(&a, &b, &mut sums);
+        for parts in &sums.0 {
+            for (r, row) in rows.iter().enumerate() {
+                for (c, column) in columns.iter().enumerate() {
+                    let exact: i32 = row.iter().zip(column).map(|(x, w)| i32::from(*x) * i32::from(*w)).sum();
+                    assert_eq!(joined(&parts[..by.parts()], r, c), exact, "{limit} {r} {c}");
+                }
+            }
+        }
     }
 
-    fn sums_of(
-        layout: Layout,
-        narrow: bool,
-        (a, b): &([[i16; BLOCK]; TILE_ROWS], [[i16; BLOCK]; TILE_COLUMNS]),
-    ) -> Sums {
-        let mut x = [[[0; 2]; TILE_ROWS]; GROUPS];
-        let mut w = [[[[0; 2]; TILE_COLUMNS]; GROUPS]; PANEL_TILES];
-        let mut sums = Aligned([[[[1; TILE_COLUMNS]; TILE_ROWS]; MOST_PARTS]; PANEL_TILES]);
-        a.iter().enumerate().for_each(|(r, row)| layout.store_row(row, r, &mut x));
-        w.iter_mut().for_each(|w| layout.store_columns::<Separate>(b.each_ref(), narrow, w));
-        let by = Multiplier::new(layout, narrow);
-        by.panel_sums(&x, &w, &mut sums);
-        let of_tile = |parts: &[Sums; MOST_PARTS]| -> Sums {
-            std::array::from_fn(|r| std::array::from_fn(|c| joined(&parts[..by.parts()], r, c)))
-        };
-        assert!(sums.0.iter().all(|parts| of_tile(parts) == of_tile(&sums.0[0])));
-        of_tile(&sums.0[0])
+    struct Portable;
+
+    impl Multiplier<TILE_ROWS> for Portable {
+        fn new(_narrow: bool) -> Self {
+            Self
+        }
+
+        fn store_row(values: &[i16; BLOCK], r: usize, to: &mut ActivationTile) {
+            Pairs::store_row(values, r, to);
+        }
+
+        fn store_columns<F: Fma>(&self, columns: [&[i16; BLOCK]; TILE_COLUMNS], to: &mut WeightTile) {
+            Pairs.store_columns::<F>(columns, to);
+        }
+
+        fn parts(&self) -> usize {
+            1
+        }
+
+        fn panel_sums(
+            &self,
+            a: &ActivationTile,
+            b: &[WeightTile; PANEL_TILES],
+            sums: &mut PanelSums<TILE_ROWS>,
+        ) {
+            b.iter().zip(&mut sums.0).for_each(|(b, sums)| portable(a, b, &mut sums[0]));
+        }
     }
 
     #[test]
     fn every_version_that_this_cpu_runs_is_exact_at_the_extremes() {
-        for (narrow, limit) in [(true, 127), (false, 4096)] {
-            let tiles = tiles(limit);
-            let expected: Sums = std::array::from_fn(|r| {
-                std::array::from_fn(|c| {
-                    tiles.0[r].iter().zip(&tiles.1[c]).map(|(x, w)| i32::from(*x) * i32::from(*w)).sum()
-                })
-            });
-            assert_eq!(expected[0][15], -2047 * limit * 128);
-            let mut slow = [[2; TILE_COLUMNS]; TILE_ROWS];
-            let mut x = [[[0; 2]; TILE_ROWS]; GROUPS];
-            let mut w = [[[0; 2]; TILE_COLUMNS]; GROUPS];
-            tiles.0.iter().enumerate().for_each(|(r, row)| Layout::Pairs.store_row(row, r, &mut x));
-            Layout::Pairs.store_columns::<Separate>(tiles.1.each_ref(), narrow, &mut w);
-            portable(&x, &w, &mut slow);
-            assert_eq!(slow, expected, "portable");
-            assert_eq!(sums_of(Layout::Pairs, narrow, &tiles), expected, "pairs");
-            assert_eq!(sums_of(Layout::of_this_cpu(), narrow, &tiles), expected, "this CPU's own");
+        for limit in [127, 4096] {
+            check::<TILE_ROWS, Portable>(limit);
+            check::<TILE_ROWS, Pairs>(limit);
+            if Bytes::fits() {
+                check::<AMX_TILE_ROWS, Bytes>(limit);
+            }
         }
     }
 }

@@ -1,21 +1,24 @@
 //! `y = x W^T + b` with quantized weights.
 
 use super::activations::{ActivationBlock, PackedBlock, pack, quantize};
+use super::bytes::Bytes;
 use super::format::{QuantizedMatrix, WeightBlock};
-use super::microkernel::{GROUPS, Layout, MOST_PARTS, Multiplier, WeightTile};
+use super::microkernel::{GROUPS, MOST_PARTS, Multiplier, Pairs, WeightTile};
 use super::scaling::{self, Scales};
 use super::vector::{LANES, Lanes, dot, dot_codes, prefetch, widen_half};
 use super::{BLOCK, Format, SUBBLOCK, SUBBLOCKS};
 use crate::Values;
 use crate::simd::{Fma, dispatch};
-use crate::tiles::{Aligned, MAX_DOT_ROWS, PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Tiling, Totals};
+use crate::tiles::{
+    AMX_TILE_ROWS, Aligned, MAX_DOT_ROWS, PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Tiling, Totals,
+};
 use rayon::prelude::*;
 
 /// Weight rows a task of [`dot_rows`].
 const DOT_OUTPUTS: usize = 32;
-/// Most row tiles a task: their results for a panel take 132 KiB, their activations of one block as much, so both stay in
-/// L2 while the blocks go by. A chunk of 512 tokens is one task a panel.
-const MAX_TASK_TILES: usize = 44;
+/// Most rows a task: their results for a panel take 132 KiB, their activations of one block as much, so both stay in L2 while
+/// the blocks go by. A chunk of 512 tokens is one task a panel.
+const MAX_TASK_ROWS: usize = 528;
 
 /// A layer: `weight [outputs, inputs]`, `bias [outputs]`.
 #[derive(Clone, Copy)]
@@ -41,7 +44,8 @@ pub fn quantized_linear(layer: &QuantizedLinear<'_>, x: &[f32], y: &mut [f32]) {
     }
     match rows {
         ..=MAX_DOT_ROWS => dot_rows(&layer.weight, bias.as_deref(), x, y),
-        _ => panels(&layer.weight, bias.as_deref(), x, y),
+        _ if Bytes::fits() => panels::<AMX_TILE_ROWS, Bytes>(&layer.weight, bias.as_deref(), x, y),
+        _ => panels::<TILE_ROWS, Pairs>(&layer.weight, bias.as_deref(), x, y),
     }
 }
 
@@ -157,16 +161,21 @@ impl WeightPanel {
 }
 
 /// Many rows: the weights of a panel are unpacked block by block.
-fn panels(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
-    let (inputs, outputs, blocks) = (weight.inputs(), weight.outputs(), weight.blocks());
-    let (layout, format) = (Layout::of_this_cpu(), weight.format());
-    let packed = pack(x, inputs, layout);
-    let tiling = Tiling { rows: x.len() / inputs, outputs, bias, max_task_tiles: MAX_TASK_TILES };
+fn panels<const ROWS: usize, M: Multiplier<ROWS>>(
+    weight: &QuantizedMatrix<'_>,
+    bias: Option<&[f32]>,
+    x: &[f32],
+    y: &mut [f32],
+) {
+    let (inputs, outputs, blocks, format) =
+        (weight.inputs(), weight.outputs(), weight.blocks(), weight.format());
+    let packed = pack::<ROWS, M>(x, inputs);
+    let tiling = Tiling { rows: x.len() / inputs, outputs, bias, max_task_tiles: MAX_TASK_ROWS / ROWS };
     tiling.run(y, WeightPanel::zeroed, |panel, first_column, tiles, totals| {
         let tiles = &packed[tiles.start * blocks..tiles.end * blocks];
-        let by = Multiplier::new(layout, format.is_narrow());
+        let by = M::new(format.is_narrow());
         for block in 0..blocks {
-            unpack_panel(weight, first_column, block, layout, panel);
+            unpack_panel(weight, first_column, block, &by, panel);
             for (tile, totals) in tiles.chunks_exact(blocks).zip(&mut *totals) {
                 multiply(&by, format, &tile[block], panel, totals);
             }
@@ -175,14 +184,13 @@ fn panels(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut
 }
 
 #[inline(always)]
-fn unpack_panel_body<F: Fma>(
+fn unpack_panel_body<F: Fma, const ROWS: usize, M: Multiplier<ROWS>>(
     weight: &QuantizedMatrix<'_>,
     first_column: usize,
     block: usize,
-    layout: Layout,
+    by: &M,
     to: &mut WeightPanel,
 ) {
-    let narrow = weight.format().is_narrow();
     let mut columns = [WeightBlock::ZERO; TILE_COLUMNS];
     for tile in 0..PANEL_TILES {
         for (c, column) in columns.iter_mut().enumerate() {
@@ -197,40 +205,40 @@ fn unpack_panel_body<F: Fma>(
                 to[c] = minimum;
             }
         }
-        layout.store_columns::<F>(columns.each_ref().map(|c| &c.values), narrow, &mut to.tiles[tile]);
+        by.store_columns::<F>(columns.each_ref().map(|c| &c.values), &mut to.tiles[tile]);
     }
 }
 dispatch!(
-    fn unpack_panel(
+    fn unpack_panel[const ROWS: usize, M: Multiplier<ROWS>][ROWS, M](
         weight: &QuantizedMatrix<'_>,
         first_column: usize,
         block: usize,
-        layout: Layout,
+        by: &M,
         to: &mut WeightPanel,
     ) = unpack_panel_body
 );
 
 #[inline(always)]
-fn multiply_body<F: Fma>(
-    by: &Multiplier,
+fn multiply_body<F: Fma, const ROWS: usize, M: Multiplier<ROWS>>(
+    by: &M,
     format: Format,
-    x: &PackedBlock,
+    x: &PackedBlock<ROWS>,
     panel: &WeightPanel,
-    totals: &mut Totals,
+    totals: &mut Totals<ROWS>,
 ) {
-    let mut sums = Aligned([[[[0; TILE_COLUMNS]; TILE_ROWS]; MOST_PARTS]; PANEL_TILES]);
+    let mut sums = Aligned([[[[0; TILE_COLUMNS]; ROWS]; MOST_PARTS]; PANEL_TILES]);
     by.panel_sums(&x.values, &panel.tiles, &mut sums);
     for ((sums, scales), totals) in sums.0.iter().zip(&panel.scales).zip(&mut totals.0) {
         scaling::add(&sums[..by.parts()], scales, x, format.has_minimums(), totals);
     }
 }
 dispatch!(
-    fn multiply(
-        by: &Multiplier,
+    fn multiply[const ROWS: usize, M: Multiplier<ROWS>][ROWS, M](
+        by: &M,
         format: Format,
-        x: &PackedBlock,
+        x: &PackedBlock<ROWS>,
         panel: &WeightPanel,
-        totals: &mut Totals,
+        totals: &mut Totals<ROWS>,
     ) = multiply_body
 );
 

@@ -22,7 +22,13 @@ impl Scales {
 
 /// Adds to `totals` what the sums of one tile over one block, in parts, are worth. `minimums`: whether the weights have some.
 #[inline(always)]
-pub(crate) fn add(parts: &[Sums], scales: &Scales, x: &PackedBlock, minimums: bool, totals: &mut Tile) {
+pub(crate) fn add<const ROWS: usize>(
+    parts: &[Sums<ROWS>],
+    scales: &Scales,
+    x: &PackedBlock<ROWS>,
+    minimums: bool,
+    totals: &mut Tile<ROWS>,
+) {
     #[cfg(target_arch = "x86_64")]
     if matches!(crate::simd::level(), crate::simd::Level::Avx512) {
         // SAFETY: the CPU has AVX-512, as just checked.
@@ -62,7 +68,7 @@ mod x86 {
     #[allow(unsafe_code)]
     #[inline]
     #[target_feature(enable = "avx512f")]
-    fn joined(parts: &[Sums], r: usize) -> __m512i {
+    fn joined<const ROWS: usize>(parts: &[Sums<ROWS>], r: usize) -> __m512i {
         let mut sum = _mm512_setzero_si512();
         for part in parts {
             // SAFETY: a row is one vector.
@@ -75,7 +81,13 @@ mod x86 {
     #[allow(unsafe_code)]
     #[inline]
     #[target_feature(enable = "avx512f")]
-    pub(super) fn add(parts: &[Sums], by: &Scales, x: &PackedBlock, minimums: bool, totals: &mut Tile) {
+    pub(super) fn add<const ROWS: usize>(
+        parts: &[Sums<ROWS>],
+        by: &Scales,
+        x: &PackedBlock<ROWS>,
+        minimums: bool,
+        totals: &mut Tile<ROWS>,
+    ) {
         let (scales, minimum_scales) = (floats(&by.scales.0), floats(&by.minimum_scales.0));
         for (r, totals) in totals.iter_mut().enumerate() {
             let mut product = _mm512_mul_ps(_mm512_cvtepi32_ps(joined(parts, r)), scales);

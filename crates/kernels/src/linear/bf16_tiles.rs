@@ -4,9 +4,9 @@
 //! f32 sums of some hundred terms. That takes two products for one, and is still several times as fast as f32 vectors.
 
 use super::Linear;
-use crate::amx::{Feature, ROW_BYTES, TileRegisters, WEIGHT_ROWS};
+use crate::amx::{Feature, ROW_BYTES, ROWS, TileRegisters};
 use crate::simd::{Fma, dispatch};
-use crate::tiles::{Aligned, PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Tile, Tiling};
+use crate::tiles::{Aligned, PANEL_TILES, TILE_COLUMNS, Tile, Tiling};
 use crate::transpose::transpose;
 use half::bf16;
 use rayon::prelude::*;
@@ -20,13 +20,13 @@ const BLOCK: usize = BLOCK_CHUNKS * CHUNK;
 const MAX_TASK_TILES: usize = 32;
 
 /// Upper and lower parts of a chunk of the rows of a tile.
-type Activations = Aligned<[[[bf16; CHUNK]; TILE_ROWS]; 2]>;
+type Activations = Aligned<[[[bf16; CHUNK]; ROWS]; 2]>;
 /// Two inputs in a row, of every column.
 type Pairs = [[bf16; 2]; TILE_COLUMNS];
 /// A chunk of the columns of a tile.
-type Weights = [Pairs; WEIGHT_ROWS];
+type Weights = [Pairs; ROWS];
 
-const _: () = assert!(CHUNK == 2 * WEIGHT_ROWS && size_of::<Tile>() == TILE_ROWS * ROW_BYTES);
+const _: () = assert!(CHUNK == 2 * ROWS && size_of::<Tile<ROWS>>() == ROWS * ROW_BYTES);
 
 /// One block of a panel.
 #[repr(C, align(64))]
@@ -46,12 +46,12 @@ pub(super) fn product(layer: &Linear<'_>, weight: &[bf16], bias: Option<&[f32]>,
     let chunks = inputs.div_ceil(CHUNK);
     let packed = pack(x, inputs);
     let tiling = Tiling { rows: x.len() / inputs, outputs, bias, max_task_tiles: MAX_TASK_TILES };
-    let zero = [[[[bf16::ZERO; 2]; TILE_COLUMNS]; WEIGHT_ROWS]; PANEL_TILES];
+    let zero = [[[[bf16::ZERO; 2]; TILE_COLUMNS]; ROWS]; PANEL_TILES];
     tiling.run(
         y,
         || Box::new(Panel([zero; BLOCK_CHUNKS])),
         |panel, first_column, tiles, totals| {
-            let registers = TileRegisters::claim(Feature::Bf16, 6..8).expect("asked for where they are");
+            let registers = TileRegisters::claim(Feature::Bf16).expect("asked for where they are");
             let tiles = &packed[tiles.start * chunks..tiles.end * chunks];
             for start in (0..chunks).step_by(BLOCK_CHUNKS) {
                 let block = start..chunks.min(start + BLOCK_CHUNKS);
@@ -66,10 +66,10 @@ pub(super) fn product(layer: &Linear<'_>, weight: &[bf16], bias: Option<&[f32]>,
 
 /// `x` `[rows, inputs]` by row tiles, and by chunks within them; what is beyond the last row and input is zero.
 fn pack(x: &[f32], inputs: usize) -> Vec<Activations> {
-    let (tiles, chunks) = ((x.len() / inputs).div_ceil(TILE_ROWS), inputs.div_ceil(CHUNK));
-    let zero = Aligned([[[bf16::ZERO; CHUNK]; TILE_ROWS]; 2]);
+    let (tiles, chunks) = ((x.len() / inputs).div_ceil(ROWS), inputs.div_ceil(CHUNK));
+    let zero = Aligned([[[bf16::ZERO; CHUNK]; ROWS]; 2]);
     let mut packed = vec![zero; tiles * chunks];
-    packed.par_chunks_exact_mut(chunks).zip(x.par_chunks(TILE_ROWS * inputs)).for_each(|(tile, x)| {
+    packed.par_chunks_exact_mut(chunks).zip(x.par_chunks(ROWS * inputs)).for_each(|(tile, x)| {
         for (r, row) in x.chunks_exact(inputs).enumerate() {
             cut_row(row, r, tile);
         }
@@ -137,28 +137,27 @@ dispatch!(
 
 /// Adds the products of a row tile and a panel over the chunks of `x`.
 #[inline]
-fn multiply(_held: &TileRegisters, x: &[Activations], panel: &Panel, totals: &mut [Tile; PANEL_TILES]) {
-    const { assert!(PANEL_TILES == 4 && size_of::<Tile>() == 768 && size_of::<Weights>() == 1024) };
-    const { assert!(size_of::<Activations>() == 1536) };
+fn multiply(_held: &TileRegisters, x: &[Activations], panel: &Panel, totals: &mut [Tile<ROWS>; PANEL_TILES]) {
+    const { assert!(PANEL_TILES == 4 && size_of::<Tile<ROWS>>() == 1024 && size_of::<Weights>() == 1024) };
+    const { assert!(size_of::<Activations>() == 2048) };
     assert!((1..=BLOCK_CHUNKS).contains(&x.len()));
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: the registers are configured, as `_held` says: 0 to 3 load and store 12 rows of 64 bytes, the four tiles of `totals`. As many
-    // times as `x` has chunks, which the panel has too, 4 and 5 load 12 rows of 64 bytes, the parts of a chunk, and 6 and 7 load 16
-    // rows of 64 bytes, tiles of weights.
+    // SAFETY: the registers are configured, as `_held` says, for 16 rows of 64 bytes: 0 to 3 load and store the four tiles of `totals`. As
+    // many times as `x` has chunks, which the panel has too, 4 and 5 load the parts of a chunk, and 6 and 7 tiles of weights.
     #[allow(unsafe_code)]
     unsafe {
         std::arch::asm!(
             "tileloadd tmm0, [{y} + {tight}]",
-            "tileloadd tmm1, [{y} + {tight} + 768]",
-            "tileloadd tmm2, [{y} + {tight} + 1536]",
-            "tileloadd tmm3, [{y} + {tight} + 2304]",
+            "tileloadd tmm1, [{y} + {tight} + 1024]",
+            "tileloadd tmm2, [{y} + {tight} + 2048]",
+            "tileloadd tmm3, [{y} + {tight} + 3072]",
             "2:",
             "tileloadd tmm4, [{x} + {tight}]",
             "tileloadd tmm6, [{w} + {tight}]",
             "tdpbf16ps tmm0, tmm4, tmm6",
             "tileloadd tmm7, [{w} + {tight} + 1024]",
             "tdpbf16ps tmm1, tmm4, tmm7",
-            "tileloadd tmm5, [{x} + {tight} + 768]",
+            "tileloadd tmm5, [{x} + {tight} + 1024]",
             "tdpbf16ps tmm0, tmm5, tmm6",
             "tdpbf16ps tmm1, tmm5, tmm7",
             "tileloadd tmm6, [{w} + {tight} + 2048]",
@@ -167,14 +166,14 @@ fn multiply(_held: &TileRegisters, x: &[Activations], panel: &Panel, totals: &mu
             "tdpbf16ps tmm3, tmm4, tmm7",
             "tdpbf16ps tmm2, tmm5, tmm6",
             "tdpbf16ps tmm3, tmm5, tmm7",
-            "add {x}, 1536",
+            "add {x}, 2048",
             "add {w}, 4096",
             "dec {chunks}",
             "jnz 2b",
             "tilestored [{y} + {tight}], tmm0",
-            "tilestored [{y} + {tight} + 768], tmm1",
-            "tilestored [{y} + {tight} + 1536], tmm2",
-            "tilestored [{y} + {tight} + 2304], tmm3",
+            "tilestored [{y} + {tight} + 1024], tmm1",
+            "tilestored [{y} + {tight} + 2048], tmm2",
+            "tilestored [{y} + {tight} + 3072], tmm3",
             x = inout(reg) x.as_ptr() => _,
             w = inout(reg) panel => _,
             chunks = inout(reg) x.len() => _,
@@ -195,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_number_is_cut_without_loss_but_for_17_bits() {
-        let mut tile = [Aligned([[[bf16::ZERO; CHUNK]; TILE_ROWS]; 2])];
+        let mut tile = [Aligned([[[bf16::ZERO; CHUNK]; ROWS]; 2])];
         let numbers =
             [0.0, 1.0, -1.0 / 3.0, 1e-20, 65_504.3, f32::MAX, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
         cut_row(&numbers, 3, &mut tile);
