@@ -174,6 +174,7 @@ fn attention_over<T: Stored>(bencher: Bencher, call: &Call) {
         key_tokens,
         causal_offset: call.causal.then(|| key_tokens - call.queries),
         scale: 1.0 / (head_dim as f32).sqrt(),
+        exact: size_of::<T>() == 4,
     };
     let mut out = vec![0f32; queries.len()];
     attention(&shape, &mut out);

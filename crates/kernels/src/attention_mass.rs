@@ -129,6 +129,7 @@ mod tests {
             key_tokens: a.key_tokens,
             causal_offset: None,
             scale: a.scale,
+            exact: true,
         };
         let mut out = vec![0.0; a.query.len()];
         attention(&call, &mut out);

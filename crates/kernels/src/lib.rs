@@ -12,6 +12,7 @@ mod activation;
 mod amx;
 mod attention;
 mod attention_mass;
+mod bf16_tiles;
 mod integer;
 mod key_values;
 mod kv_q8;

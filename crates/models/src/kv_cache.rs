@@ -9,7 +9,7 @@ use crate::layers::{
     attention_quantized,
 };
 use crate::{ModelError, Result};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 pub use dtype::KvDtype;
 use q8::Q8Rows;
 
@@ -148,7 +148,8 @@ impl KvCache {
         let output = match self.layers.get(layer).ok_or_else(|| not_this_model(self.layers.len()))? {
             Layer::Float { keys, values } => {
                 let (keys, values) = (keys.narrow(2, 0, key_tokens)?, values.narrow(2, 0, key_tokens)?);
-                attention(&AttentionInput { queries, keys: &keys, values: &values, causal_offset })?
+                let exact = keys.dtype() == DType::F32;
+                attention(&AttentionInput { queries, keys: &keys, values: &values, causal_offset, exact })?
             }
             Layer::Q8 { keys, values } => attention_quantized(&QuantizedInput {
                 queries,

@@ -1,13 +1,14 @@
 //! `y = x W^T + b` with weights in any storage type.
 
 use crate::Values;
+use crate::bf16_tiles;
 use crate::simd::{Fma, dispatch};
 use crate::tiles::MAX_DOT_ROWS;
 use half::{bf16, f16};
 use rayon::prelude::*;
 
-mod bf16_tiles;
 mod product;
+mod tiled;
 
 /// Weight rows a task of [`dot_rows`].
 const PANEL_ROWS: usize = 64;
@@ -43,9 +44,7 @@ pub fn linear(layer: &Linear<'_>, x: &[f32], y: &mut [f32]) {
     }
     match layer.weight {
         _ if rows <= MAX_DOT_ROWS => dot_rows(layer, bias.as_deref(), x, y),
-        Values::Bf16(weight) if bf16_tiles::fits() => {
-            bf16_tiles::product(layer, weight, bias.as_deref(), x, y)
-        }
+        Values::Bf16(weight) if bf16_tiles::fits() => tiled::product(layer, weight, bias.as_deref(), x, y),
         _ => product::product(layer, bias.as_deref(), x, y),
     }
 }

@@ -15,6 +15,8 @@ pub struct AttentionInput<'a> {
     pub values: &'a Tensor,
     /// Position of the first query among the keys; None lets every query see every key.
     pub causal_offset: Option<usize>,
+    /// Whether products are those of f32; else they may come of two bf16 for each factor, where that is faster.
+    pub exact: bool,
 }
 
 /// softmax(q k^T / sqrt(head_dim) + mask) v: `[batch, tokens, heads * head_dim]`. Scores are never held whole.
@@ -23,7 +25,7 @@ pub fn attention(input: &AttentionInput<'_>) -> Result<Tensor> {
         let queries = input.queries.contiguous()?;
         return run3("attention", &queries, input.keys, input.values, |q, k, v| {
             let &[_, kv_heads, tokens, _] = k.dims() else { bail!("attention over {:?}", k.dims()) };
-            let keys = Keys { kv_heads, tokens, causal_offset: input.causal_offset };
+            let keys = Keys { kv_heads, tokens, causal_offset: input.causal_offset, exact: input.exact };
             by_kernel(&q, keys, |batch| Ok((key_values(&k, batch)?, key_values(&v, batch)?)))
         });
     }
@@ -48,8 +50,12 @@ pub(crate) struct QuantizedInput<'a> {
 
 /// As [`attention`]: `[1, tokens, heads * head_dim]`.
 pub(crate) fn attention_quantized(input: &QuantizedInput<'_>) -> Result<Tensor> {
-    let keys =
-        Keys { kv_heads: input.kv_heads, tokens: input.key_tokens, causal_offset: input.causal_offset };
+    let keys = Keys {
+        kv_heads: input.kv_heads,
+        tokens: input.key_tokens,
+        causal_offset: input.causal_offset,
+        exact: false,
+    };
     run1("attention", &input.queries.contiguous()?, |q| {
         by_kernel(&q, keys, |_| Ok((input.keys, input.values)))
     })
@@ -145,6 +151,7 @@ struct Keys {
     kv_heads: usize,
     tokens: usize,
     causal_offset: Option<usize>,
+    exact: bool,
 }
 
 /// Queries `[batch, tokens, heads, head_dim]` over the keys and values that `kv` gives for each sequence.
@@ -170,6 +177,7 @@ fn by_kernel<'a>(
             key_tokens: keys.tokens,
             causal_offset: keys.causal_offset,
             scale: 1.0 / (head_dim as f32).sqrt(),
+            exact: keys.exact,
         };
         kernels::attention(&call, out);
     }
@@ -244,8 +252,13 @@ mod tests {
             let q = Tensor::randn(0f32, 1., (2, tokens, 6, 8), &device).unwrap();
             let k = Tensor::randn(0f32, 1., (2, 2, tokens + past, 8), &device).unwrap();
             let v = Tensor::randn(0f32, 1., (2, 2, tokens + past, 8), &device).unwrap();
-            let input =
-                AttentionInput { queries: &q, keys: &k, values: &v, causal_offset: causal.then_some(past) };
+            let input = AttentionInput {
+                queries: &q,
+                keys: &k,
+                values: &v,
+                causal_offset: causal.then_some(past),
+                exact: true,
+            };
             let difference = (attention(&input).unwrap() - tiled(&input).unwrap()).unwrap();
             let worst =
                 difference.abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap();

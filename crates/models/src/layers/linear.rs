@@ -24,6 +24,11 @@ impl Linear {
         Self { weight, bias }
     }
 
+    /// Whether the weights are f32.
+    pub(crate) fn is_exact(&self) -> bool {
+        matches!(&self.weight, Matrix::Floats(weight) if weight.dtype() == DType::F32)
+    }
+
     /// `x` `[.., inputs]` -> `[.., outputs]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let weight = match &self.weight {

@@ -154,6 +154,7 @@ impl Layer {
             keys: &keys,
             values: &values,
             causal_offset: None,
+            exact: self.query.is_exact(),
         })?)
     }
 }
