@@ -43,6 +43,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity")
                         else os.cpu_count())
     parser.add_argument("--quick", action="store_true", help="one short round, to try it; writes nothing in docs")
+    parser.add_argument("--label", default="", help="ends the raw file's name: a run on another machine then replaces none")
     parser.add_argument("--report-only", action="store_true", help="write docs/benchmarks.md anew from the raw files")
     parser.add_argument("--bench", default="target/release/longsight-bench", help=argparse.SUPPRESS)
     parser.add_argument("--work", default="target/bench", help="folder of weights and other large files")
@@ -162,7 +163,8 @@ def main():
                   "rounds": args.rounds, "threads": args.threads, "runs": runs, "failures": failures,
                   "left_out": [peer for peer in PEERS if peer not in args.peers.split(",")]}
         raw.mkdir(parents=True, exist_ok=True)
-        name = f"{Path(checkpoint['folder']).name}-{'-'.join(args.stages)}.json"
+        parts = [Path(checkpoint["folder"]).name, *args.stages, *filter(None, [args.label])]
+        name = f"{'-'.join(parts)}.json"
         unfinished = raw / f"{name}.part"
         unfinished.write_text(json.dumps(result, indent=1) + "\n")
         unfinished.rename(raw / name)

@@ -16,10 +16,12 @@ fn parse(name: &str) -> Result<WeightDtype> {
 
 /// The arithmetic that products of weights in `dtype` run in: the peak that a rate is compared with.
 pub(crate) fn arithmetic(dtype: &str) -> Arithmetic {
-    match parse(dtype).ok().and_then(WeightDtype::float) {
+    match parse(dtype).ok() {
+        // bf16 is multiplied as it is by AMX only.
+        Some(WeightDtype::Bf16) if longsight_kernels::instruction_set() == "amx" => Arithmetic::Bf16,
         // Storage types: the kernels widen them and compute in f32.
-        Some(_) => Arithmetic::F32,
-        None => Arithmetic::Int8,
+        Some(dtype) if dtype.float().is_some() => Arithmetic::F32,
+        _ => Arithmetic::Int8,
     }
 }
 

@@ -65,7 +65,8 @@ fn features() -> Vec<String> {
         "avx512bf16",
         "avx512fp16"
     );
-    all.iter().filter(|(_, there)| *there).map(|(name, _)| (*name).to_owned()).collect()
+    let amx = (longsight_kernels::instruction_set() == "amx").then_some("amx");
+    all.iter().filter(|(_, there)| *there).map(|(name, _)| *name).chain(amx).map(str::to_owned).collect()
 }
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -58,18 +58,19 @@ static CONFIGURATION: Configuration = {
 };
 
 impl TileRegisters {
-    /// Configures them, where the CPU has them.
-    pub(crate) fn claim(feature: Feature) -> Option<Self> {
-        if !has(feature) {
-            return None;
-        }
+    /// Configures them.
+    ///
+    /// # Panics
+    /// Where the CPU does not have the feature: ask [`has`] first.
+    pub(crate) fn claim(feature: Feature) -> Self {
+        assert!(has(feature), "tiles: this CPU has none");
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the CPU has tiles and the system lets them be used, as `has` says; the operand is a whole configuration.
         #[allow(unsafe_code)]
         unsafe {
             std::arch::asm!("ldtilecfg [{}]", in(reg) &raw const CONFIGURATION, options(nostack, readonly));
         }
-        Some(Self(PhantomData))
+        Self(PhantomData)
     }
 }
 

@@ -75,7 +75,7 @@ impl Multiplier {
     /// # Panics
     /// Where [`fits`] says no.
     pub(crate) fn new() -> Self {
-        Self(TileRegisters::claim(Feature::Bf16).expect("only called where it fits"))
+        Self(TileRegisters::claim(Feature::Bf16))
     }
 
     /// Adds the products of a row tile and four tiles of columns over the chunks of `x`.

@@ -4,6 +4,7 @@
 //! its operands in registers and its chains of results independent, so that only the instruction's own rate
 //! limits it. Callers time [`Arithmetic::run`] and [`read`]; nothing here looks at a clock.
 
+mod amx;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -23,9 +24,9 @@ const F32_TERM: f32 = 0.5;
 pub enum Arithmetic {
     /// f32 multiply-add.
     F32,
-    /// bf16 products added to f32 (`vdpbf16ps`).
+    /// bf16 products added to f32: `tdpbf16ps` or `vdpbf16ps`.
     Bf16,
-    /// 8-bit products added to i32: `vpdpbusd`, or `vpmaddubsw`, `vpmaddwd` and `vpaddd`.
+    /// 8-bit products added to i32: `tdpbssd`, `vpdpbusd`, or `vpmaddubsw`, `vpmaddwd` and `vpaddd`.
     Int8,
     /// 16-bit products added to i32: `vpdpwssd`, or `vpmaddwd` and `vpaddd`.
     Int16,
@@ -37,7 +38,7 @@ struct Probe {
     instructions: &'static str,
     /// Multiply-adds of one instruction (or group of instructions).
     multiply_adds: usize,
-    /// Runs `steps` steps of [`CHAINS`] instructions; the sum of the chains' first lanes.
+    /// Runs `steps` steps of [`CHAINS`] instructions; the sum of the first lanes of all sums.
     run: fn(usize) -> f64,
 }
 
@@ -46,7 +47,7 @@ struct Probe {
 pub struct Work {
     /// Operations; a multiply-add counts as two.
     pub operations: f64,
-    /// The sum of the first lane of every chain: a result, so that nothing can be left out.
+    /// The sum of the first lane of every sum: a result, so that nothing can be left out.
     pub sum: f64,
 }
 
@@ -77,6 +78,9 @@ impl Arithmetic {
     }
 
     fn probe(self) -> Option<Probe> {
+        if let Some(probe) = amx::probe(self) {
+            return Some(probe);
+        }
         #[cfg(target_arch = "x86_64")]
         if let Some(probe) = x86::probe(self) {
             return Some(probe);

@@ -108,6 +108,7 @@ pub(crate) fn level() -> Level {
 pub fn instruction_set() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     return match level() {
+        _ if crate::bf16_tiles::fits() => "amx",
         Level::Avx512 => "avx512",
         Level::Avx2 => "avx2",
         Level::Baseline => "x86_64",

@@ -62,6 +62,8 @@ pub(super) struct Tile {
     sum: Vec<f32>,
     row: Vec<f32>,
     second_row: Vec<f32>,
+    /// Of keys, each as wide as the chunks of a head.
+    sixteen_rows: Vec<f32>,
 }
 
 /// Tiles of a head's columns: by fours, and the rest.
@@ -88,6 +90,7 @@ impl Task for Tile {
             sum: vec![0.0; row_tiles * ROWS],
             row: vec![0.0; KEY_TILE.max(chunks * CHUNK)],
             second_row: vec![0.0; KEY_TILE.max(chunks * CHUNK)],
+            sixteen_rows: vec![0.0; TILE_COLUMNS * chunks * CHUNK],
         }
     }
 
@@ -105,19 +108,18 @@ impl Task for Tile {
             let keys = KEY_TILE.min(end - first_key);
             self.load_keys(a, kv_head, first_key, keys);
             self.load_values(a, kv_head, first_key, keys);
+            let seen = |row: usize| match a.causal_offset {
+                _ if row >= count * group => 0,
+                None => keys,
+                Some(offset) => (offset + start + row / group + 1).saturating_sub(first_key).min(keys),
+            };
             for row_tile in 0..row_tiles {
-                self.score(&by, row_tile, keys, a.head_dim);
-                for r in 0..ROWS {
-                    let row = row_tile * ROWS + r;
-                    let seen = match a.causal_offset {
-                        _ if row >= count * group => 0,
-                        None => keys,
-                        Some(offset) => {
-                            (offset + start + row / group + 1).saturating_sub(first_key).min(keys)
-                        }
-                    };
-                    self.weigh(row_tile, r, seen, keys, a.head_dim);
+                let rows = row_tile * ROWS..(row_tile + 1) * ROWS;
+                if rows.clone().all(|row| seen(row) == 0) {
+                    continue;
                 }
+                self.score(&by, row_tile, keys, a.head_dim);
+                rows.enumerate().for_each(|(r, row)| self.weigh(row_tile, r, seen(row), keys, a.head_dim));
                 self.accumulate(&by, row_tile, keys, a.head_dim);
             }
         }
@@ -144,7 +146,7 @@ impl Tile {
     fn load_keys(&mut self, a: &Attention<'_>, kv_head: usize, first_key: usize, keys: usize) {
         let chunks = a.head_dim.div_ceil(CHUNK);
         self.keys.is_cut = is_cut(&a.keys);
-        let mut rows = vec![0f32; TILE_COLUMNS * chunks * CHUNK];
+        let rows = &mut self.sixteen_rows;
         for tile in 0..keys.div_ceil(PANEL_KEYS) * PANEL_TILES {
             let first = tile * TILE_COLUMNS;
             for (key, row) in (first..).zip(rows.chunks_exact_mut(chunks * CHUNK)) {
@@ -155,7 +157,7 @@ impl Tile {
                 }
             }
             let at = tile / PANEL_TILES * chunks;
-            store_columns(&rows, tile % PANEL_TILES, &mut self.keys, at);
+            store_columns(rows, tile % PANEL_TILES, &mut self.keys, at);
         }
     }
 
@@ -206,12 +208,12 @@ impl Tile {
     fn weigh(&mut self, row_tile: usize, r: usize, seen: usize, keys: usize, head_dim: usize) {
         let chunks = keys.div_ceil(CHUNK);
         let (row, index) = (&mut self.row[..chunks * CHUNK], row_tile * ROWS + r);
-        if seen > 0 {
-            let scores = self.scores.iter().flat_map(|panel| &panel.0);
-            row.chunks_exact_mut(TILE_COLUMNS)
-                .zip(scores)
-                .for_each(|(row, tile)| row.copy_from_slice(&tile[r]));
-            let maximum = row_maximum(&row[..seen]).max(self.maximum[index]);
+        let scores = self.scores.iter().flat_map(|panel| &panel.0);
+        row.chunks_exact_mut(TILE_COLUMNS).zip(scores).for_each(|(row, tile)| row.copy_from_slice(&tile[r]));
+        let maximum = row_maximum(&row[..seen]).max(self.maximum[index]);
+        if maximum == f32::NEG_INFINITY {
+            row.fill(0.0); // nothing visible yet in this row
+        } else {
             let keep =
                 if self.maximum[index] == maximum { 1.0 } else { (self.maximum[index] - maximum).exp() };
             self.sum[index] = self.sum[index] * keep + exp_row(&mut row[..seen], maximum);

@@ -61,7 +61,7 @@ impl Multiplier<ROWS> for Bytes {
     /// # Panics
     /// Where [`Bytes::fits`] says no.
     fn new(narrow: bool) -> Self {
-        Self { registers: TileRegisters::claim(Feature::Int8).expect("only called where it fits"), narrow }
+        Self { registers: TileRegisters::claim(Feature::Int8), narrow }
     }
 
     #[inline]

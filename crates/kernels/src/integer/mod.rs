@@ -7,7 +7,8 @@
 //!
 //! Why 16-bit operands: AVX2 has no 8-bit product that sums in i32, so int8 takes two multiplications for 32 pairs
 //! (`vpmaddubsw`, `vpmaddwd`), as many as int16 does (`vpmaddwd` twice); what int16 costs is an addition more. For that
-//! the activations have 12 bits, and outlier channels do not drown their neighbours.
+//! the activations have 12 bits, and outlier channels do not drown their neighbours. AMX multiplies bytes only, so fast that the
+//! integers are cut in two of them there (`bytes`).
 
 mod activations;
 mod bytes;
