@@ -84,13 +84,24 @@ fn products_of<T: Stored>(bencher: Bencher, product: &Product) {
     bencher.counter(ItemsCount::new(2 * inputs * outputs * rows)).bench_local(|| linear(&layer, &x, &mut y));
 }
 
-#[divan::bench(consts = [0, 1, 2], args = products(), sample_count = 10, sample_size = 1)]
-fn products_of_int8_q8_0_q4k<const FORMAT: usize>(bencher: Bencher, product: &Product) {
-    let &Product { inputs, outputs, rows, .. } = product;
-    let format = [Format::Int8, Format::Q8_0, Format::Q4K][FORMAT];
-    if !format.fits(inputs) {
-        return;
+/// A product by weights in a quantized format.
+struct QuantizedProduct(Format, Product);
+
+impl fmt::Display for QuantizedProduct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.0, self.1)
     }
+}
+
+fn quantized_products() -> Vec<QuantizedProduct> {
+    let formats = [Format::Int8, Format::Q8_0, Format::Q4K].into_iter();
+    let with_products = |format| products().into_iter().map(move |product| QuantizedProduct(format, product));
+    formats.flat_map(with_products).filter(|p| p.0.fits(p.1.inputs)).collect()
+}
+
+#[divan::bench(args = quantized_products(), sample_count = 10, sample_size = 1)]
+fn quantized(bencher: Bencher, QuantizedProduct(format, product): &QuantizedProduct) {
+    let (format, &Product { inputs, outputs, rows, .. }) = (*format, product);
     let mut bytes = Vec::new();
     if format == Format::Int8 {
         numbers::<f32>(inputs * outputs).chunks_exact(inputs).for_each(|row| quantize_int8(row, &mut bytes));

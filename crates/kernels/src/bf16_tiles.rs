@@ -1,6 +1,6 @@
 //! Products of AMX, 16 x 16 x 32 multiply-adds an instruction, with factors that are not rounded to bf16 but cut in two of them:
 //! `x = upper + lower` leaves an error of 2^-17 of x, that of f32 sums of some hundred terms. Where the weights are bf16 that takes two
-//! products for one, else three (the lower parts by each other are left out), and is still several times as fast as f32 vectors.
+//! products for one, else three (the lower parts by each other are left out); both are still faster than f32 vectors (docs/benchmarks.md).
 
 use crate::amx::{Feature, ROW_BYTES, ROWS, TileRegisters};
 use crate::simd::{Fma, dispatch};
@@ -77,49 +77,31 @@ impl Multiplier {
     pub(crate) fn new() -> Self {
         Self(TileRegisters::claim(Feature::Bf16))
     }
-
-    /// Adds the products of a row tile and four tiles of columns over the chunks of `x`.
-    ///
-    /// # Panics
-    /// When the panel has fewer chunks.
-    #[inline]
-    pub(crate) fn add_four(
-        &self,
-        x: &[Activations],
-        panel: Panel<'_, PANEL_TILES>,
-        to: &mut [Sums; PANEL_TILES],
-    ) {
-        check(x, panel);
-        #[cfg(target_arch = "x86_64")]
-        match panel.lower {
-            None => x86::four(&self.0, x, panel.upper, panel.upper, to),
-            Some(lower) => x86::four_cut(&self.0, x, panel.upper, lower, to),
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = to; // nothing is ever claimed there
-    }
-
-    /// The same with one tile of columns.
-    ///
-    /// # Panics
-    /// As [`Self::add_four`].
-    #[inline]
-    pub(crate) fn add_one(&self, x: &[Activations], panel: Panel<'_, 1>, to: &mut [Sums; 1]) {
-        check(x, panel);
-        #[cfg(target_arch = "x86_64")]
-        match panel.lower {
-            None => x86::one(&self.0, x, panel.upper, panel.upper, to),
-            Some(lower) => x86::one_cut(&self.0, x, panel.upper, lower, to),
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = to; // nothing is ever claimed there
-    }
 }
 
-fn check<const TILES: usize>(x: &[Activations], panel: Panel<'_, TILES>) {
-    let enough = panel.upper.len() >= x.len() && panel.lower.is_none_or(|lower| lower.len() >= x.len());
-    assert!(!x.is_empty() && enough, "tiles: shapes do not agree");
+/// `add_four` and `add_one`: by the loop for whole weights, or the one for cut ones.
+macro_rules! add {
+    ($name:ident, $tiles:expr, $whole:ident, $cut:ident) => {
+        impl Multiplier {
+            /// Adds the products of a row tile and the panel's tiles of columns over the chunks of `x`.
+            ///
+            /// # Panics
+            /// When the panel has fewer chunks, or there are none.
+            #[inline]
+            pub(crate) fn $name(&self, x: &[Activations], panel: Panel<'_, $tiles>, to: &mut [Sums; $tiles]) {
+                #[cfg(target_arch = "x86_64")]
+                match panel.lower {
+                    None => x86::$whole(&self.0, x, panel.upper, panel.upper, to),
+                    Some(lower) => x86::$cut(&self.0, x, panel.upper, lower, to),
+                }
+                #[cfg(not(target_arch = "x86_64"))]
+                let _ = (x, panel, to); // nothing is ever claimed there
+            }
+        }
+    };
 }
+add!(add_four, PANEL_TILES, four, four_cut);
+add!(add_one, 1, one, one_cut);
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -179,7 +161,7 @@ mod x86 {
                 sums: &mut [Sums; $tiles],
             ) {
                 const { assert!(size_of::<Aligned<[Weights; $tiles]>>() == $bytes) };
-                assert!(!x.is_empty() && weights.len() >= x.len() && lower.len() >= x.len());
+                assert!(!x.is_empty() && weights.len() >= x.len() && lower.len() >= x.len(), "tiles: shapes do not agree");
                 // SAFETY: the registers are configured, as `_held` says, for 16 rows of 64 bytes. The first ones load and store the tiles of
                 // `sums`. As many times as `x` has chunks, which `weights` and `lower` have too, 4 and 5 load the parts of a chunk, and 6
                 // and 7 tiles of weights.

@@ -13,6 +13,7 @@ mod tiled;
 
 /// Keys a tile.
 const KEY_TILE: usize = 256;
+
 /// One attention call over a single sequence.
 #[derive(Clone, Copy)]
 pub struct Attention<'a> {
