@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from . import check, decoder, evaluate, export, library, settings, text, tower, world
 from .material import Material
-from .state import Checkpoint, resume
+from .state import Checkpoint, average, resume
 
 TRAIN_VIDEOS, VALIDATION_VIDEOS = 1000, 100
 SCRIPT = dict(duration_secs="32..32", cards="4..8", card_secs="2..4", gap_secs=1, questions_per_video=45,
@@ -20,11 +20,12 @@ HERE = Path(__file__).parent
 
 def arguments():
     parser = argparse.ArgumentParser(prog="small_model", description=__doc__)
-    parser.add_argument("part", choices=("train", "tower", "decoder", "evaluate", "export", "restore", "check"))
+    parser.add_argument("part", choices=("train", "tower", "decoder", "evaluate", "average", "export", "restore", "check"))
     parser.add_argument("--work", type=Path, default=Path("small_model_work"), help="what can be made again")
     parser.add_argument("--longsight", type=Path, default=HERE.parents[1] / "target/release/longsight")
     parser.add_argument("--state", type=Path, default=HERE / "state", help="what git keeps")
     parser.add_argument("--out", type=Path, help="folder of the exported model [default: assets/tiny]")
+    parser.add_argument("--of", type=Path, nargs="+", help="with average: copies of decoder.pt, the latest last")
     parser.add_argument("--minutes", type=float, default=110, help="a part ends after so long, and can be resumed")
     parser.add_argument("--tower-steps", type=int, default=4500)
     parser.add_argument("--decoder-steps", type=int, default=6000)
@@ -40,7 +41,10 @@ def arguments():
     parser.add_argument("--text-share", type=float, default=0.12, help="of the batches: tables and English")
     parser.add_argument("--counts-share", type=float, default=0.04, help="of the batches: counts of cards that are only told, behind a video")
     parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.part == "average" and not args.of:
+        parser.error("average: name the copies of decoder.pt with --of")
+    return args
 
 
 def tokenizer_of(run):
@@ -108,6 +112,8 @@ def main():
     if args.part == "evaluate":
         report_tower(run)
         evaluate.text_table(trained_decoder(run), Material(run, validation_videos(run), None, tokenizer_of(run)))
+    if args.part == "average":
+        average(args.of, run.work / "decoder.pt")
     if args.part == "restore":
         export.restore(run, out, tower.Tower(run.tower), decoder.Decoder(run))
         copy_curves(run.state, run.work)

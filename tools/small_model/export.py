@@ -94,7 +94,7 @@ def write_config(settings, tokenizer, path, beta):
     config["longsight"] = {
         "visual_window_tokens": settings.decoder.visual_window_tokens,
         # Measured with `scripts/evidence.sh heads`; of other weights it would be others.
-        "evidence_heads": [[2, 0], [3, 1]],
+        "evidence_heads": [[2, 0], [3, 0], [3, 1]],
     }
     if beta is not None:
         config["longsight"] |= {"alpha": 1.0, "beta": beta}

@@ -13,7 +13,7 @@ from .renaming import renamed
 
 
 COUNTS = 40  # on told cards, behind a video
-ALIKE = 0.3  # of the videos: those with many cards of a kind, on which only counts and descriptions are asked
+ALIKE = 0.2  # of the videos: those with many cards of a kind, on which only counts and descriptions are asked
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,13 @@ class Material:
         return counting.alike(video, self.random) if self.random.random() < ALIKE else video
 
     def questions(self, video, count, choices=0.5, seen=None):
-        """Rows of the script, shuffled; half of the time a description, and parts of the video where it is one. Counts
+        """Rows of the script, shuffled; mostly a description, and parts of the video where it is one. Counts
         are made anew, since the script's are not said aloud.
         """
         kept = [row for i in self.random.permutation(len(video.questions))
                 if (row := video.questions[i])["kind"] != "how-many" or row["candidates"]]
         closed = [row for row in kept if row["candidates"]][:round(choices * count)]
-        first = [sequences.describe(video, self.random)] if self.random.random() < 0.5 else []
+        first = [sequences.describe(video, self.random)] if self.random.random() < 0.7 else []
         if not kept:
             return first + [counting.how_many(video, self.random) for _ in range(count // 2)]
         if seen is not None and len(seen) >= 6:

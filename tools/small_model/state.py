@@ -137,6 +137,16 @@ class Checkpoint:
         partial.replace(self.path)
 
 
+def average(paths, into):
+    """The mean of checkpoints of one part, with the last one's step and optimiser: what the last steps' noise leaves."""
+    saved = [torch.load(path, weights_only=True, map_location="cpu") for path in paths]
+    mean = {name: sum(one["model"][name].double() for one in saved).div(len(saved)).to(tensor.dtype)
+            for name, tensor in saved[-1]["model"].items()}
+    partial = into.with_suffix(".part")
+    torch.save(saved[-1] | {"model": mean}, partial)
+    partial.replace(into)
+
+
 def resume(settings, name, model, optimiser=None):
     """The checkpoint of a part, and the step it had reached."""
     checkpoint = Checkpoint(settings.work / f"{name}.pt", model, optimiser)

@@ -16,7 +16,7 @@ from .library import Library, timeline
 from .material import LEVELS, Batches, Material
 from .renaming import renamed
 from .settings import COLOURS, SHAPES, DecoderSizes, Settings, TowerSizes
-from .state import Checkpoint, drawn
+from .state import Checkpoint, average, drawn
 from .tower import Tower, distances, near_card, shifted
 from .world import Video
 
@@ -260,6 +260,18 @@ class Frames(unittest.TestCase):
         self.assertEqual([len(set(row)) for row in kept.tolist()], [36, 36])
         self.assertGreaterEqual((far[0, kept[0]] < 1).sum(), 9)
         self.assertLess((far[0, kept[0]] < 1.5).sum(), 36)
+
+
+class Averages(unittest.TestCase):
+    def test_the_mean_of_checkpoints_keeps_the_step_of_the_last(self):
+        with tempfile.TemporaryDirectory() as work:
+            model, paths = torch.nn.Linear(2, 1), [Path(work) / f"{step}.pt" for step in (100, 200)]
+            for path, value in zip(paths, (1.0, 4.0)):
+                torch.nn.init.constant_(model.weight, value)
+                Checkpoint(path, model).save(int(path.stem))
+            average(paths, Path(work) / "mean.pt")
+            self.assertEqual(Checkpoint(Path(work) / "mean.pt", model).load(), 200)
+            self.assertEqual(model.weight.tolist(), [[2.5, 2.5]])
 
 
 class Exported(unittest.TestCase):
