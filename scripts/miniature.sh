@@ -2,7 +2,7 @@
 # The paper's experiments in miniature: the built-in model on synthetic worlds of held-out seeds (930000 and up; training used
 # 910000 to 919999 and 900001, choices were made on 920000 to 929999). Tables and figures go to docs/miniature.
 #
-#   bash scripts/miniature.sh PART...     window: 500 videos in the window, open questions; 150 of stage 2
+#   bash scripts/miniature.sh PART...     window: 500 videos in the window, open questions; 500 of stage 2
 #                                         choice: multiple choice through three benchmarks' own prompts and extractors
 #                                         frames: accuracy against frames and context method (Table 4, Figure 1a)
 #                                         beta: the end of the ramp
@@ -52,7 +52,7 @@ figure() {
 
 window() {
   world stage1 --seed 930001 --videos 500 --duration-secs 32..32 --questions-per-video 12 --kinds $stage_one
-  world stage2 --seed 930002 --videos 150 --duration-secs 32..32 --stage 2 --cards 4..8 --questions-per-video 24 \
+  world stage2 --seed 930002 --videos 500 --duration-secs 32..32 --stage 2 --cards 4..8 --questions-per-video 24 \
     --kinds $stage_one,how-many,when,describe
   local stage
   for stage in 1 2; do
