@@ -1,7 +1,7 @@
 //! `longsight chat`: one video, question after question.
 
 use crate::golden::{golden_command, write_frames};
-use crate::program::{Program, assert_names, distance, ids, longsight};
+use crate::program::{Program, ROUNDING, assert_names, distance, ids, longsight};
 use crate::video::clip;
 use longsight_testkit::{Golden, golden::checkpoint_dir};
 use serde_json::{Value, json};
@@ -71,7 +71,7 @@ fn later_turns_equal_a_fresh_run_of_the_whole_conversation() {
                 fresh["receipt"]["tokens"]["prompt"], chat[turn]["receipt"]["tokens"]["prompt"],
                 "{what}"
             );
-            assert!(distance(&fresh, &chat[turn]) <= 1e-5, "{what}: {}", distance(&fresh, &chat[turn]));
+            assert!(distance(&fresh, &chat[turn]) <= ROUNDING, "{what}: {}", distance(&fresh, &chat[turn]));
         }
     }
 }
