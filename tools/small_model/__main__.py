@@ -42,8 +42,8 @@ def arguments():
     parser.add_argument("--counts-share", type=float, default=0.04, help="of the batches: counts of cards that are only told, behind a video")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    if args.part == "average" and not args.of:
-        parser.error("average: name the copies of decoder.pt with --of")
+    if args.part == "average" and not (args.of and all(path.is_file() for path in args.of)):
+        parser.error("average: name copies of decoder.pt that exist with --of")
     return args
 
 

@@ -167,11 +167,13 @@ class Curve:
         return rows[-1][name] if rows else otherwise
 
     def add(self, **row):
-        new = not self.path.exists()
         row = {name: f"{value:.4f}" if isinstance(value, float) else value for name, value in row.items()}
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+        rows = list(csv.DictReader(self.path.open())) if self.path.exists() else []
+        columns = dict.fromkeys([*row, *(rows[0] if rows else ())])  # a later part may know of more
+        partial = self.path.with_suffix(".part")
+        with partial.open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows([*rows, row])
+        partial.replace(self.path)
         print(" ".join(f"{name} {value}" for name, value in row.items()), flush=True)

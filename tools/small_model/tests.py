@@ -16,7 +16,7 @@ from .library import Library, timeline
 from .material import LEVELS, Batches, Material
 from .renaming import renamed
 from .settings import COLOURS, SHAPES, DecoderSizes, Settings, TowerSizes
-from .state import Checkpoint, average, drawn
+from .state import Checkpoint, Curve, average, drawn
 from .tower import Tower, distances, near_card, shifted
 from .world import Video
 
@@ -262,7 +262,14 @@ class Frames(unittest.TestCase):
         self.assertLess((far[0, kept[0]] < 1.5).sum(), 36)
 
 
-class Averages(unittest.TestCase):
+class State(unittest.TestCase):
+    def test_a_curve_takes_columns_that_its_first_rows_lack(self):
+        with tempfile.TemporaryDirectory() as work:
+            curve = Curve(Path(work) / "curve.csv")
+            curve.add(step=20, secs=1.5)
+            curve.add(step=40, told=0.5, secs=2.5)
+            self.assertEqual(curve.path.read_text().split(), ["step,told,secs", "20,,1.5000", "40,0.5000,2.5000"])
+
     def test_the_mean_of_checkpoints_keeps_the_step_of_the_last(self):
         with tempfile.TemporaryDirectory() as work:
             model, paths = torch.nn.Linear(2, 1), [Path(work) / f"{step}.pt" for step in (100, 200)]

@@ -170,9 +170,6 @@ pub fn logprobs(answer: &Value) -> Vec<f64> {
     pairs.into_iter().map(|(_, logprob)| logprob).collect()
 }
 
-/// What f32 sums in another order may change of a log-probability, which is up to some 30 below zero.
-pub const ROUNDING: f64 = 5e-5;
-
 /// The largest difference of two answers' first-token log-probabilities.
 #[track_caller]
 pub fn distance(a: &Value, b: &Value) -> f64 {
