@@ -79,9 +79,8 @@ fn products_of<T: Stored>(bencher: Bencher, product: &Product) {
     let &Product { inputs, outputs, rows, .. } = product;
     let (weight, x) = (numbers::<T>(inputs * outputs), numbers::<f32>(rows * inputs));
     let layer = Linear { weight: T::values(&weight), bias: None, inputs, outputs };
-    let mut y = vec![0f32; rows * outputs];
-    linear(&layer, &x, &mut y); // threads and pages are there before the clock starts
-    bencher.counter(ItemsCount::new(2 * inputs * outputs * rows)).bench_local(|| linear(&layer, &x, &mut y));
+    linear(&layer, &x); // threads and pages are there before the clock starts
+    bencher.counter(ItemsCount::new(2 * inputs * outputs * rows)).bench_local(|| linear(&layer, &x));
 }
 
 /// A product by weights in a quantized format.
@@ -109,13 +108,12 @@ fn quantized(bencher: Bencher, QuantizedProduct(format, product): &QuantizedProd
         bytes.extend((0..format.row_bytes(inputs) * outputs).map(|i| 32 + (i % 8) as u8)); // scales of about 0.01
     }
     let x = numbers::<f32>(rows * inputs);
-    let mut y = vec![0f32; rows * outputs];
     let Some(weight) = QuantizedMatrix::new(format, &bytes, inputs, outputs) else { return };
     let layer = QuantizedLinear { weight, bias: None };
-    quantized_linear(&layer, &x, &mut y); // threads and pages are there before the clock starts
+    quantized_linear(&layer, &x); // threads and pages are there before the clock starts
     bencher
         .counter(ItemsCount::new(2 * rows * inputs * outputs))
-        .bench_local(|| quantized_linear(&layer, &x, &mut y));
+        .bench_local(|| quantized_linear(&layer, &x));
 }
 
 /// One attention call: the last `queries` tokens of `keys`.

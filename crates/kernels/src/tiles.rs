@@ -2,6 +2,7 @@
 //! in its cache until they are whole (Goto & van de Geijn, doi 10.1145/1356052.1356053).
 
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Up to this many rows each weight row is read once and dotted with them (decoding); above, tiles are multiplied (prefill and
@@ -38,27 +39,27 @@ pub(crate) struct Tiling<'a> {
     pub(crate) max_task_tiles: usize,
 }
 
-/// `y` as a raw pointer that tasks write disjoint parts of.
+/// The results as a raw pointer that tasks write disjoint parts of.
 struct Target(*mut f32);
-// SAFETY: every task of `run` writes the rows and columns of its own only, and `y` outlives them all.
+// SAFETY: every task of `run` writes the rows and columns of its own only, and the results outlive them all.
 #[allow(unsafe_code)]
 unsafe impl Sync for Target {}
 
 impl Tiling<'_> {
-    /// Writes `y`: `multiply` adds to zeroed totals the results of its row tiles for the panel that begins at a column.
+    /// `y`: `multiply` adds to zeroed totals the results of its row tiles for the panel that begins at a column.
     /// The borders do not depend on the number of threads.
     pub(crate) fn run<const ROWS: usize, S>(
         &self,
-        y: &mut [f32],
         scratch: impl Fn() -> S + Sync + Send,
         multiply: impl Fn(&mut S, usize, Range<usize>, &mut [Totals<ROWS>]) + Sync + Send,
-    ) {
-        assert!(
-            y.len() == self.rows * self.outputs && self.bias.is_none_or(|bias| bias.len() == self.outputs)
-        );
+    ) -> Vec<f32> {
+        assert!(self.bias.is_none_or(|bias| bias.len() == self.outputs));
         let tiles = self.rows.div_ceil(ROWS);
         let task_tiles = tiles.div_ceil(tiles.div_ceil(self.max_task_tiles).max(1)).max(1);
         let (chunks, panels) = (tiles.div_ceil(task_tiles), self.outputs.div_ceil(PANEL));
+        // Not zeroed first: that is a pass over memory, which a small product feels.
+        let count = self.rows * self.outputs;
+        let mut y = Vec::with_capacity(count);
         let target = Target(y.as_mut_ptr());
         // Panel after panel for the same rows: these stay in L3 meanwhile.
         (0..panels * chunks).into_par_iter().for_each_init(
@@ -72,6 +73,12 @@ impl Tiling<'_> {
                 self.store(&target, first_column, first_tile, totals);
             },
         );
+        // SAFETY: there is room for `count`, and the tasks have written every row and column.
+        #[allow(unsafe_code)]
+        unsafe {
+            y.set_len(count);
+        }
+        y
     }
 
     fn store<const ROWS: usize>(
@@ -84,18 +91,19 @@ impl Tiling<'_> {
         let columns = PANEL.min(self.outputs - first_column);
         let first_row = first_tile * ROWS;
         for row in first_row..self.rows.min(first_row + totals.len() * ROWS) {
-            // SAFETY: row < rows and first_column + columns <= outputs: inside y, and this task's alone.
+            // SAFETY: row < rows and first_column + columns <= outputs: room for results, and this task's alone.
             #[allow(unsafe_code)]
-            let y =
-                unsafe { std::slice::from_raw_parts_mut(y.add(row * self.outputs + first_column), columns) };
-            let totals = &totals[row / ROWS - first_tile].0;
-            let (whole, rest) = y.as_chunks_mut();
-            whole.iter_mut().zip(totals).for_each(|(y, total)| *y = total[row % ROWS]);
-            if !rest.is_empty() {
-                rest.copy_from_slice(&totals[whole.len()][row % ROWS][..rest.len()]);
-            }
-            if let Some(bias) = self.bias {
-                y.iter_mut().zip(&bias[first_column..]).for_each(|(y, b)| *y += b);
+            let y = unsafe {
+                std::slice::from_raw_parts_mut(y.add(row * self.outputs + first_column).cast(), columns)
+            };
+            let tiles = &totals[row / ROWS - first_tile].0;
+            for (tile, (y, total)) in y.chunks_mut(TILE_COLUMNS).zip(tiles).enumerate() {
+                let mut total = total[row % ROWS];
+                if let Some(bias) = self.bias {
+                    let bias = &bias[first_column + tile * TILE_COLUMNS..];
+                    total.iter_mut().zip(bias).for_each(|(v, b)| *v += b);
+                }
+                y.iter_mut().zip(total).for_each(|(y, v)| _ = MaybeUninit::write(y, v));
             }
         }
     }

@@ -22,6 +22,10 @@ pub(crate) const MOST_PARTS: usize = 3;
 /// The sums of a panel's tiles, in as many parts as the multiplier says.
 pub(crate) type PanelSums<const ROWS: usize> = Aligned<[[Sums<ROWS>; MOST_PARTS]; PANEL_TILES]>;
 
+impl<const ROWS: usize> PanelSums<ROWS> {
+    pub(crate) const ZERO: Self = Aligned([[[[0; TILE_COLUMNS]; ROWS]; MOST_PARTS]; PANEL_TILES]);
+}
+
 /// How tiles of `ROWS` rows are laid out and multiplied.
 pub(crate) trait Multiplier<const ROWS: usize>: Sized {
     /// This thread's hold on what it takes. `narrow`: every weight is a byte.
@@ -296,7 +300,8 @@ mod tests {
         let by = M::new(limit < 128);
         let mut a = [[[0; 2]; ROWS]; GROUPS];
         let mut b = [[[[0; 2]; TILE_COLUMNS]; GROUPS]; PANEL_TILES];
-        let mut sums = Aligned([[[[1; TILE_COLUMNS]; ROWS]; MOST_PARTS]; PANEL_TILES]);
+        let mut sums = PanelSums::ZERO;
+        sums.0.as_flattened_mut().as_flattened_mut().as_flattened_mut().fill(1);
         rows.iter().enumerate().for_each(|(r, row)| M::store_row(row, r, &mut a));
         b.iter_mut().for_each(|b| by.store_columns::<Separate>(columns.each_ref(), b));
         by.panel_sums(&a, &b, &mut sums);

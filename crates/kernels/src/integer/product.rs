@@ -3,15 +3,13 @@
 use super::activations::{ActivationBlock, PackedBlock, pack, quantize};
 use super::bytes::Bytes;
 use super::format::{QuantizedMatrix, WeightBlock};
-use super::microkernel::{GROUPS, MOST_PARTS, Multiplier, Pairs, WeightTile};
+use super::microkernel::{GROUPS, Multiplier, Pairs, PanelSums, WeightTile};
 use super::scaling::{self, Scales};
 use super::vector::{LANES, Lanes, dot, dot_codes, prefetch, widen_half};
 use super::{BLOCK, Format, SUBBLOCK, SUBBLOCKS};
 use crate::Values;
 use crate::simd::{Fma, dispatch};
-use crate::tiles::{
-    AMX_TILE_ROWS, Aligned, MAX_DOT_ROWS, PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Tiling, Totals,
-};
+use crate::tiles::{AMX_TILE_ROWS, MAX_DOT_ROWS, PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Tiling, Totals};
 use rayon::prelude::*;
 
 /// Weight rows a task of [`dot_rows`].
@@ -29,28 +27,26 @@ pub struct QuantizedLinear<'a> {
     pub bias: Option<Values<'a>>,
 }
 
-/// Writes `x W^T + b` into `y`; `x` `[rows, inputs]`, `y` `[rows, outputs]`. Every result depends on its own row of `x`
+/// `x W^T + b`, `[rows, outputs]`, of `x` `[rows, inputs]`. Every result depends on its own row of `x`
 /// only, and on whether there are more than four rows.
 ///
 /// # Panics
 /// When the slices do not have the shape that `layer` says.
-pub fn quantized_linear(layer: &QuantizedLinear<'_>, x: &[f32], y: &mut [f32]) {
+pub fn quantized_linear(layer: &QuantizedLinear<'_>, x: &[f32]) -> Vec<f32> {
     let (inputs, outputs) = (layer.weight.inputs(), layer.weight.outputs());
     let rows = x.len() / inputs.max(1);
-    assert!(x.len() == rows * inputs && y.len() == rows * outputs, "quantized_linear: shapes do not agree");
+    assert!(x.len() == rows * inputs, "quantized_linear: shapes do not agree");
     let bias = layer.bias.map(|bias| bias.to_floats(outputs));
-    if x.is_empty() || y.is_empty() {
-        return;
-    }
     match rows {
-        ..=MAX_DOT_ROWS => dot_rows(&layer.weight, bias.as_deref(), x, y),
-        _ if Bytes::fits() => panels::<AMX_TILE_ROWS, Bytes>(&layer.weight, bias.as_deref(), x, y),
-        _ => panels::<TILE_ROWS, Pairs>(&layer.weight, bias.as_deref(), x, y),
+        _ if rows == 0 || outputs == 0 => Vec::new(),
+        ..=MAX_DOT_ROWS => dot_rows(&layer.weight, bias.as_deref(), x),
+        _ if Bytes::fits() => panels::<AMX_TILE_ROWS, Bytes>(&layer.weight, bias.as_deref(), x),
+        _ => panels::<TILE_ROWS, Pairs>(&layer.weight, bias.as_deref(), x),
     }
 }
 
 /// Few rows: bound by reading the weights; a row of them stays in the cache for all.
-fn dot_rows(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
+fn dot_rows(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32]) -> Vec<f32> {
     let (inputs, outputs, blocks) = (weight.inputs(), weight.outputs(), weight.blocks());
     let rows = x.len() / inputs;
     let mut quantized = vec![ActivationBlock::ZERO; rows * blocks];
@@ -61,11 +57,8 @@ fn dot_rows(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32], y: &m
     columns.par_chunks_mut(DOT_OUTPUTS * rows).enumerate().for_each(|(task, columns)| {
         dots(weight, task * DOT_OUTPUTS, &quantized, columns);
     });
-    for (r, y) in y.chunks_exact_mut(outputs).enumerate() {
-        for (o, y) in y.iter_mut().enumerate() {
-            *y = columns[o * rows + r] + bias.map_or(0.0, |b| b[o]);
-        }
-    }
+    let result = |r: usize, o: usize| columns[o * rows + r] + bias.map_or(0.0, |b| b[o]);
+    (0..rows).flat_map(|r| (0..outputs).map(move |o| (r, o))).map(|(r, o)| result(r, o)).collect()
 }
 
 /// The sum of a row of weights and a row of activations, block by block.
@@ -165,22 +158,22 @@ fn panels<const ROWS: usize, M: Multiplier<ROWS>>(
     weight: &QuantizedMatrix<'_>,
     bias: Option<&[f32]>,
     x: &[f32],
-    y: &mut [f32],
-) {
+) -> Vec<f32> {
     let (inputs, outputs, blocks, format) =
         (weight.inputs(), weight.outputs(), weight.blocks(), weight.format());
     let packed = pack::<ROWS, M>(x, inputs);
     let tiling = Tiling { rows: x.len() / inputs, outputs, bias, max_task_tiles: MAX_TASK_ROWS / ROWS };
-    tiling.run(y, WeightPanel::zeroed, |panel, first_column, tiles, totals| {
+    let scratch = || (WeightPanel::zeroed(), Box::new(PanelSums::ZERO));
+    tiling.run(scratch, |(panel, sums), first_column, tiles, totals| {
         let tiles = &packed[tiles.start * blocks..tiles.end * blocks];
         let by = M::new(format.is_narrow());
         for block in 0..blocks {
             unpack_panel(weight, first_column, block, &by, panel);
             for (tile, totals) in tiles.chunks_exact(blocks).zip(&mut *totals) {
-                multiply(&by, format, &tile[block], panel, totals);
+                multiply(&by, format, &tile[block], panel, sums, totals);
             }
         }
-    });
+    })
 }
 
 #[inline(always)]
@@ -224,10 +217,10 @@ fn multiply_body<F: Fma, const ROWS: usize, M: Multiplier<ROWS>>(
     format: Format,
     x: &PackedBlock<ROWS>,
     panel: &WeightPanel,
+    sums: &mut PanelSums<ROWS>,
     totals: &mut Totals<ROWS>,
 ) {
-    let mut sums = Aligned([[[[0; TILE_COLUMNS]; ROWS]; MOST_PARTS]; PANEL_TILES]);
-    by.panel_sums(&x.values, &panel.tiles, &mut sums);
+    by.panel_sums(&x.values, &panel.tiles, sums);
     for ((sums, scales), totals) in sums.0.iter().zip(&panel.scales).zip(&mut totals.0) {
         scaling::add(&sums[..by.parts()], scales, x, format.has_minimums(), totals);
     }
@@ -238,6 +231,7 @@ dispatch!(
         format: Format,
         x: &PackedBlock<ROWS>,
         panel: &WeightPanel,
+        sums: &mut PanelSums<ROWS>,
         totals: &mut Totals<ROWS>,
     ) = multiply_body
 );

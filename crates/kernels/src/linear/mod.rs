@@ -27,31 +27,30 @@ pub struct Linear<'a> {
     pub outputs: usize,
 }
 
-/// Writes `x W^T + b` into `y`, in parallel over the outputs.
+/// `x W^T + b`, `[rows, outputs]`, in parallel over the outputs.
 ///
 /// # Panics
 /// When the slices do not have the shape that `layer` says.
-pub fn linear(layer: &Linear<'_>, x: &[f32], y: &mut [f32]) {
+pub fn linear(layer: &Linear<'_>, x: &[f32]) -> Vec<f32> {
     let (inputs, outputs) = (layer.inputs, layer.outputs);
     let rows = x.len() / inputs.max(1);
     assert!(
-        x.len() == rows * inputs && y.len() == rows * outputs && layer.weight.len() == outputs * inputs,
+        x.len() == rows * inputs && layer.weight.len() == outputs * inputs,
         "linear: shapes do not agree"
     );
     let bias = layer.bias.map(|bias| bias.to_floats(outputs));
-    if x.is_empty() || y.is_empty() {
-        return;
-    }
     match layer.weight {
-        _ if rows <= MAX_DOT_ROWS => dot_rows(layer, bias.as_deref(), x, y),
-        Values::Bf16(weight) if bf16_tiles::fits() => tiled::product(layer, weight, bias.as_deref(), x, y),
-        _ => product::product(layer, bias.as_deref(), x, y),
+        _ if rows == 0 || outputs == 0 => Vec::new(),
+        _ if rows <= MAX_DOT_ROWS => dot_rows(layer, bias.as_deref(), x),
+        Values::Bf16(weight) if bf16_tiles::fits() => tiled::product(layer, weight, bias.as_deref(), x),
+        _ => product::product(layer, bias.as_deref(), x),
     }
 }
 
 /// Few rows: bound by reading the weights, so each weight is read once, in its storage type.
-fn dot_rows(layer: &Linear<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
+fn dot_rows(layer: &Linear<'_>, bias: Option<&[f32]>, x: &[f32]) -> Vec<f32> {
     let (inputs, outputs) = (layer.inputs, layer.outputs);
+    let mut y = vec![0f32; x.len() / inputs * outputs];
     for (x, y) in x.chunks_exact(inputs).zip(y.chunks_exact_mut(outputs)) {
         y.par_chunks_mut(PANEL_ROWS).enumerate().for_each(|(panel, y)| {
             for (i, y) in y.iter_mut().enumerate() {
@@ -65,6 +64,7 @@ fn dot_rows(layer: &Linear<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) 
             }
         });
     }
+    y
 }
 
 /// Dot product in 4 x 16 running sums; `$widen` turns a stored value into f32.
@@ -124,8 +124,8 @@ mod tests {
         for weight in [Values::F32(&w), Values::Bf16(&as_bf16), Values::F16(&as_f16)] {
             let mut wide = vec![0.0; w.len()];
             weight.widen(&mut wide);
-            let mut y = vec![f32::NAN; rows * outputs];
-            linear(&Linear { weight, bias: Some(Values::F32(&b)), inputs, outputs }, &x, &mut y);
+            let y = linear(&Linear { weight, bias: Some(Values::F32(&b)), inputs, outputs }, &x);
+            assert_eq!(y.len(), rows * outputs);
             for r in 0..rows {
                 for o in 0..outputs {
                     let products =

@@ -23,14 +23,14 @@ struct WeightTile {
     tile: [[f32; TILE_COLUMNS]; BLOCK],
 }
 
-/// `x W^T + b` into `y`. A result depends on its own row of `x` only.
-pub(super) fn product(layer: &Linear<'_>, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
+/// `x W^T + b`. A result depends on its own row of `x` only.
+pub(super) fn product(layer: &Linear<'_>, bias: Option<&[f32]>, x: &[f32]) -> Vec<f32> {
     let (inputs, outputs) = (layer.inputs, layer.outputs);
     let packed = pack(x, inputs);
     let tiling = Tiling { rows: x.len() / inputs, outputs, bias, max_task_tiles: MAX_TASK_TILES };
     let scratch =
         || Box::new(WeightTile { rows: [[0.0; BLOCK]; TILE_COLUMNS], tile: [[0.0; TILE_COLUMNS]; BLOCK] });
-    tiling.run(y, scratch, |weights, first_column, tiles, totals| {
+    tiling.run(scratch, |weights, first_column, tiles, totals| {
         let tiles = &packed[tiles.start * inputs..tiles.end * inputs];
         for start in (0..inputs).step_by(BLOCK) {
             let block = start..inputs.min(start + BLOCK);
@@ -42,7 +42,7 @@ pub(super) fn product(layer: &Linear<'_>, bias: Option<&[f32]>, x: &[f32], y: &m
                 }
             }
         }
-    });
+    })
 }
 
 /// `x` `[rows, inputs]` by row tiles `[tiles][inputs]`; rows beyond the last are zero.

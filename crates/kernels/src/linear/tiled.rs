@@ -20,17 +20,16 @@ const MAX_TASK_TILES: usize = 32;
 /// One block of a panel.
 type Block = [Aligned<[Weights; PANEL_TILES]>; BLOCK_CHUNKS];
 
-/// `x W^T + b` into `y`; `weight` is that of `layer`. A result depends on its own row of `x` only.
+/// `x W^T + b`; `weight` is that of `layer`. A result depends on its own row of `x` only.
 ///
 /// # Panics
 /// Where [`bf16_tiles::fits`] says no.
-pub(super) fn product(layer: &Linear<'_>, weight: &[bf16], bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
+pub(super) fn product(layer: &Linear<'_>, weight: &[bf16], bias: Option<&[f32]>, x: &[f32]) -> Vec<f32> {
     let (inputs, outputs) = (layer.inputs, layer.outputs);
     let chunks = inputs.div_ceil(CHUNK);
     let packed = pack(x, inputs);
     let tiling = Tiling { rows: x.len() / inputs, outputs, bias, max_task_tiles: MAX_TASK_TILES };
     tiling.run(
-        y,
         || Box::new([Aligned([NO_WEIGHTS; PANEL_TILES]); BLOCK_CHUNKS]),
         |panel, first_column, tiles, totals| {
             let by = Multiplier::new();
@@ -47,7 +46,7 @@ pub(super) fn product(layer: &Linear<'_>, weight: &[bf16], bias: Option<&[f32]>,
                 }
             }
         },
-    );
+    )
 }
 
 /// `x` `[rows, inputs]` by row tiles, and by chunks within them; what is beyond the last row and input is zero.

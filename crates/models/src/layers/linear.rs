@@ -56,18 +56,14 @@ fn multiply(x: &Operand<'_>, weight: &Operand<'_>, bias: Option<&Operand<'_>>) -
     let bias = bias.map(Operand::values).transpose()?;
     let layer = kernels::Linear { weight: weight.values()?, bias, inputs, outputs };
     let shape = result_shape(x.dims(), inputs, outputs)?;
-    let mut y = vec![0f32; shape.elem_count()];
-    kernels::linear(&layer, x.floats()?, &mut y);
-    Ok((y, shape))
+    Ok((kernels::linear(&layer, x.floats()?), shape))
 }
 
 fn quantized(x: &Tensor, weight: &QuantizedWeights, bias: Option<&Tensor>) -> Result<Tensor> {
     let weight = weight.view()?;
     let product = |x: Operand<'_>, bias: Option<Values<'_>>| {
         let shape = result_shape(x.dims(), weight.inputs(), weight.outputs())?;
-        let mut y = vec![0f32; shape.elem_count()];
-        kernels::quantized_linear(&kernels::QuantizedLinear { weight, bias }, x.floats()?, &mut y);
-        Ok((y, shape))
+        Ok((kernels::quantized_linear(&kernels::QuantizedLinear { weight, bias }, x.floats()?), shape))
     };
     let x = x.to_dtype(DType::F32)?.contiguous()?;
     match bias {

@@ -6,6 +6,9 @@ use crate::layers::{AttentionInput, LayerNorm, Linear, attention, gelu_tanh};
 use crate::weights::{Matrix, Weights};
 use candle_core::Tensor;
 
+/// Rows of activations that a CPU works on at once.
+const CPU_ROWS: usize = 768;
+
 /// Shape of a tower; so400m-patch14-384 by default.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SiglipConfig {
@@ -95,8 +98,26 @@ impl Siglip {
         &self.config
     }
 
+    /// Frames of a batch that go through the tower together on a CPU: enough rows to share among its cores, and few enough
+    /// that activations stay in the caches and take little memory.
+    pub fn frames_at_once(config: &SiglipConfig) -> usize {
+        (CPU_ROWS / config.patches().max(1)).max(1)
+    }
+
     /// `pixels` `[frames, 3, side, side]`, normalised -> features `[frames, patches, hidden]`.
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
+        let frames = pixels.dim(0)?;
+        let at_once = Self::frames_at_once(&self.config);
+        if frames <= at_once || !pixels.device().is_cpu() {
+            return self.forward_at_once(pixels);
+        }
+        let parts = (0..frames)
+            .step_by(at_once)
+            .map(|first| self.forward_at_once(&pixels.narrow(0, first, at_once.min(frames - first))?));
+        Ok(Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)?)
+    }
+
+    fn forward_at_once(&self, pixels: &Tensor) -> Result<Tensor> {
         let patches = self.patch.forward(&self.patches(pixels)?)?;
         let mut x = patches.broadcast_add(&self.positions.to_dtype(patches.dtype())?)?;
         for layer in &self.layers {

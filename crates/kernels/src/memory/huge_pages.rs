@@ -1,47 +1,54 @@
-//! Where large blocks come from, and files as memory.
+//! The allocator of large blocks.
 
+use super::spare;
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// Makes the allocator map every block of 1 MiB or more apart and return it when it is freed.
-///
-/// glibc raises that limit to the largest block freed so far (up to 32 MiB), so that the frames and activations of a run
-/// fragment its heaps: the peak then drifts by tens of MiB with the number of frames. Call it once, before the first
-/// large allocation. Does nothing on systems without glibc.
-pub fn return_large_blocks() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: mallopt takes two integers and touches only the allocator's own settings.
-    #[allow(unsafe_code)]
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
-    }
-}
-
-/// An allocator that maps blocks of 2 MiB or more apart, in huge pages where the system gives them, and returns them when
-/// they are freed. Activations of a tower are such blocks, made and freed by each layer, page fault by page fault.
+/// An allocator that maps blocks of 1 MiB or more apart, in huge pages where the system gives them. Activations are such
+/// blocks, made and freed by each layer, page fault by page fault: up to 48 MiB of freed ones wait for the next of their size,
+/// the others go back to the system.
 pub struct HugePages;
+
+/// Blocks from here on are mappings of their own.
+const LARGE_BYTES: usize = 1 << 20;
 
 /// Size and alignment of a huge page of x86-64 and of most aarch64 systems.
 const HUGE_PAGE_BYTES: usize = 2 << 20;
 
 fn is_large(layout: Layout) -> bool {
-    cfg!(target_os = "linux") && layout.size() >= HUGE_PAGE_BYTES && layout.align() <= HUGE_PAGE_BYTES
+    cfg!(target_os = "linux") && layout.size() >= LARGE_BYTES && layout.align() <= HUGE_PAGE_BYTES
 }
 
-// SAFETY: large blocks are mappings of their own, aligned to a huge page and unmapped with the size they were made with;
-// all others are the system allocator's.
+// SAFETY: large blocks are mappings of their own, aligned to a huge page, used again for blocks that take as many pages and
+// unmapped with the size they were made with; all others are the system allocator's.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for HugePages {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if is_large(layout) { map_large(layout.size()) } else { unsafe { System.alloc(layout) } }
+        match is_large(layout) {
+            true => spare::take(used_bytes(layout.size())).unwrap_or_else(|| map_large(layout.size())),
+            false => unsafe { System.alloc(layout) },
+        }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // New mappings are zero.
-        if is_large(layout) { map_large(layout.size()) } else { unsafe { System.alloc_zeroed(layout) } }
+        if !is_large(layout) {
+            return unsafe { System.alloc_zeroed(layout) };
+        }
+        // New mappings are zero, spare ones are not.
+        match spare::take(used_bytes(layout.size())) {
+            Some(block) => {
+                // SAFETY: the block is as large.
+                unsafe { block.write_bytes(0, layout.size()) };
+                block
+            }
+            None => map_large(layout.size()),
+        }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if is_large(layout) { unmap(block, layout.size()) } else { unsafe { System.dealloc(block, layout) } }
+        match is_large(layout) {
+            true => spare::keep(block, used_bytes(layout.size())),
+            false => unsafe { System.dealloc(block, layout) },
+        }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_bytes: usize) -> *mut u8 {
@@ -67,7 +74,7 @@ unsafe impl GlobalAlloc for HugePages {
 /// the block lies inside.
 #[cfg(target_os = "linux")]
 fn reservation(bytes: usize) -> Option<(usize, usize)> {
-    let used = bytes.checked_next_multiple_of(PAGES_BYTES)?;
+    let used = bytes.checked_next_multiple_of(PAGES_BYTES)?; // as `used_bytes`
     Some((used, used.checked_add(HUGE_PAGE_BYTES)?))
 }
 
@@ -96,15 +103,19 @@ fn map_large(bytes: usize) -> *mut u8 {
     }
 }
 
+/// Bytes of the mapping of a block that there is.
+fn used_bytes(bytes: usize) -> usize {
+    bytes.next_multiple_of(PAGES_BYTES)
+}
+
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-fn unmap(block: *mut u8, bytes: usize) {
+pub(super) fn unmap(block: *mut u8, used: usize) {
     // SAFETY: `map_large` made this mapping, of this size.
-    unsafe { libc::munmap(block.cast(), bytes.next_multiple_of(PAGES_BYTES)) };
+    unsafe { libc::munmap(block.cast(), used) };
 }
 
 /// Mappings end at a page; 64 KiB is the largest in use.
-#[cfg(target_os = "linux")]
 const PAGES_BYTES: usize = 64 << 10;
 
 #[cfg(not(target_os = "linux"))]
@@ -113,28 +124,7 @@ fn map_large(_: usize) -> *mut u8 {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn unmap(_: *mut u8, _: usize) {}
-
-/// A file's bytes without reading them: pages come in when they are touched, and leave when memory is short.
-#[derive(Debug)]
-pub struct MappedFile(memmap2::Mmap);
-
-impl MappedFile {
-    /// Maps all of `file`, which nobody may shorten meanwhile: what a reader of the missing part gets is a signal.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn open(file: &std::fs::File) -> std::io::Result<Self> {
-        // SAFETY: the bytes are only read, as plain integers; that they may change underneath is as with any file.
-        #[allow(unsafe_code)]
-        unsafe { memmap2::Mmap::map(file) }.map(Self)
-    }
-
-    /// The bytes.
-    pub fn as_slice(&self) -> &[u8] {
-        &self.0
-    }
-}
+pub(super) fn unmap(_: *mut u8, _: usize) {}
 
 #[cfg(all(test, target_os = "linux"))]
 #[allow(unsafe_code)]
@@ -143,7 +133,14 @@ mod tests {
 
     #[test]
     fn large_blocks_are_zero_aligned_and_keep_their_bytes_when_they_grow_and_shrink() {
-        for bytes in [1 << 10, HUGE_PAGE_BYTES - 1, HUGE_PAGE_BYTES, 3 * HUGE_PAGE_BYTES + 12_345] {
+        for bytes in [
+            1 << 10,
+            LARGE_BYTES - 1,
+            LARGE_BYTES,
+            HUGE_PAGE_BYTES - 1,
+            HUGE_PAGE_BYTES,
+            3 * HUGE_PAGE_BYTES + 12_345,
+        ] {
             let layout = Layout::from_size_align(bytes, 64).unwrap();
             // SAFETY: blocks are used within their sizes and freed with their layouts.
             unsafe {
