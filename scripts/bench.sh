@@ -29,6 +29,7 @@ show() {
 show roofline "The machine's limits" roofline "${limits[@]}"
 show stages "Stages" stages --roofline "$out/roofline.json" "$@"
 if [ "$kernels" = yes ]; then
+  show products "Large products and attention beside the machine's limits" products
   printf '\n## Kernels (an item is an operation: Gitem/s is GFLOP/s)\n\n'
   cargo bench --locked -p longsight-kernels --bench kernels
 fi

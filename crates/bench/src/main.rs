@@ -8,6 +8,7 @@ mod dtype;
 mod inputs;
 mod machine;
 mod memory;
+mod products;
 mod quality;
 mod roofline;
 mod second_question;
@@ -45,6 +46,8 @@ enum Command {
     Roofline(roofline::RooflineArgs),
     /// Tower frames/s, prefill tokens/s and decode tokens/s of one model in one dtype
     Stages(stages::StagesArgs),
+    /// Large products and attention as a part of the machine's limit
+    Products(products::ProductsArgs),
     /// What each dtype costs in accuracy against f32
     Quality(quality::QualityArgs),
     /// Peak memory of `longsight ask` against the number of frames
@@ -85,6 +88,7 @@ fn run(args: &Args) -> Result<()> {
     match &args.command {
         Command::Roofline(settings) => deliver(args, &roofline::measure(settings)?),
         Command::Stages(settings) => deliver(args, &stages::measure(settings)?),
+        Command::Products(settings) => deliver(args, &products::measure(settings)?),
         Command::Quality(settings) => deliver(args, &quality::measure(settings)?),
         Command::Memory(settings) => deliver(args, &memory::measure(settings, args.threads)?),
         Command::SecondQuestion(settings) => deliver(args, &second_question::measure(settings)?),

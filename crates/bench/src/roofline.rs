@@ -113,12 +113,17 @@ fn arithmetic_limit(arithmetic: Arithmetic, threads: usize, settings: &RooflineA
     };
     let Some(instructions) = arithmetic.instructions() else { return limit("none on this CPU", None) };
     let steps = steps_for(arithmetic, settings.secs);
-    let once = || together(threads, |_| arithmetic.run(steps).map_or(0.0, |work| black_box(work).operations));
-    limit(instructions, Some(Spread::of((0..settings.repeats).map(|_| once() / 1e9).collect())))
+    let once = |_| rate(arithmetic, threads, steps) / 1e9;
+    limit(instructions, Some(Spread::of((0..settings.repeats).map(once).collect())))
+}
+
+/// Operations a second of so many threads together; 0 where the CPU has no instruction for it.
+pub(crate) fn rate(arithmetic: Arithmetic, threads: usize, steps: usize) -> f64 {
+    together(threads, |_| arithmetic.run(steps).map_or(0.0, |work| black_box(work).operations))
 }
 
 /// Steps that take about `secs` on one thread; running them also warms the CPU up.
-fn steps_for(arithmetic: Arithmetic, secs: f64) -> usize {
+pub(crate) fn steps_for(arithmetic: Arithmetic, secs: f64) -> usize {
     let mut steps = 1 << 12;
     loop {
         let started = Instant::now();

@@ -97,13 +97,18 @@ impl Tiling<'_> {
                 std::slice::from_raw_parts_mut(y.add(row * self.outputs + first_column).cast(), columns)
             };
             let tiles = &totals[row / ROWS - first_tile].0;
-            for (tile, (y, total)) in y.chunks_mut(TILE_COLUMNS).zip(tiles).enumerate() {
-                let mut total = total[row % ROWS];
+            let result = |tile: usize| {
+                let mut total = tiles[tile][row % ROWS];
                 if let Some(bias) = self.bias {
                     let bias = &bias[first_column + tile * TILE_COLUMNS..];
                     total.iter_mut().zip(bias).for_each(|(v, b)| *v += b);
                 }
-                y.iter_mut().zip(total).for_each(|(y, v)| _ = MaybeUninit::write(y, v));
+                total.map(MaybeUninit::new)
+            };
+            let (whole, rest) = y.as_chunks_mut();
+            whole.iter_mut().enumerate().for_each(|(tile, y)| *y = result(tile));
+            if !rest.is_empty() {
+                rest.copy_from_slice(&result(whole.len())[..rest.len()]);
             }
         }
     }
