@@ -1,5 +1,6 @@
 //! The stored formats, and their blocks as 16-bit integers.
 
+use super::nibbles::scales_and_minimums;
 use super::vector::{self, widen_half};
 use super::{BLOCK, SUBBLOCK, SUBBLOCKS};
 use crate::simd::{Fma, Separate};
@@ -226,27 +227,14 @@ fn scaled32<F: Fma, const BYTES: usize>(
     vector::widen_fraction::<F>(&codes, &factors, &mut to.values);
 }
 
-/// Scale and minimum `j` of the twelve bytes that `Q4_K` and `Q5_K` pack them in.
-#[inline(always)]
-fn scale_and_minimum(q: &[u8], j: usize) -> (i16, f32) {
-    let (scale, minimum) = if j < 4 {
-        (q[j] & 63, q[j + 4] & 63)
-    } else {
-        ((q[j + 4] & 15) | (q[j - 4] >> 6) << 4, (q[j + 4] >> 4) | (q[j] >> 6) << 4)
-    };
-    (i16::from(scale), f32::from(minimum))
-}
-
 /// Scales and minimums of half a `Q4_K` or `Q5_K` block; each scale twice, for 16 values.
 #[inline(always)]
 fn half_scales<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) -> [i16; 8] {
     (to.scale, to.minimum_scale) = (half_at::<F>(block, 0), half_at::<F>(block, 2));
-    let mut factors = [0; 8];
-    for sub in 0..SUBBLOCKS {
-        let (scale, minimum) = scale_and_minimum(&block[4..16], half * SUBBLOCKS + sub);
-        (factors[sub * 2], factors[sub * 2 + 1], to.minimums[sub]) = (scale, scale, minimum);
-    }
-    factors
+    let packed = std::array::from_fn(|i| block[4 + i]);
+    let (scales, minimums) = scales_and_minimums(packed)[half];
+    to.minimums = minimums.map(f32::from);
+    std::array::from_fn(|i| i16::from(scales[i / 2]))
 }
 
 /// Half of a `Q4_K` block: `d, dmin` (f16), 12 bytes of scales, 128 of nibbles.

@@ -12,8 +12,10 @@
 
 mod activations;
 mod bytes;
+mod dots;
 mod format;
 mod microkernel;
+mod nibbles;
 mod product;
 mod quantize;
 mod scaling;

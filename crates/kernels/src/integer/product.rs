@@ -1,19 +1,16 @@
 //! `y = x W^T + b` with quantized weights.
 
-use super::activations::{ActivationBlock, PackedBlock, pack, quantize};
+use super::Format;
+use super::activations::{PackedBlock, pack};
 use super::bytes::Bytes;
+use super::dots::dot_rows;
 use super::format::{QuantizedMatrix, WeightBlock};
 use super::microkernel::{GROUPS, Multiplier, Pairs, PanelSums, WeightTile};
 use super::scaling::{self, Scales};
-use super::vector::{LANES, Lanes, dot, dot_codes, prefetch, widen_half};
-use super::{BLOCK, Format, SUBBLOCK, SUBBLOCKS};
 use crate::Values;
 use crate::simd::{Fma, dispatch};
 use crate::tiles::{AMX_TILE_ROWS, MAX_DOT_ROWS, PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Tiling, Totals};
-use rayon::prelude::*;
 
-/// Weight rows a task of [`dot_rows`].
-const DOT_OUTPUTS: usize = 32;
 /// Most rows a task: their results for a panel take 132 KiB, their activations of one block as much, so both stay in L2 while
 /// the blocks go by. A chunk of 512 tokens is one task a panel.
 const MAX_TASK_ROWS: usize = 528;
@@ -44,98 +41,6 @@ pub fn quantized_linear(layer: &QuantizedLinear<'_>, x: &[f32]) -> Vec<f32> {
         _ => panels::<TILE_ROWS, Pairs>(&layer.weight, bias.as_deref(), x),
     }
 }
-
-/// Few rows: bound by reading the weights; a row of them stays in the cache for all.
-fn dot_rows(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[f32]) -> Vec<f32> {
-    let (inputs, outputs, blocks) = (weight.inputs(), weight.outputs(), weight.blocks());
-    let rows = x.len() / inputs;
-    let mut quantized = vec![ActivationBlock::ZERO; rows * blocks];
-    for (to, x) in quantized.chunks_exact_mut(blocks).zip(x.chunks_exact(inputs)) {
-        to.iter_mut().zip(x.chunks(BLOCK)).for_each(|(to, x)| quantize(x, to));
-    }
-    let mut columns = vec![0f32; outputs * rows];
-    columns.par_chunks_mut(DOT_OUTPUTS * rows).enumerate().for_each(|(task, columns)| {
-        dots(weight, task * DOT_OUTPUTS, &quantized, columns);
-    });
-    let result = |r: usize, o: usize| columns[o * rows + r] + bias.map_or(0.0, |b| b[o]);
-    (0..rows).flat_map(|r| (0..outputs).map(move |o| (r, o))).map(|(r, o)| result(r, o)).collect()
-}
-
-/// The sum of a row of weights and a row of activations, block by block.
-struct Total {
-    lanes: [f32; LANES],
-    minimums: f32,
-}
-
-impl Total {
-    #[inline(always)]
-    fn add(&mut self, sums: Lanes, scale: f32) {
-        self.lanes.iter_mut().zip(sums).for_each(|(lane, sum)| *lane += sum as f32 * scale);
-    }
-}
-
-/// Int8 and Q8_0 are read as they are, the others unpacked first.
-#[inline(always)]
-fn dots_body<F: Fma>(weight: &QuantizedMatrix<'_>, first: usize, x: &[ActivationBlock], y: &mut [f32]) {
-    match weight.format() {
-        Format::Int8 => each_dot(weight, first, x, y, |row, x, total| {
-            for (block, x) in row.as_chunks::<{ BLOCK + 4 }>().0.iter().zip(x) {
-                prefetch::<F>(block);
-                let (Some((codes, _)), Some(scale)) = (block.split_first_chunk(), block.last_chunk()) else {
-                    return;
-                };
-                total.add(dot_codes::<F, BLOCK>(codes, &x.values), f32::from_le_bytes(*scale) * x.scale);
-            }
-        }),
-        Format::Q8_0 => each_dot(weight, first, x, y, |row, x, total| {
-            for (blocks, x) in row.chunks(SUBBLOCKS * 34).zip(x) {
-                prefetch::<F>(blocks);
-                let mut part = Total { lanes: [0.0; LANES], minimums: 0.0 };
-                for (block, values) in
-                    blocks.as_chunks::<34>().0.iter().zip(x.values.as_chunks::<SUBBLOCK>().0)
-                {
-                    let Some(codes) = block.last_chunk() else { return };
-                    let scale = widen_half::<F>([block[0], block[1]]) * x.scale;
-                    part.add(dot_codes::<F, SUBBLOCK>(codes, values), scale);
-                }
-                total.lanes.iter_mut().zip(part.lanes).for_each(|(total, part)| *total += part);
-            }
-        }),
-        format => {
-            let mut block = WeightBlock::ZERO;
-            each_dot(weight, first, x, y, |row, x, total| {
-                for (index, x) in x.iter().enumerate() {
-                    format.unpack::<F>(row, index, &mut block);
-                    total.add(dot::<F>(&block.values, &x.values), block.scale * x.scale);
-                    if format.has_minimums() {
-                        let minimum: f32 = block.minimums.iter().zip(x.sums).map(|(m, s)| m * s).sum();
-                        total.minimums += minimum * (block.minimum_scale * x.scale);
-                    }
-                }
-            });
-        }
-    }
-}
-
-/// Rows `first ..` of the weights by every row of activations: `y` `[outputs, rows]`.
-#[inline(always)]
-fn each_dot(
-    weight: &QuantizedMatrix<'_>,
-    first: usize,
-    x: &[ActivationBlock],
-    y: &mut [f32],
-    mut dot: impl FnMut(&[u8], &[ActivationBlock], &mut Total),
-) {
-    let blocks = weight.blocks();
-    for (o, y) in y.chunks_exact_mut(x.len() / blocks).enumerate() {
-        for (y, x) in y.iter_mut().zip(x.chunks_exact(blocks)) {
-            let mut total = Total { lanes: [0.0; LANES], minimums: 0.0 };
-            dot(weight.row(first + o), x, &mut total);
-            *y = total.lanes.iter().sum::<f32>() - total.minimums;
-        }
-    }
-}
-dispatch!(fn dots(weight: &QuantizedMatrix<'_>, first: usize, x: &[ActivationBlock], y: &mut [f32]) = dots_body);
 
 /// One block of a panel; its integers take 16 KiB.
 #[repr(C, align(64))]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::integer::BLOCK;
 use crate::integer::Format;
 use crate::quantize_int8;
 use half::f16;
