@@ -3,8 +3,8 @@
 
 use super::activations::{ActivationBlock, quantize};
 use super::format::{QuantizedMatrix, WeightBlock};
-use super::nibbles::{dot_nibbles, scales_and_minimums};
-use super::vector::{LANES, Lanes, dot, dot_codes, prefetch, widen_half, widen_halves};
+use super::nibbles::{Packed, dot_nibbles, scales_and_minimums};
+use super::vector::{LANES, add_scaled, dot, dot_codes, prefetch, widen_half, widen_halves};
 use super::{BLOCK, Format, SUBBLOCK, SUBBLOCKS};
 use crate::simd::{Fma, dispatch};
 use rayon::prelude::*;
@@ -62,9 +62,9 @@ fn each_dot_body<F: Fma, D: RowDot>(
     let blocks = weight.blocks();
     for (o, y) in y.chunks_exact_mut(x.len() / blocks).enumerate() {
         for (y, x) in y.iter_mut().zip(x.chunks_exact(blocks)) {
-            let mut total = Total { lanes: [0.0; LANES], minimums: 0.0 };
+            let mut total = Total::ZERO;
             dot.add::<F>(weight.row(first + o), x, &mut total);
-            *y = total.lanes.iter().sum::<f32>() - total.minimums;
+            *y = total.lanes.iter().sum::<f32>() - total.minimums.iter().sum::<f32>();
         }
     }
 }
@@ -81,19 +81,19 @@ dispatch!(
 /// The sum of a row of weights and a row of activations, block by block.
 struct Total {
     lanes: [f32; LANES],
-    minimums: f32,
+    /// To be subtracted, by sub-blocks.
+    minimums: [f32; SUBBLOCKS],
 }
 
 impl Total {
-    #[inline(always)]
-    fn add(&mut self, sums: Lanes, scale: f32) {
-        self.lanes.iter_mut().zip(sums).for_each(|(lane, sum)| *lane += sum as f32 * scale);
-    }
+    const ZERO: Self = Self { lanes: [0.0; LANES], minimums: [0.0; SUBBLOCKS] };
 
     #[inline(always)]
     fn subtract(&mut self, minimums: [f32; SUBBLOCKS], scale: f32, x: &ActivationBlock) {
-        let minimum: f32 = minimums.iter().zip(x.sums).map(|(m, s)| m * s).sum();
-        self.minimums += minimum * (scale * x.scale);
+        let scale = scale * x.scale;
+        for ((total, minimum), sum) in self.minimums.iter_mut().zip(minimums).zip(x.sums) {
+            *total += minimum * sum * scale;
+        }
     }
 }
 
@@ -112,7 +112,11 @@ impl RowDot for Int8 {
         for (block, x) in row.as_chunks::<INT8_BYTES>().0.iter().zip(x) {
             prefetch::<F>(block);
             if let (Some((codes, _)), Some(scale)) = (block.split_first_chunk(), block.last_chunk()) {
-                total.add(dot_codes::<F, BLOCK>(codes, &x.values), f32::from_le_bytes(*scale) * x.scale);
+                add_scaled::<F>(
+                    dot_codes::<F, BLOCK>(codes, &x.values),
+                    f32::from_le_bytes(*scale) * x.scale,
+                    &mut total.lanes,
+                );
             }
         }
     }
@@ -143,10 +147,10 @@ impl Q8_0 {
     #[inline(always)]
     fn add_four<F: Fma>(blocks: &[[u8; Q8_0_BYTES]; SUBBLOCKS], x: &ActivationBlock, total: &mut Total) {
         let scales = widen_halves::<F>(blocks.each_ref().map(|block| [block[0], block[1]]));
-        let mut part = Total { lanes: [0.0; LANES], minimums: 0.0 };
+        let mut part = Total::ZERO;
         for ((block, scale), values) in blocks.iter().zip(scales).zip(x.values.as_chunks::<SUBBLOCK>().0) {
             if let Some(codes) = block.last_chunk() {
-                part.add(dot_codes::<F, SUBBLOCK>(codes, values), scale * x.scale);
+                add_scaled::<F>(dot_codes::<F, SUBBLOCK>(codes, values), scale * x.scale, &mut part.lanes);
             }
         }
         total.lanes.iter_mut().zip(part.lanes).for_each(|(total, part)| *total += part);
@@ -163,13 +167,26 @@ impl RowDot for Q4K {
             prefetch::<F>(block);
             let scale = widen_half::<F>([block[0], block[1]]);
             let minimum_scale = widen_half::<F>([block[2], block[3]]);
-            let scales = scales_and_minimums(std::array::from_fn(|i| block[4 + i]));
-            for (((scales, minimums), nibbles), x) in scales.into_iter().zip(block[16..].as_chunks().0).zip(x)
-            {
-                total.add(dot_nibbles::<F>(nibbles, scales, &x.values), scale * x.scale);
-                total.subtract(minimums.map(f32::from), minimum_scale, x);
-            }
+            let [first, second] = scales_and_minimums(std::array::from_fn(|i| block[4 + i]));
+            let by = [scale, minimum_scale];
+            add_half::<F>(first, by, &block[16..], &x[0], total);
+            add_half::<F>(second, by, &block[16 + BLOCK / 2..], &x[1], total);
         }
+    }
+}
+
+/// Half a `Q4_K` block.
+#[inline(always)]
+fn add_half<F: Fma>(
+    (scales, minimums): Packed,
+    [scale, minimum_scale]: [f32; 2],
+    nibbles: &[u8],
+    x: &ActivationBlock,
+    total: &mut Total,
+) {
+    if let Some(nibbles) = nibbles.first_chunk() {
+        add_scaled::<F>(dot_nibbles::<F>(nibbles, scales, &x.values), scale * x.scale, &mut total.lanes);
+        total.subtract(minimums.map(f32::from), minimum_scale, x);
     }
 }
 
@@ -184,7 +201,7 @@ impl RowDot for Unpacked {
         let block = &mut self.block;
         for (index, x) in x.iter().enumerate() {
             self.format.unpack::<F>(row, index, block);
-            total.add(dot::<F>(&block.values, &x.values), block.scale * x.scale);
+            add_scaled::<F>(dot::<F>(&block.values, &x.values), block.scale * x.scale, &mut total.lanes);
             if self.format.has_minimums() {
                 total.subtract(block.minimums, block.minimum_scale, x);
             }

@@ -5,9 +5,12 @@ use super::vector::{Lanes, dot};
 use super::{BLOCK, SUBBLOCKS};
 use crate::simd::Fma;
 
+/// Scales and minimums of half a block.
+pub(crate) type Packed = ([u8; SUBBLOCKS], [u8; SUBBLOCKS]);
+
 /// The scales and minimums of a `Q4_K` block, 6 bits each, which its bytes 4 to 15 pack: of its first half and of its second.
 #[inline(always)]
-pub(crate) fn scales_and_minimums(packed: [u8; 12]) -> [([u8; SUBBLOCKS], [u8; SUBBLOCKS]); 2] {
+pub(crate) fn scales_and_minimums(packed: [u8; 12]) -> [Packed; 2] {
     const SIX_BITS: u32 = 0x3f3f_3f3f;
     const FOUR_BITS: u32 = 0x0f0f_0f0f;
     const HIGH_TWO: u32 = 0xc0c0_c0c0;

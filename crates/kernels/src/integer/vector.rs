@@ -57,6 +57,18 @@ pub(crate) fn dot_codes<F: Fma, const N: usize>(codes: &[u8; N], b: &[i16; N]) -
     lanes
 }
 
+/// Adds sums by lanes, times a scale. In vectors by hand: compilers mix these lanes with what is beside them.
+#[inline(always)]
+pub(crate) fn add_scaled<F: Fma>(sums: Lanes, scale: f32, to: &mut [f32; LANES]) {
+    #[cfg(target_arch = "x86_64")]
+    if F::VECTORS {
+        // SAFETY: the CPU has AVX2, as `F::VECTORS` says.
+        #[allow(unsafe_code)]
+        return unsafe { x86::add_scaled(sums, scale, to) };
+    }
+    to.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum as f32 * scale);
+}
+
 /// Asks for the weights of `bytes` and what follows them a KiB further on: decoding waits for memory, and does more often
 /// where blocks are not whole cache lines.
 #[inline(always)]
@@ -183,6 +195,18 @@ mod x86 {
             sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_cvtepi8_epi16(codes), b));
         }
         lanes(sum)
+    }
+
+    #[allow(unsafe_code)]
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn add_scaled(sums: Lanes, scale: f32, to: &mut [f32; super::LANES]) {
+        // SAFETY: eight sums and eight values are there.
+        unsafe {
+            let sums = _mm256_cvtepi32_ps(_mm256_loadu_si256(sums.as_ptr().cast()));
+            let product = _mm256_mul_ps(sums, _mm256_set1_ps(scale));
+            _mm256_storeu_ps(to.as_mut_ptr(), _mm256_add_ps(_mm256_loadu_ps(to.as_ptr()), product));
+        }
     }
 
     #[inline(always)]
