@@ -2,6 +2,7 @@
 
 use crate::plan::{shapes, with_frames};
 use crate::settings::RunSettings;
+use longsight_kernels::MOST_SPARE_BYTES;
 use longsight_method::{PoolSpec, largest_fitting};
 use longsight_models::ModelInfo;
 use longsight_video::{FrameBudget, VideoInfo, VideoSource, sample};
@@ -75,10 +76,11 @@ fn work_bytes(model: &ModelInfo, settings: &RunSettings) -> u64 {
     let floats = |n: usize| n as u64 * 4;
     let tower = &shape.tower;
     let rows = engine.encode_batch_frames * tower.patches;
-    // In the MLP: the residual, its norm, the hidden row, the same packed in tiles (half of it in integers), and the product on
-    // its way out.
-    let encode =
-        floats(rows * (3 * tower.width + 2 * tower.mlp)).max(floats(rows * (tower.width + 3 * shape.hidden)));
+    let at_once = engine.encode_batch_frames.min(model.config.vision.frames_at_once()) * tower.patches;
+    // In the tower's MLP: the residual, its norm, the hidden row, the same packed in tiles (half of it in integers), and the
+    // product on its way out; beside them the batch's features. In the projector: these, and its own.
+    let layer = floats(at_once * (3 * tower.width + 2 * tower.mlp) + rows * tower.width);
+    let encode = layer.max(floats(rows * (tower.width + 3 * shape.hidden)));
     let pixels = floats(engine.encode_batch_frames * 3 * tower.image_side * tower.image_side);
     // In the gated MLP: residual, norm and both hidden rows; beside them a batch's features, where frames re-use them;
     // and the frames' tokens that wait for a full chunk.
@@ -87,7 +89,9 @@ fn work_bytes(model: &ModelInfo, settings: &RunSettings) -> u64 {
     let waiting = floats((engine.chunk_tokens + rows) * shape.hidden);
     // The last encoded frame's features, for frames that re-use them.
     let last = floats(tower.patches * shape.hidden);
-    encode.max(decode) + pixels + waiting + last + floats(shape.vocab)
+    // Freed blocks that wait for the next of their size.
+    let spare = encode.max(decode).min(MOST_SPARE_BYTES as u64);
+    encode.max(decode) + spare + pixels + waiting + last + floats(shape.vocab)
 }
 
 /// A setting that fits, as the flags that give it.

@@ -35,7 +35,7 @@ pub use integer::{Format, QuantizedLinear, QuantizedMatrix, quantize_int8, quant
 pub use key_values::{KeyValues, KvStore};
 pub use kv_q8::{dequantize_q8, quantize_q8};
 pub use linear::{Linear, linear};
-pub use memory::{HugePages, MappedFile, return_large_blocks};
+pub use memory::{HugePages, MOST_SPARE_BYTES, MappedFile, return_large_blocks};
 pub use norm::{layer_norm, rms_norm};
 pub use rotary::rotate_half;
 pub use simd::instruction_set;

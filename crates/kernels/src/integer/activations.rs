@@ -12,10 +12,23 @@ pub(crate) struct ActivationBlock {
     pub(crate) scale: f32,
     /// Sums of the integers of each sub-block: at most 32 x 2047, so exact as floats.
     pub(crate) sums: [f32; SUBBLOCKS],
+    /// `values[i] = 64 high[i] + low[i]`, once [cut](Self::cut).
+    pub(crate) high: [i8; BLOCK],
+    /// From -32 to 31.
+    pub(crate) low: [i8; BLOCK],
 }
 
 impl ActivationBlock {
-    pub(crate) const ZERO: Self = Self { values: [0; BLOCK], scale: 0.0, sums: [0.0; SUBBLOCKS] };
+    pub(crate) const ZERO: Self =
+        Self { values: [0; BLOCK], scale: 0.0, sums: [0.0; SUBBLOCKS], high: [0; BLOCK], low: [0; BLOCK] };
+
+    /// Cuts the values in bytes.
+    pub(crate) fn cut(&mut self) {
+        for ((value, high), low) in self.values.iter().zip(&mut self.high).zip(&mut self.low) {
+            let upper = (value + 32) >> 6;
+            (*high, *low) = (upper as i8, (value - 64 * upper) as i8);
+        }
+    }
 }
 
 #[inline(always)]

@@ -24,6 +24,9 @@ pub(super) fn dot_rows(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[
     for (to, x) in quantized.chunks_exact_mut(blocks).zip(x.chunks_exact(inputs)) {
         to.iter_mut().zip(x.chunks(BLOCK)).for_each(|(to, x)| quantize(x, to));
     }
+    if weight.format() == Format::Q4K {
+        quantized.iter_mut().for_each(ActivationBlock::cut);
+    }
     let mut columns = vec![0f32; outputs * rows];
     columns.par_chunks_mut(TASK_OUTPUTS * rows).enumerate().for_each(|(task, columns)| {
         dots(weight, task * TASK_OUTPUTS, &quantized, columns);
@@ -185,7 +188,7 @@ fn add_half<F: Fma>(
     total: &mut Total,
 ) {
     if let Some(nibbles) = nibbles.first_chunk() {
-        add_scaled::<F>(dot_nibbles::<F>(nibbles, scales, &x.values), scale * x.scale, &mut total.lanes);
+        add_scaled::<F>(dot_nibbles::<F>(nibbles, scales, x), scale * x.scale, &mut total.lanes);
         total.subtract(minimums.map(f32::from), minimum_scale, x);
     }
 }

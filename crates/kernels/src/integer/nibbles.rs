@@ -1,8 +1,9 @@
 //! `Q4_K` as decoding reads it: dot products straight from the nibbles, since unpacking each block first takes longer than
 //! memory takes to deliver it.
 
-use super::vector::{Lanes, dot};
-use super::{BLOCK, SUBBLOCKS};
+use super::activations::ActivationBlock;
+use super::vector::{LANES, Lanes};
+use super::{BLOCK, SUBBLOCK, SUBBLOCKS};
 use crate::simd::Fma;
 
 /// Scales and minimums of half a block.
@@ -23,13 +24,13 @@ pub(crate) fn scales_and_minimums(packed: [u8; 12]) -> [Packed; 2] {
     ]
 }
 
-/// Sums of `code x scale x value` by lanes (as [`dot`] has them) over half a block: of every 32 bytes the low nibbles are one
-/// sub-block's codes, and the high ones the next's.
+/// Sums of `code x scale x value` over half a block: of every 32 bytes the low nibbles are one sub-block's codes, and the high
+/// ones the next's. Lane l has the products 4 l to 4 l + 3 of every sub-block. `x` must have been [cut](ActivationBlock::cut).
 #[inline(always)]
 pub(crate) fn dot_nibbles<F: Fma>(
     nibbles: &[u8; BLOCK / 2],
     scales: [u8; SUBBLOCKS],
-    x: &[i16; BLOCK],
+    x: &ActivationBlock,
 ) -> Lanes {
     #[cfg(target_arch = "x86_64")]
     if F::VECTORS {
@@ -37,61 +38,56 @@ pub(crate) fn dot_nibbles<F: Fma>(
         #[allow(unsafe_code)]
         return unsafe { x86::dot_nibbles(nibbles, scales, x) };
     }
-    let mut values = [0; BLOCK];
-    for ((to, bytes), scales) in
-        values.chunks_exact_mut(64).zip(nibbles.chunks_exact(32)).zip(scales.as_chunks::<2>().0)
-    {
-        let (low, high) = to.split_at_mut(32);
-        let [low_scale, high_scale] = scales.map(i16::from);
-        for ((low, high), byte) in low.iter_mut().zip(high).zip(bytes) {
-            (*low, *high) = (i16::from(byte & 15) * low_scale, i16::from(byte >> 4) * high_scale);
+    let mut lanes = [0; LANES];
+    for (sub, (values, scale)) in x.values.as_chunks::<SUBBLOCK>().0.iter().zip(scales).enumerate() {
+        let (bytes, shift) = (&nibbles[sub / 2 * SUBBLOCK..][..SUBBLOCK], sub % 2 * 4);
+        let fours = bytes.as_chunks::<4>().0.iter().zip(values.as_chunks::<4>().0);
+        for (lane, (bytes, values)) in lanes.iter_mut().zip(fours) {
+            let products = bytes.iter().zip(values).map(|(b, v)| i32::from(b >> shift & 15) * i32::from(*v));
+            *lane += products.sum::<i32>() * i32::from(scale);
         }
     }
-    dot::<F>(&values, x)
+    lanes
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{BLOCK, Lanes, SUBBLOCKS};
+    use super::{ActivationBlock, BLOCK, LANES, Lanes, SUBBLOCK, SUBBLOCKS};
     use std::arch::x86_64::*;
 
-    /// A sub-block's sum is at most 32 x 15 x 2047 and scales are below 64, so that nothing overflows.
+    /// Products of bytes: an activation is 64 times one byte and another. A pair of products is at most 2 x 15 x 32, so that
+    /// 16 bits hold it, and is multiplied by its scale where pairs are added to pairs in 32 bits.
     #[allow(unsafe_code)]
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(super) fn dot_nibbles(nibbles: &[u8; BLOCK / 2], scales: [u8; SUBBLOCKS], x: &[i16; BLOCK]) -> Lanes {
-        let low = _mm_set1_epi8(15);
-        let mut sum = _mm256_setzero_si256();
-        for (pair, (bytes, x)) in nibbles.as_chunks::<32>().0.iter().zip(x.as_chunks::<64>().0).enumerate() {
-            // SAFETY: two times 16 bytes are there.
-            let bytes = unsafe {
-                [_mm_loadu_si128(bytes.as_ptr().cast()), _mm_loadu_si128(bytes.as_ptr().add(16).cast())]
-            };
-            let (x_low, x_high) = x.split_at(32);
-            let codes = bytes.map(|bytes| _mm_and_si128(bytes, low));
-            sum = _mm256_add_epi32(sum, scaled(codes, x_low, scales[2 * pair]));
-            let codes = bytes.map(|bytes| _mm_and_si128(_mm_srli_epi16::<4>(bytes), low));
-            sum = _mm256_add_epi32(sum, scaled(codes, x_high, scales[2 * pair + 1]));
+    pub(super) fn dot_nibbles(nibbles: &[u8; BLOCK / 2], scales: [u8; SUBBLOCKS], x: &ActivationBlock) -> Lanes {
+        let nibble = _mm256_set1_epi8(15);
+        let scales = _mm_cvtepu8_epi16(_mm_cvtsi32_si128(i32::from_le_bytes(scales)));
+        let scales = _mm256_broadcastsi128_si256(scales);
+        let (mut high, mut low) = (_mm256_setzero_si256(), _mm256_setzero_si256());
+        for (pair, bytes) in nibbles.as_chunks::<SUBBLOCK>().0.iter().enumerate() {
+            // SAFETY: 32 bytes are there.
+            let bytes = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
+            let codes =
+                [_mm256_and_si256(bytes, nibble), _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble)];
+            for (half, codes) in codes.into_iter().enumerate() {
+                let sub = 2 * pair + half;
+                let word = _mm256_set1_epi16((sub * 0x202 + 0x100) as i16); // both bytes of scale `sub`
+                let scale = _mm256_shuffle_epi8(scales, word);
+                let sums = |bytes: &[i8; BLOCK]| {
+                    // SAFETY: 32 bytes of sub-block `sub` < 4 are there.
+                    let x = unsafe { _mm256_loadu_si256(bytes.as_ptr().add(sub * SUBBLOCK).cast()) };
+                    _mm256_madd_epi16(_mm256_maddubs_epi16(codes, x), scale)
+                };
+                high = _mm256_add_epi32(high, sums(&x.high));
+                low = _mm256_add_epi32(low, sums(&x.low));
+            }
         }
-        let mut lanes = [0; super::super::vector::LANES];
+        let mut lanes = [0; LANES];
+        let sum = _mm256_add_epi32(_mm256_slli_epi32::<6>(high), low);
         // SAFETY: eight sums have room.
         unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), sum) };
         lanes
-    }
-
-    /// One sub-block, codes in bytes.
-    #[allow(unsafe_code)]
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn scaled(codes: [__m128i; 2], x: &[i16], scale: u8) -> __m256i {
-        let (x, _) = x.as_chunks::<16>();
-        let mut sum = _mm256_setzero_si256();
-        for (codes, x) in codes.into_iter().zip(x) {
-            // SAFETY: sixteen values are there.
-            let x = unsafe { _mm256_loadu_si256(x.as_ptr().cast()) };
-            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_cvtepu8_epi16(codes), x));
-        }
-        _mm256_mullo_epi32(sum, _mm256_set1_epi32(i32::from(scale)))
     }
 }
 
@@ -112,14 +108,16 @@ mod tests {
                 let scales = [63, step, 63 - step, 1];
                 let x: [i16; BLOCK] =
                     std::array::from_fn(|i| if i % 5 == 0 { 2047 } else { i as i16 * 31 - 2047 });
-                for x in [x, [2047; BLOCK], [-2047; BLOCK]] {
+                for values in [x, [2047; BLOCK], [-2047; BLOCK]] {
+                    let mut x = ActivationBlock { values, ..ActivationBlock::ZERO };
+                    x.cut();
                     let lanes = dot_nibbles::<Fused>(&nibbles, scales, &x);
                     assert_eq!(lanes, dot_nibbles::<Separate>(&nibbles, scales, &x));
                     let exact: i32 = (0..BLOCK)
                         .map(|i| {
                             let byte = nibbles[i / 64 * 32 + i % 32];
                             let code = if i % 64 < 32 { byte & 15 } else { byte >> 4 };
-                            i32::from(code) * i32::from(scales[i / 32]) * i32::from(x[i])
+                            i32::from(code) * i32::from(scales[i / 32]) * i32::from(values[i])
                         })
                         .sum();
                     assert_eq!(lanes.iter().sum::<i32>(), exact);

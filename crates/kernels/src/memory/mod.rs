@@ -6,6 +6,7 @@ mod spare;
 
 pub use huge_pages::HugePages;
 pub use mapped::MappedFile;
+pub use spare::MOST_SPARE_BYTES;
 
 /// Makes the allocator map every block of 1 MiB or more apart and return it when it is freed.
 ///

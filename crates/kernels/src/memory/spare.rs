@@ -4,8 +4,8 @@
 use super::huge_pages::unmap;
 use std::sync::Mutex;
 
-/// Most bytes that wait. A frame of SigLIP in a LLaVA-OneVision tower frees about 40 MiB a layer.
-const MOST_BYTES: usize = 48 << 20;
+/// Most bytes of freed large blocks that wait. A frame of SigLIP in a LLaVA-OneVision tower frees about 40 MiB a layer.
+pub const MOST_SPARE_BYTES: usize = 48 << 20;
 /// Most blocks that wait.
 const MOST_BLOCKS: usize = 24;
 
@@ -25,7 +25,7 @@ pub(super) fn take(bytes: usize) -> Option<*mut u8> {
 /// Keeps a block, which nobody uses any more, or returns it to the system.
 pub(super) fn keep(block: *mut u8, bytes: usize) {
     match SPARE.try_lock() {
-        Ok(mut spare) if bytes <= MOST_BYTES => {
+        Ok(mut spare) if bytes <= MOST_SPARE_BYTES => {
             while let Some((address, bytes)) = spare.too_many(bytes) {
                 unmap(address as *mut u8, bytes);
             }
@@ -45,7 +45,7 @@ impl Spare {
     /// Removes the oldest block where `bytes` more have no place.
     fn too_many(&mut self, bytes: usize) -> Option<(usize, usize)> {
         let held: usize = self.blocks[..self.count].iter().map(|block| block.1).sum();
-        let full = self.count == MOST_BLOCKS || held + bytes > MOST_BYTES;
+        let full = self.count == MOST_BLOCKS || held + bytes > MOST_SPARE_BYTES;
         (full && self.count > 0).then(|| self.remove(0))
     }
 
@@ -75,8 +75,8 @@ mod tests {
         }
         spare.push(4, 200);
         assert_eq!([spare.take(100), spare.take(150), spare.take(200)], [Some(3), None, Some(4)]);
-        assert_eq!(spare.too_many(MOST_BYTES - 150), Some((1, 100)));
-        assert_eq!(spare.too_many(MOST_BYTES - 150), None);
+        assert_eq!(spare.too_many(MOST_SPARE_BYTES - 150), Some((1, 100)));
+        assert_eq!(spare.too_many(MOST_SPARE_BYTES - 150), None);
         assert_eq!([spare.take(100), spare.take(100)], [Some(2), None]);
         for address in 0..MOST_BLOCKS {
             spare.push(address, 1);

@@ -52,6 +52,12 @@ impl SiglipConfig {
     pub fn patches(&self) -> usize {
         self.grid_side() * self.grid_side()
     }
+
+    /// Frames of a batch that go through the tower together on a CPU: enough rows to share among its cores, and few enough
+    /// that activations stay in the caches and take little memory.
+    pub fn frames_at_once(&self) -> usize {
+        (CPU_ROWS / self.patches().max(1)).max(1)
+    }
 }
 
 /// The tower.
@@ -98,16 +104,10 @@ impl Siglip {
         &self.config
     }
 
-    /// Frames of a batch that go through the tower together on a CPU: enough rows to share among its cores, and few enough
-    /// that activations stay in the caches and take little memory.
-    pub fn frames_at_once(config: &SiglipConfig) -> usize {
-        (CPU_ROWS / config.patches().max(1)).max(1)
-    }
-
     /// `pixels` `[frames, 3, side, side]`, normalised -> features `[frames, patches, hidden]`.
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
         let frames = pixels.dim(0)?;
-        let at_once = Self::frames_at_once(&self.config);
+        let at_once = self.config.frames_at_once();
         if frames <= at_once || !pixels.device().is_cpu() {
             return self.forward_at_once(pixels);
         }
