@@ -60,7 +60,11 @@ mod x86 {
     #[allow(unsafe_code)]
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(super) fn dot_nibbles(nibbles: &[u8; BLOCK / 2], scales: [u8; SUBBLOCKS], x: &ActivationBlock) -> Lanes {
+    pub(super) fn dot_nibbles(
+        nibbles: &[u8; BLOCK / 2],
+        scales: [u8; SUBBLOCKS],
+        x: &ActivationBlock,
+    ) -> Lanes {
         let nibble = _mm256_set1_epi8(15);
         let scales = _mm_cvtepu8_epi16(_mm_cvtsi32_si128(i32::from_le_bytes(scales)));
         let scales = _mm256_broadcastsi128_si256(scales);

@@ -2,7 +2,7 @@
 
 use super::AttentionProbe;
 use crate::kv_cache::{KvCache, KvShape};
-use crate::layers::{Linear, RmsNorm, Rotary, rotate, silu_mul};
+use crate::layers::{Linear, RmsNorm, Rotary, on_pool, rotate, silu_mul};
 use crate::weights::{Matrix, Weights};
 use crate::{ModelError, Result};
 use candle_core::{DType, Device, Tensor};
@@ -117,6 +117,16 @@ impl Qwen2 {
         x: &Tensor,
         rotary: &Rotary,
         cache: &mut KvCache,
+        probe: Option<&mut AttentionProbe>,
+    ) -> Result<Tensor> {
+        on_pool(&self.device, || self.through_layers(x, rotary, cache, probe))
+    }
+
+    fn through_layers(
+        &self,
+        x: &Tensor,
+        rotary: &Rotary,
+        cache: &mut KvCache,
         mut probe: Option<&mut AttentionProbe>,
     ) -> Result<Tensor> {
         let tokens = x.dim(0)?;
@@ -142,7 +152,7 @@ impl Qwen2 {
             return Err(ModelError::Argument("logits need at least one token".into()));
         };
         let last = hidden.narrow(0, last, 1)?;
-        let logits = self.head.forward(&self.norm.forward(&last)?)?;
+        let logits = on_pool(&self.device, || self.head.forward(&self.norm.forward(&last)?))?;
         Ok(logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
     }
 }

@@ -2,7 +2,7 @@
 //! output *before* `post_layernorm`.
 
 use crate::Result;
-use crate::layers::{AttentionInput, LayerNorm, Linear, attention, gelu_tanh};
+use crate::layers::{AttentionInput, LayerNorm, Linear, attention, gelu_tanh, on_pool};
 use crate::weights::{Matrix, Weights};
 use candle_core::Tensor;
 
@@ -108,12 +108,13 @@ impl Siglip {
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
         let frames = pixels.dim(0)?;
         let at_once = self.config.frames_at_once();
+        let forward = |pixels: &Tensor| on_pool(pixels.device(), || self.forward_at_once(pixels));
         if frames <= at_once || !pixels.device().is_cpu() {
-            return self.forward_at_once(pixels);
+            return forward(pixels);
         }
         let parts = (0..frames)
             .step_by(at_once)
-            .map(|first| self.forward_at_once(&pixels.narrow(0, first, at_once.min(frames - first))?));
+            .map(|first| forward(&pixels.narrow(0, first, at_once.min(frames - first))?));
         Ok(Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)?)
     }
 
