@@ -37,6 +37,7 @@ pub(crate) fn has(feature: Feature) -> bool {
 pub(crate) struct TileRegisters(PhantomData<*const ()>);
 
 /// The operand of `ldtilecfg`.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 #[repr(C, align(64))]
 struct Configuration {
     palette: u8,
@@ -46,6 +47,7 @@ struct Configuration {
     rows: [u8; 16],
 }
 
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 static CONFIGURATION: Configuration = {
     const { assert!(TILE_COLUMNS * 4 == ROW_BYTES) };
     let (mut row_bytes, mut rows) = ([0; 16], [0; 16]);

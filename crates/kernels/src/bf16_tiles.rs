@@ -62,6 +62,7 @@ fn rounded(x: f32) -> u16 {
 }
 
 /// Tiles of columns by chunks of inputs; the lower parts where there are some.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 #[derive(Clone, Copy)]
 pub(crate) struct Panel<'a, const TILES: usize> {
     pub(crate) upper: &'a [Aligned<[Weights; TILES]>],

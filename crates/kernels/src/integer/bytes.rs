@@ -3,7 +3,7 @@
 //! 16-bit pairs, bit for bit.
 
 use super::BLOCK;
-use super::microkernel::{ActivationTile, MOST_PARTS, Multiplier, PanelSums, Sums, WeightTile};
+use super::microkernel::{ActivationTile, MOST_PARTS, Multiplier, PanelSums, WeightTile};
 use crate::amx::{self, Feature, ROW_BYTES, ROWS, TileRegisters};
 use crate::simd::{Fma, dispatch};
 use crate::tiles::{PANEL_TILES, TILE_COLUMNS};
@@ -116,7 +116,8 @@ const WIDE_PARTS: usize = MOST_PARTS;
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{Activations, MOST_PARTS, PANEL_TILES, ROWS, Sums, TileRegisters, Weights};
+    use super::{Activations, MOST_PARTS, PANEL_TILES, ROWS, TileRegisters, Weights};
+    use crate::integer::microkernel::Sums;
     use std::arch::asm;
 
     /// Loads the activations once, into 4 to 7 (upper and lower part of both halves of the inputs), then multiplies tile after tile:
