@@ -10,7 +10,8 @@ pub(crate) fn load_settings(dtype: &str, vision_dtype: Option<&str>) -> Result<L
     Ok(LoadSettings { device: Device::Cpu, dtype: Some(parse(dtype)?), vision_dtype })
 }
 
-fn parse(name: &str) -> Result<WeightDtype> {
+/// A dtype as the command line spells it.
+pub(crate) fn parse(name: &str) -> Result<WeightDtype> {
     name.parse().map_err(|message: String| anyhow!(message))
 }
 

@@ -1,12 +1,12 @@
 //! The large products of towers and decoders, and attention, beside the machine's limit, which is measured before each.
 
 use crate::Report;
-use crate::dtype::arithmetic;
+use crate::dtype::{arithmetic, parse};
 use crate::machine::Machine;
 use crate::roofline::{rate, steps_for};
 use crate::spread::Spread;
 use crate::table::table;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use half::{bf16, f16};
 use longsight_kernels::roofline::Arithmetic;
@@ -14,6 +14,7 @@ use longsight_kernels::{
     Attention, Format, KeyValues, KvStore, Linear, QuantizedLinear, QuantizedMatrix, Values, attention,
     linear, quantize_int8, quantized_linear,
 };
+use longsight_models::WeightDtype;
 use serde::Serialize;
 use std::hint::black_box;
 use std::time::Instant;
@@ -83,30 +84,11 @@ impl Report for Products {
 pub(crate) fn measure(settings: &ProductsArgs) -> Result<Products> {
     let mut bench = Bench { repeats: settings.repeats, steps: Vec::new(), results: Vec::new() };
     for dtype in &settings.dtypes {
-        let format = format(dtype)?;
-        for shape in SHAPES {
-            bench.product(dtype, format, shape);
-        }
+        let stored = parse(dtype)?;
+        SHAPES.into_iter().for_each(|shape| bench.product(stored, shape));
     }
     CALLS.into_iter().for_each(|call| bench.attention(call));
     Ok(Products { machine: Machine::this(), results: bench.results })
-}
-
-/// None: bf16.
-fn format(dtype: &str) -> Result<Option<Format>> {
-    Ok(match dtype {
-        "bf16" => None,
-        "int8" => Some(Format::Int8),
-        "q8_0" => Some(Format::Q8_0),
-        "q6k" => Some(Format::Q6K),
-        "q5k" => Some(Format::Q5K),
-        "q4k" => Some(Format::Q4K),
-        "q4_0" => Some(Format::Q4_0),
-        other => {
-            return Err(anyhow::anyhow!("{other}"))
-                .context("--dtypes takes int8, q8_0, q6k, q5k, q4k, q4_0 and bf16");
-        }
-    })
 }
 
 struct Bench {
@@ -117,26 +99,33 @@ struct Bench {
 }
 
 impl Bench {
-    fn product(&mut self, dtype: &str, format: Option<Format>, shape: (&str, usize, usize, usize)) {
-        let (of, inputs, outputs, rows) = shape;
-        let (x, operations) = (numbers(rows * inputs), 2.0 * (rows * inputs * outputs) as f64);
-        let name = format!("{of}: {rows} x {inputs} x {outputs}");
-        let Some(format) = format else {
-            let weight: Vec<bf16> = numbers(inputs * outputs).into_iter().map(bf16::from_f32).collect();
-            let layer = Linear { weight: Values::Bf16(&weight), bias: None, inputs, outputs };
-            return self.compare(name, dtype, arithmetic(dtype), operations, || linear(&layer, &x));
+    /// Nothing where the format does not fit such rows.
+    fn product(&mut self, dtype: WeightDtype, (of, inputs, outputs, rows): (&str, usize, usize, usize)) {
+        let (x, weights) = (numbers(rows * inputs), numbers(inputs * outputs));
+        let operations = 2.0 * (rows * inputs * outputs) as f64;
+        let (name, limit) = (format!("{of}: {rows} x {inputs} x {outputs}"), arithmetic(dtype.as_str()));
+        let mut floats = |weight: Values<'_>| {
+            let layer = Linear { weight, bias: None, inputs, outputs };
+            self.compare(&name, dtype.as_str(), limit, operations, || linear(&layer, &x));
         };
-        let bytes = weights(format, inputs, outputs);
-        if let Some(weight) = QuantizedMatrix::new(format, &bytes, inputs, outputs) {
-            let layer = QuantizedLinear { weight, bias: None };
-            self.compare(name, dtype, arithmetic(dtype), operations, || quantized_linear(&layer, &x));
-        } // else: this format does not fit such rows
+        match dtype {
+            WeightDtype::F32 => floats(Values::F32(&weights)),
+            WeightDtype::F16 => floats(Values::F16(&narrowed(&weights, f16::from_f32))),
+            WeightDtype::Bf16 => floats(Values::Bf16(&narrowed(&weights, bf16::from_f32))),
+            _ => {
+                let format = dtype.format(inputs).filter(|format| WeightDtype::of(*format) == dtype);
+                let Some(format) = format else { return };
+                let bytes = quantized(format, &weights, inputs);
+                let Some(weight) = QuantizedMatrix::new(format, &bytes, inputs, outputs) else { return };
+                let layer = QuantizedLinear { weight, bias: None };
+                self.compare(&name, dtype.as_str(), limit, operations, || quantized_linear(&layer, &x));
+            }
+        }
     }
 
     fn attention(&mut self, (of, [heads, kv_heads, head_dim, tokens, key_tokens]): (&str, [usize; 5])) {
         let queries = numbers(tokens * heads * head_dim);
-        let stored: Vec<f16> =
-            numbers(kv_heads * key_tokens * head_dim).into_iter().map(f16::from_f32).collect();
+        let stored = narrowed(&numbers(kv_heads * key_tokens * head_dim), f16::from_f32);
         let values = KvStore::Float(Values::F16(&stored));
         let kv = KeyValues { values, head_stride: key_tokens * head_dim, token_stride: head_dim };
         let before = key_tokens - tokens;
@@ -152,10 +141,8 @@ impl Bench {
             scale: 1.0 / (head_dim as f32).sqrt(),
             exact: false,
         };
-        // Two products of head_dim multiply-adds for every key that a query sees.
-        let seen = if before > 0 { tokens * (2 * before + tokens + 1) / 2 } else { tokens * key_tokens };
-        let operations = 4.0 * (heads * head_dim * seen) as f64;
-        self.compare(of.to_owned(), "f16 cache", arithmetic("bf16"), operations, || {
+        let operations = (4 * heads * head_dim * keys_seen(tokens, before)) as f64; // two products of multiply-adds
+        self.compare(of, "f16 cache", arithmetic("bf16"), operations, || {
             let mut out = vec![0f32; queries.len()];
             attention(&call, &mut out);
             out
@@ -165,7 +152,7 @@ impl Bench {
     /// The limit, then the kernel, `repeats` times.
     fn compare(
         &mut self,
-        kernel: String,
+        kernel: &str,
         dtype: &str,
         limit: Arithmetic,
         operations: f64,
@@ -193,7 +180,7 @@ impl Bench {
         let (limits, rates): (Vec<f64>, Vec<f64>) = (0..self.repeats).map(measurement).unzip();
         let percent = rates.iter().zip(&limits).map(|(rate, limit)| 100.0 * rate / limit).collect();
         self.results.push(Measured {
-            kernel,
+            kernel: kernel.to_owned(),
             dtype: dtype.to_owned(),
             giga_per_sec: Spread::of(rates),
             limit: limit.name(),
@@ -203,13 +190,23 @@ impl Bench {
     }
 }
 
-/// Weights whose scales are about 0.01; their values do not matter here.
-fn weights(format: Format, inputs: usize, outputs: usize) -> Vec<u8> {
+/// Pairs of query and key: all, or where there are keys before the queries, those that causal attention sees.
+fn keys_seen(tokens: usize, before: usize) -> usize {
+    if before > 0 { tokens * (2 * before + tokens + 1) / 2 } else { tokens * tokens }
+}
+
+fn narrowed<T>(values: &[f32], narrow: impl Fn(f32) -> T) -> Vec<T> {
+    values.iter().map(|value| narrow(*value)).collect()
+}
+
+/// Stored weights; but for int8 their values do not matter here, and their scales are about 0.01.
+fn quantized(format: Format, weights: &[f32], inputs: usize) -> Vec<u8> {
     if format != Format::Int8 {
-        return (0..format.row_bytes(inputs) * outputs).map(|i| 32 + (i % 8) as u8).collect();
+        let bytes = format.row_bytes(inputs) * weights.len() / inputs;
+        return (0..bytes).map(|i| 32 + (i % 8) as u8).collect();
     }
     let mut bytes = Vec::new();
-    numbers(inputs * outputs).chunks_exact(inputs).for_each(|row| quantize_int8(row, &mut bytes));
+    weights.chunks_exact(inputs).for_each(|row| quantize_int8(row, &mut bytes));
     bytes
 }
 
@@ -224,19 +221,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kernel_stays_below_its_limit_and_formats_are_left_out_where_rows_do_not_fit() {
-        let mut bench = Bench { repeats: 1, steps: Vec::new(), results: Vec::new() };
-        bench.product("q4k", Some(Format::Q4K), ("no multiple of 256", 1152, 64, 8));
+    fn every_kernel_has_a_rate_and_formats_are_left_out_where_rows_do_not_fit() {
+        let mut bench = Bench { repeats: 2, steps: Vec::new(), results: Vec::new() };
+        bench.product(WeightDtype::Q4K, ("no multiple of 256", 1152, 64, 8));
         assert!(bench.results.is_empty());
-        for (dtype, format) in [("int8", Some(Format::Int8)), ("bf16", None)] {
-            bench.product(dtype, format, ("small", 256, 64, 8));
+        for dtype in [WeightDtype::Int8, WeightDtype::Q4K, WeightDtype::Bf16, WeightDtype::F32] {
+            bench.product(dtype, ("small", 256, 64, 8));
         }
         bench.attention(("small", [4, 2, 16, 8, 24]));
-        assert_eq!(bench.results.len(), 3);
+        assert_eq!(bench.results.len(), 5);
         for measured in &bench.results {
-            let percent = measured.percent_of_limit.median;
-            assert!(percent > 0.0 && percent < 150.0, "{}: {percent}%", measured.kernel); // measured in turn: noise
+            assert!(measured.giga_per_sec.lowest > 0.0, "{}", measured.kernel);
+            let (rates, limits) = (&measured.giga_per_sec.all, &measured.limit_giga_per_sec.all);
+            for ((rate, limit), percent) in rates.iter().zip(limits).zip(&measured.percent_of_limit.all) {
+                assert_eq!(*percent, 100.0 * rate / limit);
+            }
         }
-        assert!(format("int7").is_err());
+        let settings = ProductsArgs { dtypes: vec!["int7".into()], repeats: 1 };
+        assert!(measure(&settings).unwrap_err().to_string().contains("int7"));
+    }
+
+    #[test]
+    fn causal_queries_see_what_is_before_them_and_themselves() {
+        for (tokens, before) in [(1, 7), (8, 16), (512, 4096)] {
+            let one_by_one: usize = (0..tokens).map(|token| before + token + 1).sum();
+            assert_eq!(keys_seen(tokens, before), one_by_one);
+        }
+        assert_eq!(keys_seen(729, 0), 729 * 729);
     }
 }

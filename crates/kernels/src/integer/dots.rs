@@ -4,7 +4,7 @@
 use super::activations::{ActivationBlock, quantize};
 use super::format::{QuantizedMatrix, WeightBlock};
 use super::nibbles::{Packed, dot_nibbles, scales_and_minimums};
-use super::vector::{LANES, add_scaled, dot, dot_codes, prefetch, widen_half, widen_halves};
+use super::vector::{LANES, add_scaled, dot, dot_codes, prefetch, widen_half};
 use super::{BLOCK, Format, SUBBLOCK, SUBBLOCKS};
 use crate::simd::{Fma, dispatch};
 use rayon::prelude::*;
@@ -149,9 +149,9 @@ impl Q8_0 {
     /// The stored blocks that make up a block, each with its scale.
     #[inline(always)]
     fn add_four<F: Fma>(blocks: &[[u8; Q8_0_BYTES]; SUBBLOCKS], x: &ActivationBlock, total: &mut Total) {
-        let scales = widen_halves::<F>(blocks.each_ref().map(|block| [block[0], block[1]]));
         let mut part = Total::ZERO;
-        for ((block, scale), values) in blocks.iter().zip(scales).zip(x.values.as_chunks::<SUBBLOCK>().0) {
+        for (block, values) in blocks.iter().zip(x.values.as_chunks::<SUBBLOCK>().0) {
+            let scale = widen_half::<F>([block[0], block[1]]);
             if let Some(codes) = block.last_chunk() {
                 add_scaled::<F>(dot_codes::<F, SUBBLOCK>(codes, values), scale * x.scale, &mut part.lanes);
             }

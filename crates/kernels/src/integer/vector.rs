@@ -94,18 +94,6 @@ pub(crate) fn widen_half<F: Fma>(bytes: [u8; 2]) -> f32 {
     widen_f16(f16::from_le_bytes(bytes))
 }
 
-/// Four stored f16.
-#[inline(always)]
-pub(crate) fn widen_halves<F: Fma>(halves: [[u8; 2]; 4]) -> [f32; 4] {
-    #[cfg(target_arch = "x86_64")]
-    if F::VECTORS {
-        // SAFETY: the CPU has F16C, as `F::VECTORS` says.
-        #[allow(unsafe_code)]
-        return unsafe { x86::widen_halves(halves.map(u16::from_le_bytes)) };
-    }
-    halves.map(widen_half::<F>)
-}
-
 /// Bytes as int8.
 #[inline(always)]
 pub(crate) fn widen(codes: &[u8; BLOCK], to: &mut [i16; BLOCK]) {
@@ -222,17 +210,6 @@ mod x86 {
     #[target_feature(enable = "avx2,f16c")]
     pub(super) fn widen_half(bits: u16) -> f32 {
         _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
-    }
-
-    #[allow(unsafe_code)]
-    #[inline]
-    #[target_feature(enable = "avx2,f16c")]
-    pub(super) fn widen_halves(bits: [u16; 4]) -> [f32; 4] {
-        let bits = bits.iter().rev().fold(0, |bits, half| bits << 16 | u64::from(*half));
-        let mut values = [0.0; 4];
-        // SAFETY: four values have room.
-        unsafe { _mm_storeu_ps(values.as_mut_ptr(), _mm_cvtph_ps(_mm_cvtsi64_si128(bits as i64))) };
-        values
     }
 
     /// `codes[16 i ..]` as 16-bit lanes.

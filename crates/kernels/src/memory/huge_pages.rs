@@ -74,7 +74,7 @@ unsafe impl GlobalAlloc for HugePages {
 /// the block lies inside.
 #[cfg(target_os = "linux")]
 fn reservation(bytes: usize) -> Option<(usize, usize)> {
-    let used = bytes.checked_next_multiple_of(PAGES_BYTES)?; // as `used_bytes`
+    let used = used_bytes(bytes);
     Some((used, used.checked_add(HUGE_PAGE_BYTES)?))
 }
 
@@ -103,7 +103,7 @@ fn map_large(bytes: usize) -> *mut u8 {
     }
 }
 
-/// Bytes of the mapping of a block that there is.
+/// Bytes of the mapping of a block; a layout is at most `isize::MAX` bytes, so that nothing overflows.
 fn used_bytes(bytes: usize) -> usize {
     bytes.next_multiple_of(PAGES_BYTES)
 }

@@ -106,15 +106,12 @@ impl Siglip {
 
     /// `pixels` `[frames, 3, side, side]`, normalised -> features `[frames, patches, hidden]`.
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
-        let frames = pixels.dim(0)?;
-        let at_once = self.config.frames_at_once();
-        let forward = |pixels: &Tensor| on_pool(pixels.device(), || self.forward_at_once(pixels));
-        if frames <= at_once || !pixels.device().is_cpu() {
-            return forward(pixels);
-        }
-        let parts = (0..frames)
-            .step_by(at_once)
-            .map(|first| forward(&pixels.narrow(0, first, at_once.min(frames - first))?));
+        let (frames, device) = (pixels.dim(0)?, pixels.device());
+        let at_once = if device.is_cpu() { self.config.frames_at_once() } else { frames.max(1) };
+        let parts = (0..frames).step_by(at_once).map(|first| {
+            let pixels = pixels.narrow(0, first, at_once.min(frames - first))?;
+            on_pool(device, || self.forward_at_once(&pixels))
+        });
         Ok(Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)?)
     }
 
