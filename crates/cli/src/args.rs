@@ -276,7 +276,7 @@ pub struct EngineArgs {
     /// Prompt tokens a prefill step
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = parse_count)]
     pub chunk_tokens: usize,
-    /// Frames a pass of the vision tower
+    /// Frames that are decoded, resized and encoded together; on a CPU the tower takes fewer at a time where they are large
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = parse_count)]
     pub encode_batch: usize,
     /// How the KV cache stores keys and values: as the weights (auto; f16 beside quantized ones), or in f32, f16, bf16, or q8 (signed bytes with a scale
