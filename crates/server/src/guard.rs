@@ -1,11 +1,12 @@
 //! What every request passes: an id for the log, the host it names, the key, and a body that keeps coming.
 
 use crate::error::{ApiError, ApiResult};
+use crate::leftover::Leftover;
 use crate::routes::page::FILES;
 use crate::state::App;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
@@ -31,11 +32,20 @@ pub(crate) async fn guard(
     let started = Instant::now();
     let id = request_id();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (request, leftover) = Leftover::watch(request);
     let mut response = match check(&app, &request) {
         Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
+        Err(error) => {
+            drop(request);
+            error.into_response()
+        }
     };
-    let status = response.status().as_u16();
+    let status = response.status();
+    // A body that stopped coming has been waited for.
+    if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT {
+        leftover.discard(Duration::from_secs(app.settings.limits.idle_secs)).await;
+    }
+    let status = status.as_u16();
     let millis = started.elapsed().as_millis() as u64;
     tracing::info!(%id, %peer, %method, path, status, millis, "request");
     let headers = response.headers_mut();
@@ -74,7 +84,7 @@ fn check_host(app: &App, headers: &HeaderMap, method: &Method) -> ApiResult<()> 
     if app.settings.open_without_key {
         return Ok(());
     }
-    let refuse = |what: &str| Err(ApiError::new(axum::http::StatusCode::FORBIDDEN, what));
+    let refuse = |what: &str| Err(ApiError::new(StatusCode::FORBIDDEN, what));
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     if !text(header::HOST).is_some_and(is_loopback_host) {
         return refuse("without a key this server answers under localhost, 127.0.0.1 and [::1] only");
@@ -124,7 +134,7 @@ pub(crate) async fn next_chunk(
         Ok(None) => Ok(None),
         Ok(Some(Err(error))) => Err(ApiError::bad(format!("the body broke off: {error}"))),
         Err(_) => Err(ApiError::new(
-            axum::http::StatusCode::REQUEST_TIMEOUT,
+            StatusCode::REQUEST_TIMEOUT,
             format!("no byte of the body came for {} s", idle.as_secs()),
         )),
     }
@@ -139,7 +149,7 @@ pub(crate) async fn read_json<T: DeserializeOwned>(
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // Also keeps plain forms of other sites out, which need no permission of the browser.
     if !kind.trim().to_ascii_lowercase().starts_with("application/json") {
-        let status = axum::http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Err(ApiError::new(status, "send JSON, with Content-Type: application/json"));
     }
     let limits = &app.settings.limits;

@@ -3,12 +3,14 @@
 //! A request's way: `routes/` (one file a resource) -> `wire.rs` (types of the API, nothing unknown accepted) -> `input.rs`
 //! (what the video is: an upload, bytes in the request, an allowed address) -> `queue.rs` (bounded, fair between clients) ->
 //! `worker.rs` (the engine, one question at a time: the kernels use all cores) -> events back to the route. `error.rs` turns
-//! every failure into a status and OpenAI's shape, once. `guard.rs` is what every request passes: key, host, request id.
+//! every failure into a status and OpenAI's shape, once. `guard.rs` is what every request passes: key, host, request id
+//! (`leftover.rs`: the rest of the body of one that is refused).
 
 mod error;
 mod fetch;
 mod guard;
 mod input;
+mod leftover;
 mod metrics;
 mod queue;
 mod routes;

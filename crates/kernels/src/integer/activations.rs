@@ -1,15 +1,33 @@
-//! Activations as 12-bit integers, in the order that the products read them.
+//! Activations as integers of 8 or 12 bits, in the order that the products read them.
 
 use super::microkernel::{ActivationTile, Multiplier};
-use super::{ACTIVATION_MAX, BLOCK, SUBBLOCK, SUBBLOCKS};
+use super::{BLOCK, SUBBLOCK, SUBBLOCKS};
 use crate::simd::{Fma, dispatch};
 use rayon::prelude::*;
+
+/// How many bits the integers may have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bits {
+    /// Always 12: what few rows, and weights of more than 8 bits, are multiplied by.
+    Twelve,
+    /// 8 in blocks without outliers, 12 in the others.
+    EightWhereEven,
+}
+
+/// Largest magnitudes: with 12 bits 4096 x 2047 x 128 stays below 2^31.
+const WIDE_MAX: f32 = 2047.0;
+const NARROW_MAX: f32 = 127.0;
+/// A block has outliers where its largest value is above this many times its root mean square. 8 bits round evenly spread values
+/// (2 to 4 times) by 0.5 to 0.9% of that mean, as they do int8 weights, and a block at the limit by 1.8%.
+const OUTLIER: i64 = 8;
 
 /// One block of one row: `x[i] = scale * values[i]`.
 #[derive(Clone)]
 pub(crate) struct ActivationBlock {
     pub(crate) values: [i16; BLOCK],
     pub(crate) scale: f32,
+    /// Whether the values have 12 bits, not 8.
+    pub(crate) is_wide: bool,
     /// Sums of the integers of each sub-block: at most 32 x 2047, so exact as floats.
     pub(crate) sums: [f32; SUBBLOCKS],
     /// `values[i] = 64 high[i] + low[i]`, once [cut](Self::cut).
@@ -19,8 +37,14 @@ pub(crate) struct ActivationBlock {
 }
 
 impl ActivationBlock {
-    pub(crate) const ZERO: Self =
-        Self { values: [0; BLOCK], scale: 0.0, sums: [0.0; SUBBLOCKS], high: [0; BLOCK], low: [0; BLOCK] };
+    pub(crate) const ZERO: Self = Self {
+        values: [0; BLOCK],
+        scale: 0.0,
+        is_wide: false,
+        sums: [0.0; SUBBLOCKS],
+        high: [0; BLOCK],
+        low: [0; BLOCK],
+    };
 
     /// Cuts the values in bytes.
     pub(crate) fn cut(&mut self) {
@@ -31,30 +55,55 @@ impl ActivationBlock {
     }
 }
 
-#[inline(always)]
-fn quantize_body<F: Fma>(x: &[f32], to: &mut ActivationBlock) {
-    const LANES: usize = 16;
+/// Quantizes up to [`BLOCK`] values; the rest of the block is zero. A value that is not a number makes the scale none.
+pub(crate) fn quantize(x: &[f32], bits: Bits, to: &mut ActivationBlock) {
+    if let Ok(x) = <&[f32; BLOCK]>::try_from(x) {
+        return quantize_block(x, BLOCK, bits, to);
+    }
     let mut padded = [0f32; BLOCK];
     padded[..x.len()].copy_from_slice(x);
-    let mut largest = [0f32; LANES];
-    for lane in padded.chunks_exact(LANES) {
-        largest.iter_mut().zip(lane).for_each(|(m, v)| *m = if v.abs() > *m { v.abs() } else { *m });
+    quantize_block(&padded, x.len(), bits, to);
+}
+
+/// In sums and maxima of integers, which compilers vectorise, and which are the same in any order.
+#[inline(always)]
+fn quantize_body<F: Fma>(x: &[f32; BLOCK], count: usize, bits: Bits, to: &mut ActivationBlock) {
+    let magnitudes = x.iter().map(|v| v.to_bits() & i32::MAX as u32);
+    let largest = f32::from_bits(magnitudes.fold(0, u32::max));
+    to.is_wide = true;
+    to.scale = round(x, largest, WIDE_MAX, &mut to.values);
+    if bits == Bits::EightWhereEven && !has_outliers(&to.values, count) {
+        to.is_wide = false;
+        to.scale = round(x, largest, NARROW_MAX, &mut to.values);
     }
-    let largest = largest.iter().fold(0f32, |m, v| m.max(*v));
-    to.scale = largest / ACTIVATION_MAX;
-    let inverse = if to.scale > 0.0 { ACTIVATION_MAX / largest } else { 0.0 };
-    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to the nearest integer, in the lowest bits
-    for (v, x) in to.values.iter_mut().zip(&padded) {
-        *v = (x * inverse + ROUND).to_bits() as i16;
-    }
-    for (sum, values) in to.sums.iter_mut().zip(to.values.chunks_exact(SUBBLOCK)) {
+    for (sum, values) in to.sums.iter_mut().zip(to.values.as_chunks::<SUBBLOCK>().0) {
         *sum = values.iter().map(|v| i32::from(*v)).sum::<i32>() as f32;
     }
 }
 dispatch!(
-    /// Quantizes up to [`BLOCK`] values; the rest of the block is zero.
-    pub(crate) fn quantize(x: &[f32], to: &mut ActivationBlock) = quantize_body
+    /// The first `count` values are some; the others are zero.
+    fn quantize_block(x: &[f32; BLOCK], count: usize, bits: Bits, to: &mut ActivationBlock) = quantize_body
 );
+
+/// The nearest integers, of which the largest magnitude is `most`; returns their scale.
+#[inline(always)]
+fn round(x: &[f32; BLOCK], largest: f32, most: f32, to: &mut [i16; BLOCK]) -> f32 {
+    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to the nearest integer, in the lowest bits
+    let scale = largest / most;
+    let inverse = if scale > 0.0 { most / largest } else { 0.0 };
+    for (v, x) in to.iter_mut().zip(x) {
+        *v = (x * inverse + ROUND).to_bits() as i16;
+    }
+    scale
+}
+
+/// Whether the largest magnitude is an outlier among `count` values rounded to 12 bits.
+#[inline(always)]
+fn has_outliers(values: &[i16; BLOCK], count: usize) -> bool {
+    let squares: i32 = values.iter().map(|v| i32::from(*v) * i32::from(*v)).sum();
+    const LIMIT: i64 = (WIDE_MAX * WIDE_MAX) as i64;
+    i64::from(squares) * OUTLIER * OUTLIER < LIMIT * count as i64 && squares > 0
+}
 
 /// One block of the rows of a tile.
 #[derive(Clone, Copy)]
@@ -63,9 +112,25 @@ pub(crate) struct PackedBlock<const ROWS: usize> {
     pub(crate) values: ActivationTile<ROWS>,
     pub(crate) scales: [f32; ROWS],
     pub(crate) sums: [[f32; SUBBLOCKS]; ROWS],
+    /// The same over the block.
+    pub(crate) integer_sums: [i32; ROWS],
+    /// Whether any row has 12 bits.
+    pub(crate) is_wide: bool,
 }
 
-// SAFETY: arrays of integers and floats, for which zeros are values.
+impl<const ROWS: usize> PackedBlock<ROWS> {
+    /// Row `r`, in the order that a multiplier reads.
+    #[inline]
+    pub(crate) fn store<M: Multiplier<ROWS>>(&mut self, x: &ActivationBlock, r: usize) {
+        self.scales[r] = x.scale;
+        self.sums[r] = x.sums;
+        self.integer_sums[r] = x.sums.iter().sum::<f32>() as i32; // exact: below 2^24
+        self.is_wide |= x.is_wide;
+        M::store_row(x, r, &mut self.values);
+    }
+}
+
+// SAFETY: integers, floats and a flag, for which zeros are values.
 #[allow(unsafe_code)]
 unsafe impl<const ROWS: usize> bytemuck::Zeroable for PackedBlock<ROWS> {}
 
@@ -73,6 +138,7 @@ unsafe impl<const ROWS: usize> bytemuck::Zeroable for PackedBlock<ROWS> {}
 pub(crate) fn pack<const ROWS: usize, M: Multiplier<ROWS>>(
     x: &[f32],
     inputs: usize,
+    bits: Bits,
 ) -> Vec<PackedBlock<ROWS>> {
     let blocks = inputs.div_ceil(BLOCK);
     let tiles = (x.len() / inputs).div_ceil(ROWS);
@@ -81,10 +147,8 @@ pub(crate) fn pack<const ROWS: usize, M: Multiplier<ROWS>>(
         let mut block = ActivationBlock::ZERO;
         for (r, row) in rows.chunks_exact(inputs).enumerate() {
             for (to, x) in tile.iter_mut().zip(row.chunks(BLOCK)) {
-                quantize(x, &mut block);
-                to.scales[r] = block.scale;
-                to.sums[r] = block.sums;
-                M::store_row(&block.values, r, &mut to.values);
+                quantize(x, bits, &mut block);
+                to.store::<M>(&block, r);
             }
         }
     });

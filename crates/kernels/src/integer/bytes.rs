@@ -3,11 +3,11 @@
 //! 16-bit pairs, bit for bit.
 
 use super::BLOCK;
-use super::microkernel::{ActivationTile, MOST_PARTS, Multiplier, PanelSums, WeightTile};
+use super::activations::{ActivationBlock, PackedBlock};
+use super::microkernel::{ActivationTile, MOST_PARTS, Multiplier, PanelSums, WeightTile, store_bytes};
 use crate::amx::{self, Feature, ROW_BYTES, ROWS, TileRegisters};
 use crate::simd::{Fma, dispatch};
 use crate::tiles::{PANEL_TILES, TILE_COLUMNS};
-use crate::transpose::transpose;
 
 /// Bits of the lower part: an activation (12 bits) and a weight (13 bits, -4096 to 4096) leave a byte for the upper one.
 pub(super) const LOW_BITS: u32 = 6;
@@ -65,47 +65,37 @@ impl Multiplier<ROWS> for Bytes {
     }
 
     #[inline]
-    fn store_row(values: &[i16; BLOCK], r: usize, to: &mut ActivationTile<ROWS>) {
-        store_row(values, r, to);
+    fn store_row(x: &ActivationBlock, r: usize, to: &mut ActivationTile<ROWS>) {
+        store_row(&x.values, r, to);
     }
 
     /// Weights of one byte are not cut.
     #[inline(always)]
     fn store_columns<F: Fma>(&self, columns: [&[i16; BLOCK]; TILE_COLUMNS], to: &mut WeightTile) {
         let [first, second]: &mut Weights = bytemuck::cast_mut(to);
-        let mut bytes = [[0u8; BLOCK]; TILE_COLUMNS];
-        let mut put = |part: fn(i16) -> u8, to: &mut [[Quad; TILE_COLUMNS]]| {
-            for (bytes, column) in bytes.iter_mut().zip(columns) {
-                bytes.iter_mut().zip(column).for_each(|(to, v)| *to = part(*v));
-            }
-            transpose::<F, Quad>(bytes.each_ref().map(|bytes| bytes.as_chunks().0), to);
-        };
         if self.narrow {
-            put(|v| v as u8, first);
+            store_bytes::<F>(columns, |v| v as u8, first);
         } else {
-            put(upper, first);
-            put(lower, second);
+            store_bytes::<F>(columns, upper, first);
+            store_bytes::<F>(columns, lower, second);
         }
-    }
-
-    fn parts(&self) -> usize {
-        if self.narrow { NARROW_PARTS } else { WIDE_PARTS }
     }
 
     #[inline(always)]
     fn panel_sums(
         &self,
-        a: &ActivationTile<ROWS>,
-        b: &[WeightTile; PANEL_TILES],
+        x: &PackedBlock<ROWS>,
+        w: &[WeightTile; PANEL_TILES],
         sums: &mut PanelSums<ROWS>,
-    ) {
+    ) -> usize {
         #[cfg(target_arch = "x86_64")]
         {
             let multiply = if self.narrow { x86::narrow } else { x86::wide };
-            multiply(&self.registers, bytemuck::cast_ref(a), bytemuck::cast_ref(b), &mut sums.0);
+            multiply(&self.registers, bytemuck::cast_ref(&x.values), bytemuck::cast_ref(w), &mut sums.0);
         }
         #[cfg(not(target_arch = "x86_64"))]
-        let _ = (&self.registers, a, b, sums); // nothing is ever claimed there
+        let _ = (&self.registers, x, w, sums); // nothing is ever claimed there
+        if self.narrow { NARROW_PARTS } else { WIDE_PARTS }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Few rows of activations, as when decoding: dot products, bound by reading the weights where they are read as they are
 //! stored (int8, `Q8_0`, `Q4_K`); the other formats are unpacked block by block.
 
-use super::activations::{ActivationBlock, quantize};
+use super::activations::{ActivationBlock, Bits, quantize};
 use super::format::{QuantizedMatrix, WeightBlock};
 use super::nibbles::{Packed, dot_nibbles, scales_and_minimums};
 use super::vector::{LANES, add_scaled, dot, dot_codes, prefetch, widen_half};
@@ -22,7 +22,7 @@ pub(super) fn dot_rows(weight: &QuantizedMatrix<'_>, bias: Option<&[f32]>, x: &[
     let rows = x.len() / inputs;
     let mut quantized = vec![ActivationBlock::ZERO; rows * blocks];
     for (to, x) in quantized.chunks_exact_mut(blocks).zip(x.chunks_exact(inputs)) {
-        to.iter_mut().zip(x.chunks(BLOCK)).for_each(|(to, x)| quantize(x, to));
+        to.iter_mut().zip(x.chunks(BLOCK)).for_each(|(to, x)| quantize(x, Bits::Twelve, to));
     }
     if weight.format() == Format::Q4K {
         quantized.iter_mut().for_each(ActivationBlock::cut);

@@ -133,6 +133,15 @@ impl<'a> QuantizedMatrix<'a> {
     pub(crate) fn unpack<F: Fma>(&self, row: usize, index: usize, to: &mut WeightBlock) {
         self.format.unpack::<F>(self.row(row), index, to);
     }
+
+    /// Asks for block `index` of a row, if there is one.
+    #[inline(always)]
+    pub(crate) fn prefetch<F: Fma>(&self, row: usize, index: usize) {
+        let row = self.row(row);
+        let bytes = row.len().div_ceil(self.blocks());
+        let start = (index * bytes).min(row.len());
+        vector::prefetch_early::<F>(&row[start..row.len().min(start + bytes)]);
+    }
 }
 
 impl Format {

@@ -1,6 +1,7 @@
 //! `sums[r, c] = sum_g a[g, r] . b[g, c]` over pairs of i16: the innermost loop, one version an instruction set.
 
 use super::BLOCK;
+use super::activations::{ActivationBlock, PackedBlock};
 use super::bytes::LOW_BITS;
 use crate::simd::Fma;
 use crate::tiles::{Aligned, PANEL_TILES, TILE_COLUMNS, TILE_ROWS};
@@ -32,16 +33,18 @@ pub(crate) trait Multiplier<const ROWS: usize>: Sized {
     fn new(narrow: bool) -> Self;
 
     /// Row `r` of a tile.
-    fn store_row(values: &[i16; BLOCK], r: usize, to: &mut ActivationTile<ROWS>);
+    fn store_row(x: &ActivationBlock, r: usize, to: &mut ActivationTile<ROWS>);
 
     /// All columns of a tile.
     fn store_columns<F: Fma>(&self, columns: [&[i16; BLOCK]; TILE_COLUMNS], to: &mut WeightTile);
 
-    /// How many parts the sums have.
-    fn parts(&self) -> usize;
-
-    /// The sums of a panel's tiles over one block.
-    fn panel_sums(&self, a: &ActivationTile<ROWS>, b: &[WeightTile; PANEL_TILES], sums: &mut PanelSums<ROWS>);
+    /// The sums of a panel's tiles over one block; returns in how many parts.
+    fn panel_sums(
+        &self,
+        x: &PackedBlock<ROWS>,
+        w: &[WeightTile; PANEL_TILES],
+        sums: &mut PanelSums<ROWS>,
+    ) -> usize;
 }
 
 /// Pairs of 16 bits, as the types say.
@@ -53,8 +56,8 @@ impl Multiplier<TILE_ROWS> for Pairs {
     }
 
     #[inline]
-    fn store_row(values: &[i16; BLOCK], r: usize, to: &mut ActivationTile) {
-        to.iter_mut().zip(values.as_chunks().0).for_each(|(to, pair)| to[r] = *pair);
+    fn store_row(x: &ActivationBlock, r: usize, to: &mut ActivationTile) {
+        to.iter_mut().zip(x.values.as_chunks().0).for_each(|(to, pair)| to[r] = *pair);
     }
 
     #[inline(always)]
@@ -62,14 +65,30 @@ impl Multiplier<TILE_ROWS> for Pairs {
         transpose::<F, Pair>(columns.map(|column| column.as_chunks().0), to);
     }
 
-    fn parts(&self) -> usize {
+    #[inline(always)]
+    fn panel_sums(
+        &self,
+        x: &PackedBlock<TILE_ROWS>,
+        w: &[WeightTile; PANEL_TILES],
+        sums: &mut PanelSums<TILE_ROWS>,
+    ) -> usize {
+        w.iter().zip(&mut sums.0).for_each(|(w, sums)| pair_sums(&x.values, w, &mut sums[0]));
         1
     }
+}
 
-    #[inline(always)]
-    fn panel_sums(&self, a: &ActivationTile, b: &[WeightTile; PANEL_TILES], sums: &mut PanelSums<TILE_ROWS>) {
-        b.iter().zip(&mut sums.0).for_each(|(b, sums)| pair_sums(a, b, &mut sums[0]));
+/// A byte of every weight of a tile's columns, by groups of four inputs.
+#[inline(always)]
+pub(crate) fn store_bytes<F: Fma>(
+    columns: [&[i16; BLOCK]; TILE_COLUMNS],
+    byte: impl Fn(i16) -> u8,
+    to: &mut [[[u8; 4]; TILE_COLUMNS]; BLOCK / 4],
+) {
+    let mut bytes = [[0u8; BLOCK]; TILE_COLUMNS];
+    for (bytes, column) in bytes.iter_mut().zip(columns) {
+        bytes.iter_mut().zip(column).for_each(|(to, v)| *to = byte(*v));
     }
+    transpose::<F, [u8; 4]>(bytes.each_ref().map(|bytes| bytes.as_chunks().0), to);
 }
 
 /// The sum in column `c` of row `r`.
@@ -280,36 +299,47 @@ mod neon {
 mod tests {
     use super::*;
     use crate::integer::bytes::Bytes;
+    use crate::integer::vnni::Vnni;
     use crate::simd::Separate;
     use crate::tiles::AMX_TILE_ROWS;
 
-    /// The sums of rows and columns with integers of 12 bits and up to `limit`, at their largest too, by a multiplier and exactly.
-    fn check<const ROWS: usize, M: Multiplier<ROWS>>(limit: i32) {
+    /// The sums of rows of 12 bits (8 where `wide` says no) and columns of up to `limit`, at their largest too, by a multiplier and
+    /// exactly.
+    fn check<const ROWS: usize, M: Multiplier<ROWS>>(limit: i32, wide: fn(usize) -> bool) {
         let mut state = 1u32;
         let mut next = |limit: i32| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             if state >> 28 == 0 { limit } else { (state >> 8) as i32 % (2 * limit + 1) - limit }
         };
-        let mut rows = [[0; BLOCK]; ROWS];
+        let mut rows = vec![ActivationBlock::ZERO; ROWS];
+        for (r, row) in rows.iter_mut().enumerate() {
+            row.is_wide = wide(r);
+            let largest = if row.is_wide { 2047 } else { 127 };
+            row.values = std::array::from_fn(|_| match r {
+                0 => largest as i16,
+                1 => -largest as i16,
+                _ => next(largest) as i16,
+            });
+            row.sums[0] = row.values.iter().map(|v| f32::from(*v)).sum();
+        }
         let mut columns = [[0; BLOCK]; TILE_COLUMNS];
-        rows.iter_mut().flatten().for_each(|v| *v = next(2047) as i16);
         columns.iter_mut().flatten().for_each(|v| *v = next(limit) as i16);
-        (rows[0], columns[15]) = ([2047; BLOCK], [-limit as i16; BLOCK]);
-        (rows[1], columns[14]) = ([-2047; BLOCK], [limit as i16; BLOCK]);
+        (columns[15], columns[14]) = ([-limit as i16; BLOCK], [limit as i16; BLOCK]);
 
         let by = M::new(limit < 128);
-        let mut a = [[[0; 2]; ROWS]; GROUPS];
-        let mut b = [[[[0; 2]; TILE_COLUMNS]; GROUPS]; PANEL_TILES];
+        let mut x: PackedBlock<ROWS> = bytemuck::Zeroable::zeroed();
+        let mut w = [[[[0; 2]; TILE_COLUMNS]; GROUPS]; PANEL_TILES];
         let mut sums = PanelSums::ZERO;
         sums.0.as_flattened_mut().as_flattened_mut().as_flattened_mut().fill(1);
-        rows.iter().enumerate().for_each(|(r, row)| M::store_row(row, r, &mut a));
-        b.iter_mut().for_each(|b| by.store_columns::<Separate>(columns.each_ref(), b));
-        by.panel_sums(&a, &b, &mut sums);
-        for parts in &sums.0 {
+        rows.iter().enumerate().for_each(|(r, row)| x.store::<M>(row, r));
+        w.iter_mut().for_each(|w| by.store_columns::<Separate>(columns.each_ref(), w));
+        let parts = by.panel_sums(&x, &w, &mut sums);
+        for sums in &sums.0 {
             for (r, row) in rows.iter().enumerate() {
                 for (c, column) in columns.iter().enumerate() {
-                    let exact: i32 = row.iter().zip(column).map(|(x, w)| i32::from(*x) * i32::from(*w)).sum();
-                    assert_eq!(joined(&parts[..by.parts()], r, c), exact, "{limit} {r} {c}");
+                    let pairs = row.values.iter().zip(column);
+                    let exact: i32 = pairs.map(|(x, w)| i32::from(*x) * i32::from(*w)).sum();
+                    assert_eq!(joined(&sums[..parts], r, c), exact, "{limit} {r} {c}");
                 }
             }
         }
@@ -322,35 +352,38 @@ mod tests {
             Self
         }
 
-        fn store_row(values: &[i16; BLOCK], r: usize, to: &mut ActivationTile) {
-            Pairs::store_row(values, r, to);
+        fn store_row(x: &ActivationBlock, r: usize, to: &mut ActivationTile) {
+            Pairs::store_row(x, r, to);
         }
 
         fn store_columns<F: Fma>(&self, columns: [&[i16; BLOCK]; TILE_COLUMNS], to: &mut WeightTile) {
             Pairs.store_columns::<F>(columns, to);
         }
 
-        fn parts(&self) -> usize {
-            1
-        }
-
         fn panel_sums(
             &self,
-            a: &ActivationTile,
-            b: &[WeightTile; PANEL_TILES],
+            x: &PackedBlock<TILE_ROWS>,
+            w: &[WeightTile; PANEL_TILES],
             sums: &mut PanelSums<TILE_ROWS>,
-        ) {
-            b.iter().zip(&mut sums.0).for_each(|(b, sums)| portable(a, b, &mut sums[0]));
+        ) -> usize {
+            w.iter().zip(&mut sums.0).for_each(|(w, sums)| portable(&x.values, w, &mut sums[0]));
+            1
         }
     }
 
     #[test]
     fn every_version_that_this_cpu_runs_is_exact_at_the_extremes() {
-        for limit in [127, 4096] {
-            check::<TILE_ROWS, Portable>(limit);
-            check::<TILE_ROWS, Pairs>(limit);
-            if Bytes::fits() {
-                check::<AMX_TILE_ROWS, Bytes>(limit);
+        let kinds: [fn(usize) -> bool; 4] = [|_| false, |_| true, |r| r.is_multiple_of(3), |r| r == 1];
+        for wide in kinds {
+            for limit in [127, 4096] {
+                check::<TILE_ROWS, Portable>(limit, wide);
+                check::<TILE_ROWS, Pairs>(limit, wide);
+                if Vnni::fits(limit < 128) {
+                    check::<TILE_ROWS, Vnni>(limit, wide);
+                }
+                if Bytes::fits() {
+                    check::<AMX_TILE_ROWS, Bytes>(limit, wide);
+                }
             }
         }
     }

@@ -20,6 +20,7 @@ mod product;
 mod quantize;
 mod scaling;
 mod vector;
+mod vnni;
 
 pub use format::{Format, QuantizedMatrix};
 pub use product::{QuantizedLinear, quantized_linear};
@@ -31,5 +32,3 @@ pub(crate) const BLOCK: usize = 128;
 pub(crate) const SUBBLOCK: usize = 32;
 /// Sub-blocks of a block.
 pub(crate) const SUBBLOCKS: usize = BLOCK / SUBBLOCK;
-/// Largest magnitude of an activation: 4096 x 2047 x 128 stays below 2^31.
-pub(crate) const ACTIVATION_MAX: f32 = 2047.0;

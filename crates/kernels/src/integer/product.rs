@@ -1,12 +1,13 @@
 //! `y = x W^T + b` with quantized weights.
 
 use super::Format;
-use super::activations::{PackedBlock, pack};
+use super::activations::{Bits, PackedBlock, pack};
 use super::bytes::Bytes;
 use super::dots::dot_rows;
 use super::format::{QuantizedMatrix, WeightBlock};
 use super::microkernel::{GROUPS, Multiplier, Pairs, PanelSums, WeightTile};
 use super::scaling::{self, Scales};
+use super::vnni::Vnni;
 use crate::Values;
 use crate::simd::{Fma, dispatch};
 use crate::tiles::{AMX_TILE_ROWS, MAX_DOT_ROWS, PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Tiling, Totals};
@@ -38,6 +39,9 @@ pub fn quantized_linear(layer: &QuantizedLinear<'_>, x: &[f32]) -> Vec<f32> {
         _ if rows == 0 || outputs == 0 => Vec::new(),
         ..=MAX_DOT_ROWS => dot_rows(&layer.weight, bias.as_deref(), x),
         _ if Bytes::fits() => panels::<AMX_TILE_ROWS, Bytes>(&layer.weight, bias.as_deref(), x),
+        _ if Vnni::fits(layer.weight.format().is_narrow()) => {
+            panels::<TILE_ROWS, Vnni>(&layer.weight, bias.as_deref(), x)
+        }
         _ => panels::<TILE_ROWS, Pairs>(&layer.weight, bias.as_deref(), x),
     }
 }
@@ -66,7 +70,8 @@ fn panels<const ROWS: usize, M: Multiplier<ROWS>>(
 ) -> Vec<f32> {
     let (inputs, outputs, blocks, format) =
         (weight.inputs(), weight.outputs(), weight.blocks(), weight.format());
-    let packed = pack::<ROWS, M>(x, inputs);
+    let bits = if format.is_narrow() { Bits::EightWhereEven } else { Bits::Twelve };
+    let packed = pack::<ROWS, M>(x, inputs, bits);
     let tiling = Tiling { rows: x.len() / inputs, outputs, bias, max_task_tiles: MAX_TASK_ROWS / ROWS };
     let scratch = || (WeightPanel::zeroed(), Box::new(PanelSums::ZERO));
     tiling.run(scratch, |(panel, sums), first_column, tiles, totals| {
@@ -95,6 +100,7 @@ fn unpack_panel_body<F: Fma, const ROWS: usize, M: Multiplier<ROWS>>(
             let output = first_column + tile * TILE_COLUMNS + c;
             if output < weight.outputs() {
                 weight.unpack::<F>(output, block, column);
+                weight.prefetch::<F>(output, block + 1); // rows lie far apart, and few bytes of each are read in a row
             } // else: whatever is there; these columns are not stored
             let scales = &mut to.scales[tile];
             scales.scales.0[c] = column.scale;
@@ -125,9 +131,9 @@ fn multiply_body<F: Fma, const ROWS: usize, M: Multiplier<ROWS>>(
     sums: &mut PanelSums<ROWS>,
     totals: &mut Totals<ROWS>,
 ) {
-    by.panel_sums(&x.values, &panel.tiles, sums);
+    let parts = by.panel_sums(x, &panel.tiles, sums);
     for ((sums, scales), totals) in sums.0.iter().zip(&panel.scales).zip(&mut totals.0) {
-        scaling::add(&sums[..by.parts()], scales, x, format.has_minimums(), totals);
+        scaling::add(&sums[..parts], scales, x, format.has_minimums(), totals);
     }
 }
 dispatch!(

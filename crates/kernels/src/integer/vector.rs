@@ -82,6 +82,18 @@ pub(crate) fn prefetch<F: Fma>(bytes: &[u8]) {
     let _ = bytes;
 }
 
+/// Asks for what is needed some thousand operations later.
+#[inline(always)]
+pub(crate) fn prefetch_early<F: Fma>(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    if F::VECTORS {
+        for line in (0..bytes.len()).step_by(64) {
+            x86::prefetch_early(bytes.as_ptr().wrapping_add(line));
+        }
+    }
+    let _ = bytes;
+}
+
 /// A stored f16.
 #[inline(always)]
 pub(crate) fn widen_half<F: Fma>(bytes: [u8; 2]) -> f32 {
@@ -203,6 +215,16 @@ mod x86 {
         #[allow(unsafe_code)]
         unsafe {
             _mm_prefetch::<_MM_HINT_T0>(at.cast());
+        }
+    }
+
+    /// To the second-level cache: the first has no room for what comes later.
+    #[inline(always)]
+    pub(super) fn prefetch_early(at: *const u8) {
+        // SAFETY: a hint, for any address.
+        #[allow(unsafe_code)]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T1>(at.cast());
         }
     }
 

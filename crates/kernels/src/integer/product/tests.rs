@@ -45,14 +45,17 @@ impl Random {
     }
 }
 
-/// The product in f64 with the weights as they are stored; how far 12-bit activations may be off.
-fn expected(w: &[f32], x: &[f32]) -> (f64, f64) {
+const TWELVE_BITS: f64 = 2047.0;
+const EIGHT_BITS: f64 = 127.0;
+
+/// The product in f64 with the weights as they are stored; how far it may be off by activations whose largest integer is `most`.
+fn expected(w: &[f32], x: &[f32], most: f64) -> (f64, f64) {
     let exact: f64 = w.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
     let allowed: f64 = w
         .chunks(BLOCK)
         .zip(x.chunks(BLOCK))
         .map(|(w, x)| {
-            let step = x.iter().fold(0f64, |m, v| m.max(f64::from(v.abs()))) / 2047.0;
+            let step = x.iter().fold(0f64, |m, v| m.max(f64::from(v.abs()))) / most;
             w.iter().map(|w| f64::from(w.abs())).sum::<f64>() * step * 0.51
         })
         .sum();
@@ -64,6 +67,7 @@ fn equals_f64_within_the_rounding_of_the_activations() {
     for format in FORMATS {
         for (inputs, outputs) in [(256, 1), (512, 65), (768, 200)] {
             for rows in [1, 4, 5, 40] {
+                let most = if format == Format::Int8 && rows > 4 { EIGHT_BITS } else { TWELVE_BITS };
                 let mut random = Random(7 + rows as u32);
                 let (bytes, x, b) = (
                     random.weights(format, inputs, outputs),
@@ -77,7 +81,7 @@ fn equals_f64_within_the_rounding_of_the_activations() {
                 for o in 0..outputs {
                     weight.dequantize_row(o, &mut w);
                     for (r, x) in x.chunks(inputs).enumerate() {
-                        let (exact, allowed) = expected(&w, x);
+                        let (exact, allowed) = expected(&w, x, most);
                         let got = f64::from(y[r * outputs + o]) - f64::from(b[o]);
                         assert!(
                             (got - exact).abs() <= allowed,
@@ -95,7 +99,8 @@ fn a_row_does_not_depend_on_the_rows_beside_it() {
     let (inputs, outputs, rows) = (512, 130, 400);
     for format in FORMATS {
         let mut random = Random(3);
-        let (bytes, x) = (random.weights(format, inputs, outputs), random.floats(rows * inputs));
+        let (bytes, mut x) = (random.weights(format, inputs, outputs), random.floats(rows * inputs));
+        x.iter_mut().step_by(3 * inputs + 1).for_each(|v| *v = 20.0); // outliers, so that rows of 8 and 12 bits mix
         let layer = QuantizedLinear {
             weight: QuantizedMatrix::new(format, &bytes, inputs, outputs).unwrap(),
             bias: None,
@@ -124,9 +129,29 @@ fn int8_rows_of_any_length_are_padded() {
                 assert!((stored - w).abs() <= 0.5 / 127.0 * 0.51);
             }
             for (r, x) in x.chunks(inputs).enumerate() {
-                let (exact, allowed) = expected(&stored, x);
+                let (exact, allowed) = expected(&stored, x, EIGHT_BITS);
                 assert!((f64::from(y[r * 3 + o]) - exact).abs() <= allowed);
             }
+        }
+    }
+}
+
+#[test]
+fn a_block_with_an_outlier_keeps_twelve_bits() {
+    let (inputs, outputs, rows) = (256, 3, 30);
+    let mut random = Random(11);
+    let (w, mut x) = (random.floats(inputs * outputs), random.floats(rows * inputs));
+    x.iter_mut().step_by(BLOCK).for_each(|v| *v = 20.0);
+    let mut bytes = Vec::new();
+    w.chunks(inputs).for_each(|row| quantize_int8(row, &mut bytes));
+    let weight = QuantizedMatrix::new(Format::Int8, &bytes, inputs, outputs).unwrap();
+    let y = quantized_linear(&QuantizedLinear { weight, bias: None }, &x);
+    let mut stored = vec![0.0; inputs];
+    for o in 0..outputs {
+        weight.dequantize_row(o, &mut stored);
+        for (r, x) in x.chunks(inputs).enumerate() {
+            let (exact, allowed) = expected(&stored, x, TWELVE_BITS);
+            assert!((f64::from(y[r * outputs + o]) - exact).abs() <= allowed);
         }
     }
 }
