@@ -18,8 +18,9 @@ pub(crate) fn parse(name: &str) -> Result<WeightDtype> {
 /// The arithmetic that products of weights in `dtype` run in: the peak that a rate is compared with.
 pub(crate) fn arithmetic(dtype: &str) -> Arithmetic {
     match parse(dtype).ok() {
-        // bf16 is multiplied as it is by AMX only.
-        Some(WeightDtype::Bf16) if longsight_kernels::instruction_set() == "amx" => Arithmetic::Bf16,
+        Some(WeightDtype::Bf16) if ["amx", "avx512bf16"].contains(&longsight_kernels::instruction_set()) => {
+            Arithmetic::Bf16
+        }
         // Storage types: the kernels widen them and compute in f32.
         Some(dtype) if dtype.float().is_some() => Arithmetic::F32,
         _ => Arithmetic::Int8,

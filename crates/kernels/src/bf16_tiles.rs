@@ -1,11 +1,17 @@
-//! Products of AMX, 16 x 16 x 32 multiply-adds an instruction, with factors that are not rounded to bf16 but cut in two of them:
+//! Products of bf16 in tiles, for CPUs that multiply bf16 faster than f32.
+//!
+//! AMX does 16 x 16 x 32 multiply-adds an instruction, so fast that factors are not rounded to bf16 but cut in two of them:
 //! `x = upper + lower` leaves an error of 2^-17 of x, that of f32 sums of some hundred terms. Where the weights are bf16 that takes two
 //! products for one, else three (the lower parts by each other are left out); both are still faster than f32 vectors (docs/benchmarks.md).
+//!
+//! AVX512-BF16 does twice the multiply-adds of f32 on AMD's CPUs, so there factors are rounded, once, to 2^-9 of x; sums are f32.
+//! On the Intel CPU that was measured it does half of f32's, so it is not used on any of those.
 
-use crate::amx::{Feature, ROW_BYTES, ROWS, TileRegisters};
+use crate::amx::{self, Feature, ROW_BYTES, ROWS, TileRegisters};
 use crate::simd::{Fma, dispatch};
 use crate::tiles::{Aligned, PANEL_TILES, TILE_COLUMNS, Tile};
 use half::bf16;
+use std::sync::LazyLock;
 
 /// Inputs that one instruction takes.
 pub(crate) const CHUNK: usize = ROW_BYTES / 2;
@@ -25,15 +31,39 @@ pub(crate) const NO_WEIGHTS: Weights = [[[bf16::ZERO; 2]; TILE_COLUMNS]; ROWS];
 const _: () = assert!(CHUNK == 2 * ROWS && size_of::<Sums>() == 1024 && PANEL_TILES == 4);
 const _: () = assert!(size_of::<Activations>() == 2048 && size_of::<Weights>() == 1024);
 
-/// Whether this CPU multiplies so.
-pub(crate) fn fits() -> bool {
-    crate::amx::has(Feature::Bf16)
+/// What multiplies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Amx,
+    Avx512,
+}
+
+/// What multiplies bf16 here; none where f32 is as fast.
+pub(crate) fn unit() -> Option<Unit> {
+    static UNIT: LazyLock<Option<Unit>> = LazyLock::new(|| {
+        #[cfg(target_arch = "x86_64")]
+        if vectors::fit() && !amx::has(Feature::Bf16) {
+            return Some(Unit::Avx512);
+        }
+        amx::has(Feature::Bf16).then_some(Unit::Amx)
+    });
+    *UNIT
+}
+
+/// Whether lower parts are multiplied too.
+pub(crate) fn has_lower_parts() -> bool {
+    unit() == Some(Unit::Amx)
 }
 
 #[inline(always)]
 fn cut_row_body<F: Fma>(row: &[f32], r: usize, tile: &mut [Activations]) {
+    let has_lower_parts = has_lower_parts();
     for (x, Aligned([upper, lower])) in row.chunks(CHUNK).zip(tile) {
-        cut(x, &mut upper[r], &mut lower[r]);
+        if has_lower_parts {
+            cut(x, &mut upper[r], &mut lower[r]);
+        } else {
+            upper[r].iter_mut().zip(x).for_each(|(to, x)| *to = bf16::from_bits(rounded(*x)));
+        }
     }
 }
 dispatch!(
@@ -69,14 +99,21 @@ pub(crate) struct Panel<'a, const TILES: usize> {
     pub(crate) lower: Option<&'a [Aligned<[Weights; TILES]>]>,
 }
 
-/// This thread's hold on the registers.
-pub(crate) struct Multiplier(#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] TileRegisters);
+/// This thread's hold on what multiplies.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+pub(crate) enum Multiplier {
+    Amx(TileRegisters),
+    Avx512,
+}
 
 impl Multiplier {
     /// # Panics
-    /// Where [`fits`] says no.
+    /// Where there is no [`unit`].
     pub(crate) fn new() -> Self {
-        Self(TileRegisters::claim(Feature::Bf16))
+        match unit() {
+            Some(Unit::Avx512) => Self::Avx512,
+            _ => Self::Amx(TileRegisters::claim(Feature::Bf16)),
+        }
     }
 }
 
@@ -91,9 +128,12 @@ macro_rules! add {
             #[inline]
             pub(crate) fn $name(&self, x: &[Activations], panel: Panel<'_, $tiles>, to: &mut [Sums; $tiles]) {
                 #[cfg(target_arch = "x86_64")]
-                match panel.lower {
-                    None => x86::$whole(&self.0, x, panel.upper, panel.upper, to),
-                    Some(lower) => x86::$cut(&self.0, x, panel.upper, lower, to),
+                match (self, panel.lower) {
+                    // SAFETY: the CPU has the features, as `unit` says.
+                    #[allow(unsafe_code)]
+                    (Self::Avx512, _) => unsafe { vectors::add(x, panel.upper, to) },
+                    (Self::Amx(held), None) => registers::$whole(held, x, panel.upper, panel.upper, to),
+                    (Self::Amx(held), Some(lower)) => registers::$cut(held, x, panel.upper, lower, to),
                 }
                 #[cfg(not(target_arch = "x86_64"))]
                 let _ = (x, panel, to); // nothing is ever claimed there
@@ -105,7 +145,7 @@ add!(add_four, PANEL_TILES, four, four_cut);
 add!(add_one, 1, one, one_cut);
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
+mod registers {
     use super::{Activations, Aligned, ROW_BYTES, Sums, TileRegisters, Weights};
     use std::arch::asm;
 
@@ -199,18 +239,75 @@ mod x86 {
     multiply!(one_cut, cut, 1, 1024, "0" "0");
 }
 
+#[cfg(target_arch = "x86_64")]
+mod vectors {
+    use super::{Activations, Aligned, ROWS, Sums, Weights};
+    use std::arch::x86_64::*;
+
+    /// Whether this CPU multiplies bf16 in vectors, faster than f32.
+    pub(super) fn fit() -> bool {
+        is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16") && is_amd()
+    }
+
+    fn is_amd() -> bool {
+        let id = __cpuid(0);
+        [id.ebx, id.edx, id.ecx].map(u32::to_le_bytes).as_flattened() == b"AuthenticAMD"
+    }
+
+    /// Adds the products of the upper parts.
+    #[allow(unsafe_code)]
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    pub(super) fn add<const TILES: usize>(
+        x: &[Activations],
+        weights: &[Aligned<[Weights; TILES]>],
+        sums: &mut [Sums; TILES],
+    ) {
+        assert!(weights.len() >= x.len(), "tiles: shapes do not agree");
+        for (tile, sums) in sums.iter_mut().enumerate() {
+            let mut total = [_mm512_setzero_ps(); ROWS];
+            for (total, row) in total.iter_mut().zip(sums.iter()) {
+                // SAFETY: a row of sums is one vector.
+                *total = unsafe { _mm512_loadu_ps(row.as_ptr()) };
+            }
+            for (Aligned([x, _]), Aligned(w)) in x.iter().zip(weights) {
+                let x: &[[i32; ROWS]; ROWS] = bytemuck::cast_ref(x);
+                for (pair, w) in w[tile].iter().enumerate() {
+                    // SAFETY: the pairs of TILE_COLUMNS columns are one vector, of bf16 as much as of anything.
+                    let w = unsafe {
+                        std::mem::transmute::<__m512i, __m512bh>(_mm512_loadu_si512(w.as_ptr().cast()))
+                    };
+                    for (total, x) in total.iter_mut().zip(x) {
+                        // SAFETY: as above.
+                        let x =
+                            unsafe { std::mem::transmute::<__m512i, __m512bh>(_mm512_set1_epi32(x[pair])) };
+                        *total = _mm512_dpbf16_ps(*total, w, x);
+                    }
+                }
+            }
+            for (total, row) in total.iter().zip(sums) {
+                // SAFETY: a row of sums is one vector.
+                unsafe { _mm512_storeu_ps(row.as_mut_ptr(), *total) };
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_number_is_cut_without_loss_but_for_17_bits() {
-        let mut tile = [NO_ACTIVATIONS];
         let numbers =
             [0.0, 1.0, -1.0 / 3.0, 1e-20, 65_504.3, f32::MAX, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+        let (mut uppers, mut lowers) = ([bf16::ZERO; 9], [bf16::ZERO; 9]);
+        cut(&numbers, &mut uppers, &mut lowers);
+        let mut tile = [NO_ACTIVATIONS];
         cut_row(&numbers, 3, &mut tile);
         for (i, x) in numbers.into_iter().enumerate() {
-            let (upper, lower) = (tile[0].0[0][3][i].to_f32(), tile[0].0[1][3][i].to_f32());
+            assert_eq!(tile[0].0[0][3][i].to_bits(), uppers[i].to_bits(), "{x}");
+            let (upper, lower) = (uppers[i].to_f32(), lowers[i].to_f32());
             if x.abs() < 1e38 {
                 assert!(
                     (f64::from(upper) + f64::from(lower) - f64::from(x)).abs()

@@ -107,8 +107,11 @@ pub(crate) fn level() -> Level {
 /// The instruction set that the kernels run on here. Between two of them the last bits of floats may differ.
 pub fn instruction_set() -> &'static str {
     #[cfg(target_arch = "x86_64")]
+    use crate::bf16_tiles::{Unit, unit};
+    #[cfg(target_arch = "x86_64")]
     return match level() {
-        _ if crate::bf16_tiles::fits() => "amx",
+        _ if unit() == Some(Unit::Amx) => "amx",
+        _ if unit() == Some(Unit::Avx512) => "avx512bf16",
         Level::Avx512 => "avx512",
         Level::Avx2 => "avx2",
         Level::Baseline => "x86_64",

@@ -70,7 +70,7 @@ pub fn attention(a: &Attention<'_>, out: &mut [f32]) {
     for kv in [&a.keys, &a.values] {
         kv.check(a.kv_heads, a.key_tokens, a.head_dim);
     }
-    if !a.exact && tokens >= tiled::LEAST_TOKENS && bf16_tiles::fits() {
+    if !a.exact && tokens >= tiled::LEAST_TOKENS && bf16_tiles::unit().is_some() {
         tasks::<tiled::Tile>(a, tokens, tiled::QUERY_ROWS, out);
     } else {
         tasks::<floats::Tile>(a, tokens, floats::QUERY_ROWS, out);
@@ -247,7 +247,9 @@ mod tests {
                 exact: true,
             };
             let expected = reference(&call, &k, &v);
-            for (exact, allowed) in [(true, 2e-5), (false, 2e-4)] {
+            // Queries and keys rounded to bf16 put scores of about 10 off by hundredths, and so the weights of values of up to 3.
+            let is_rounded = bf16_tiles::unit() == Some(bf16_tiles::Unit::Avx512);
+            for (exact, allowed) in [(true, 2e-5), (false, if is_rounded { 6e-2 } else { 2e-4 })] {
                 let mut out = vec![f32::NAN; q.len()];
                 attention(&Attention { exact, ..call }, &mut out);
                 for (i, (got, expected)) in out.iter().zip(&expected).enumerate() {

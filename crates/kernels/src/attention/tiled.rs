@@ -1,10 +1,11 @@
-//! A tile's products by AMX: row tile after row tile, whose scores of the keys stay in L1 until they are weights.
+//! A tile's products in bf16: row tile after row tile, whose scores of the keys stay in L1 until they are weights.
 
 use super::{Attention, KEY_TILE, Task, exp_row, row_maximum};
 use crate::Values;
 use crate::amx::ROWS;
 use crate::bf16_tiles::{
     Activations, CHUNK, Multiplier, NO_ACTIVATIONS, NO_WEIGHTS, Pairs, Panel, Sums, Weights, cut, cut_row,
+    has_lower_parts,
 };
 use crate::key_values::{KeyValues, KvStore};
 use crate::simd::{Fma, dispatch};
@@ -26,7 +27,7 @@ const NO_SUMS: Sums = [[0.0; TILE_COLUMNS]; ROWS];
 struct Columns<const TILES: usize> {
     upper: Vec<Aligned<[Weights; TILES]>>,
     lower: Vec<Aligned<[Weights; TILES]>>,
-    /// Whether the lower parts are anything: the columns are not stored in bf16.
+    /// Whether the lower parts are multiplied.
     is_cut: bool,
 }
 
@@ -257,7 +258,7 @@ impl Tile {
 }
 
 fn is_cut(stored: &KeyValues<'_>) -> bool {
-    !matches!(stored.values, KvStore::Float(Values::Bf16(_)))
+    has_lower_parts() && !matches!(stored.values, KvStore::Float(Values::Bf16(_)))
 }
 
 #[inline(always)]

@@ -1,4 +1,4 @@
-//! Many rows by bf16 weights where the CPU has AMX.
+//! Many rows by bf16 weights where the CPU multiplies bf16.
 
 use super::Linear;
 use crate::amx::ROWS;
@@ -23,7 +23,7 @@ type Block = [Aligned<[Weights; PANEL_TILES]>; BLOCK_CHUNKS];
 /// `x W^T + b`; `weight` is that of `layer`. A result depends on its own row of `x` only.
 ///
 /// # Panics
-/// Where [`bf16_tiles::fits`] says no.
+/// Where there is no [`crate::bf16_tiles::unit`].
 pub(super) fn product(layer: &Linear<'_>, weight: &[bf16], bias: Option<&[f32]>, x: &[f32]) -> Vec<f32> {
     let (inputs, outputs) = (layer.inputs, layer.outputs);
     let chunks = inputs.div_ceil(CHUNK);
