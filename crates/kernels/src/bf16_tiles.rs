@@ -95,6 +95,8 @@ fn rounded(x: f32) -> u16 {
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 #[derive(Clone, Copy)]
 pub(crate) struct Panel<'a, const TILES: usize> {
+    /// Pairs of inputs; what is beyond them in the last chunk is zero.
+    pub(crate) pairs: usize,
     pub(crate) upper: &'a [Aligned<[Weights; TILES]>],
     pub(crate) lower: Option<&'a [Aligned<[Weights; TILES]>]>,
 }
@@ -131,7 +133,7 @@ macro_rules! add {
                 match (self, panel.lower) {
                     // SAFETY: the CPU has the features, as `unit` says.
                     #[allow(unsafe_code)]
-                    (Self::Avx512, _) => unsafe { vectors::add(x, panel.upper, to) },
+                    (Self::Avx512, _) => unsafe { vectors::add(x, panel, to) },
                     (Self::Amx(held), None) => registers::$whole(held, x, panel.upper, panel.upper, to),
                     (Self::Amx(held), Some(lower)) => registers::$cut(held, x, panel.upper, lower, to),
                 }
@@ -241,7 +243,7 @@ mod registers {
 
 #[cfg(target_arch = "x86_64")]
 mod vectors {
-    use super::{Activations, Aligned, ROWS, Sums, Weights};
+    use super::{Activations, Aligned, Panel, ROWS, Sums};
     use std::arch::x86_64::*;
 
     /// Whether this CPU multiplies bf16 in vectors, faster than f32.
@@ -260,19 +262,20 @@ mod vectors {
     #[target_feature(enable = "avx512f,avx512bf16")]
     pub(super) fn add<const TILES: usize>(
         x: &[Activations],
-        weights: &[Aligned<[Weights; TILES]>],
+        panel: Panel<'_, TILES>,
         sums: &mut [Sums; TILES],
     ) {
-        assert!(weights.len() >= x.len(), "tiles: shapes do not agree");
+        assert!(panel.upper.len() >= x.len(), "tiles: shapes do not agree");
         for (tile, sums) in sums.iter_mut().enumerate() {
             let mut total = [_mm512_setzero_ps(); ROWS];
             for (total, row) in total.iter_mut().zip(sums.iter()) {
                 // SAFETY: a row of sums is one vector.
                 *total = unsafe { _mm512_loadu_ps(row.as_ptr()) };
             }
-            for (Aligned([x, _]), Aligned(w)) in x.iter().zip(weights) {
+            for (chunk, (Aligned([x, _]), Aligned(w))) in x.iter().zip(panel.upper).enumerate() {
+                let pairs = (panel.pairs - chunk * ROWS).min(ROWS);
                 let x: &[[i32; ROWS]; ROWS] = bytemuck::cast_ref(x);
-                for (pair, w) in w[tile].iter().enumerate() {
+                for (pair, w) in w[tile][..pairs].iter().enumerate() {
                     // SAFETY: the pairs of TILE_COLUMNS columns are one vector, of bf16 as much as of anything.
                     let w = unsafe {
                         std::mem::transmute::<__m512i, __m512bh>(_mm512_loadu_si512(w.as_ptr().cast()))

@@ -37,10 +37,11 @@ impl<const TILES: usize> Columns<TILES> {
         Self { upper: none.clone(), lower: none, is_cut: true }
     }
 
-    /// `count` chunks of the run of `stride` that is number `index`.
+    /// The first chunks, as many as `count` inputs take, of the run of `stride` that is number `index`.
     fn panel(&self, index: usize, stride: usize, count: usize) -> Panel<'_, TILES> {
-        let part = index * stride..index * stride + count;
-        Panel { upper: &self.upper[part.clone()], lower: self.is_cut.then(|| &self.lower[part]) }
+        let part = index * stride..index * stride + count.div_ceil(CHUNK);
+        let pairs = count.div_ceil(2);
+        Panel { pairs, upper: &self.upper[part.clone()], lower: self.is_cut.then(|| &self.lower[part]) }
     }
 }
 
@@ -200,7 +201,7 @@ impl Tile {
         let queries = &self.queries[row_tile * chunks..][..chunks];
         for (panel, scores) in self.scores.iter_mut().enumerate().take(keys.div_ceil(PANEL_KEYS)) {
             scores.0 = [NO_SUMS; PANEL_TILES];
-            by.add_four(queries, self.keys.panel(panel, chunks, chunks), &mut scores.0);
+            by.add_four(queries, self.keys.panel(panel, chunks, head_dim), &mut scores.0);
         }
     }
 
@@ -237,10 +238,10 @@ impl Tile {
         let chunks = keys.div_ceil(CHUNK);
         let weights = &self.weights[..chunks];
         for (i, sums) in self.sums_of_fours[row_tile * fours..][..fours].iter_mut().enumerate() {
-            by.add_four(weights, self.fours.panel(i, KEY_CHUNKS, chunks), &mut sums.0);
+            by.add_four(weights, self.fours.panel(i, KEY_CHUNKS, keys), &mut sums.0);
         }
         for (i, sums) in self.sums_of_ones[row_tile * ones..][..ones].iter_mut().enumerate() {
-            by.add_one(weights, self.ones.panel(i, KEY_CHUNKS, chunks), &mut sums.0);
+            by.add_one(weights, self.ones.panel(i, KEY_CHUNKS, keys), &mut sums.0);
         }
     }
 

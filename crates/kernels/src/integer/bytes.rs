@@ -2,9 +2,10 @@
 //! bits, `x = 64 u + l`, and the products of the parts are summed apart. All of it is exact, so the sums are those of the
 //! 16-bit pairs, bit for bit.
 
-use super::BLOCK;
 use super::activations::{ActivationBlock, PackedBlock};
+use super::format::WeightBlock;
 use super::microkernel::{ActivationTile, MOST_PARTS, Multiplier, PanelSums, WeightTile, store_bytes};
+use super::{BLOCK, Format};
 use crate::amx::{self, Feature, ROW_BYTES, ROWS, TileRegisters};
 use crate::simd::{Fma, dispatch};
 use crate::tiles::{PANEL_TILES, TILE_COLUMNS};
@@ -60,8 +61,8 @@ impl Bytes {
 impl Multiplier<ROWS> for Bytes {
     /// # Panics
     /// Where [`Bytes::fits`] says no.
-    fn new(narrow: bool) -> Self {
-        Self { registers: TileRegisters::claim(Feature::Int8), narrow }
+    fn new(format: Format) -> Self {
+        Self { registers: TileRegisters::claim(Feature::Int8), narrow: format.is_narrow() }
     }
 
     #[inline]
@@ -71,7 +72,7 @@ impl Multiplier<ROWS> for Bytes {
 
     /// Weights of one byte are not cut.
     #[inline(always)]
-    fn store_columns<F: Fma>(&self, columns: [&[i16; BLOCK]; TILE_COLUMNS], to: &mut WeightTile) {
+    fn store_columns<F: Fma>(&self, columns: &[WeightBlock; TILE_COLUMNS], to: &mut WeightTile) {
         let [first, second]: &mut Weights = bytemuck::cast_mut(to);
         if self.narrow {
             store_bytes::<F>(columns, |v| v as u8, first);

@@ -1,7 +1,8 @@
 //! The stored formats, and their blocks as 16-bit integers.
 
+use super::activations::Bits;
 use super::nibbles::scales_and_minimums;
-use super::vector::{self, widen_half};
+use super::vector::{self, SCALED, widen_half};
 use super::{BLOCK, SUBBLOCK, SUBBLOCKS};
 use crate::simd::{Fma, Separate};
 
@@ -51,6 +52,11 @@ impl Format {
         matches!(self, Self::Int8)
     }
 
+    /// How many bits the activations have that many rows of them are multiplied by: 8 where some CPU gains by that.
+    pub(crate) const fn activation_bits(self) -> Bits {
+        if matches!(self, Self::Int8 | Self::Q4K) { Bits::EightWhereEven } else { Bits::Twelve }
+    }
+
     /// Whether blocks have minimums: weight = scale x integer - minimum.
     pub(crate) const fn has_minimums(self) -> bool {
         matches!(self, Self::Q5K | Self::Q4K)
@@ -70,14 +76,23 @@ pub struct QuantizedMatrix<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct WeightBlock {
     pub(crate) values: [i16; BLOCK],
+    /// `values[i] = codes[i] * factors[i / 16]`, in the formats that are stored so.
+    pub(crate) codes: [u8; BLOCK],
+    pub(crate) factors: [i16; BLOCK / SCALED],
     pub(crate) scale: f32,
     pub(crate) minimum_scale: f32,
     pub(crate) minimums: [f32; SUBBLOCKS],
 }
 
 impl WeightBlock {
-    pub(crate) const ZERO: Self =
-        Self { values: [0; BLOCK], scale: 0.0, minimum_scale: 0.0, minimums: [0.0; SUBBLOCKS] };
+    pub(crate) const ZERO: Self = Self {
+        values: [0; BLOCK],
+        codes: [0; BLOCK],
+        factors: [0; BLOCK / SCALED],
+        scale: 0.0,
+        minimum_scale: 0.0,
+        minimums: [0.0; SUBBLOCKS],
+    };
 }
 
 impl<'a> QuantizedMatrix<'a> {
@@ -134,6 +149,12 @@ impl<'a> QuantizedMatrix<'a> {
         self.format.unpack::<F>(self.row(row), index, to);
     }
 
+    /// The same as codes and factors, without the values; of the K formats.
+    #[inline(always)]
+    pub(crate) fn unpack_codes<F: Fma>(&self, row: usize, index: usize, to: &mut WeightBlock) {
+        self.format.unpack_codes::<F>(self.row(row), index, to);
+    }
+
     /// Asks for block `index` of a row, if there is one.
     #[inline(always)]
     pub(crate) fn prefetch<F: Fma>(&self, row: usize, index: usize) {
@@ -159,9 +180,23 @@ impl Format {
                 put(&mut codes[..16], nibbles.map(|w| minus(w & LOW, 8) << 4 & !LOW));
                 put(&mut codes[16..], nibbles.map(|w| minus(w >> 4 & LOW, 8) << 4 & !LOW));
             }),
-            Format::Q6K => q6k::<F>(&row[index / 2 * 210..][..210], index % 2, to),
-            Format::Q5K => q5k::<F>(&row[index / 2 * 176..][..176], index % 2, to),
-            Format::Q4K => q4k::<F>(&row[index / 2 * 144..][..144], index % 2, to),
+            Format::Q6K | Format::Q5K | Format::Q4K => {
+                self.unpack_codes::<F>(row, index, to);
+                vector::widen_times::<F>(&to.codes, &to.factors, &mut to.values);
+            }
+        }
+    }
+
+    /// The same as codes and factors, without the values; of the K formats.
+    #[inline(always)]
+    pub(crate) fn unpack_codes<F: Fma>(self, row: &[u8], index: usize, to: &mut WeightBlock) {
+        let bytes = self.block().1;
+        let (block, half) = (&row[index / 2 * bytes..][..bytes], index % 2);
+        match self {
+            Format::Q6K => q6k::<F>(block, half, to),
+            Format::Q5K => q5k::<F>(block, half, to),
+            Format::Q4K => q4k::<F>(block, half, to),
+            Format::Int8 | Format::Q8_0 | Format::Q4_0 => {}
         }
     }
 }
@@ -238,35 +273,32 @@ fn scaled32<F: Fma, const BYTES: usize>(
 
 /// Scales and minimums of half a `Q4_K` or `Q5_K` block; each scale twice, for 16 values.
 #[inline(always)]
-fn half_scales<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) -> [i16; 8] {
+fn half_scales<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) {
     (to.scale, to.minimum_scale) = (half_at::<F>(block, 0), half_at::<F>(block, 2));
     let packed = std::array::from_fn(|i| block[4 + i]);
     let (scales, minimums) = scales_and_minimums(packed)[half];
     to.minimums = minimums.map(f32::from);
-    std::array::from_fn(|i| i16::from(scales[i / 2]))
+    to.factors = std::array::from_fn(|i| i16::from(scales[i / 2]));
 }
 
 /// Half of a `Q4_K` block: `d, dmin` (f16), 12 bytes of scales, 128 of nibbles.
 #[inline(always)]
 fn q4k<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) {
-    let factors = half_scales::<F>(block, half, to);
-    let mut codes = [0u8; BLOCK];
-    for (codes, nibbles) in codes.chunks_exact_mut(64).zip(block[16 + half * 64..].chunks_exact(32)) {
+    half_scales::<F>(block, half, to);
+    for (codes, nibbles) in to.codes.chunks_exact_mut(64).zip(block[16 + half * 64..].chunks_exact(32)) {
         let nibbles = words::<4>(nibbles);
         put(&mut codes[..32], nibbles.map(|w| w & LOW));
         put(&mut codes[32..], nibbles.map(|w| w >> 4 & LOW));
     }
-    vector::widen_times::<F>(&codes, &factors, &mut to.values);
 }
 
 /// Half of a `Q5_K` block: as `Q4_K`, with 32 bytes of fifth bits before the nibbles.
 #[inline(always)]
 fn q5k<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) {
-    let factors = half_scales::<F>(block, half, to);
+    half_scales::<F>(block, half, to);
     let fifth = words::<4>(&block[16..48]);
-    let mut codes = [0u8; BLOCK];
     for pair in 0..2 {
-        let (codes, shift) = (&mut codes[pair * 64..][..64], half * 4 + pair * 2);
+        let (codes, shift) = (&mut to.codes[pair * 64..][..64], half * 4 + pair * 2);
         let nibbles = words::<4>(&block[48 + half * 64 + pair * 32..][..32]);
         put(
             &mut codes[..32],
@@ -277,7 +309,6 @@ fn q5k<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) {
             std::array::from_fn::<_, 4, _>(|i| nibbles[i] >> 4 & LOW | (fifth[i] >> (shift + 1) & ONES) << 4),
         );
     }
-    vector::widen_times::<F>(&codes, &factors, &mut to.values);
 }
 
 /// Half of a `Q6_K` block: 128 bytes of low nibbles, 64 of high pairs of bits, 16 scales (i8), `d` (f16).
@@ -286,8 +317,7 @@ fn q6k<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) {
     to.scale = half_at::<F>(block, 208);
     let low = words::<8>(&block[half * 64..][..64]);
     let high = words::<4>(&block[128 + half * 32..][..32]);
-    let mut codes = [0u8; BLOCK];
-    for (quarter, codes) in codes.chunks_exact_mut(32).enumerate() {
+    for (quarter, codes) in to.codes.chunks_exact_mut(32).enumerate() {
         let code = |i: usize| {
             let nibble = low[quarter % 2 * 4 + i] >> (quarter / 2 * 4) & LOW;
             minus(nibble | (high[i] >> (quarter * 2) & (3 * ONES)) << 4, 32)
@@ -295,5 +325,5 @@ fn q6k<F: Fma>(block: &[u8], half: usize, to: &mut WeightBlock) {
         put(codes, std::array::from_fn::<_, 4, _>(code));
     }
     let scales = &block[192 + half * 8..][..8];
-    vector::widen_times::<F>(&codes, &std::array::from_fn(|i| i16::from(scales[i] as i8)), &mut to.values);
+    to.factors = std::array::from_fn(|i| i16::from(scales[i] as i8));
 }

@@ -1,8 +1,9 @@
 //! `sums[r, c] = sum_g a[g, r] . b[g, c]` over pairs of i16: the innermost loop, one version an instruction set.
 
-use super::BLOCK;
 use super::activations::{ActivationBlock, PackedBlock};
 use super::bytes::LOW_BITS;
+use super::format::WeightBlock;
+use super::{BLOCK, Format};
 use crate::simd::Fma;
 use crate::tiles::{Aligned, PANEL_TILES, TILE_COLUMNS, TILE_ROWS};
 use crate::transpose::transpose;
@@ -29,14 +30,17 @@ impl<const ROWS: usize> PanelSums<ROWS> {
 
 /// How tiles of `ROWS` rows are laid out and multiplied.
 pub(crate) trait Multiplier<const ROWS: usize>: Sized {
-    /// This thread's hold on what it takes. `narrow`: every weight is a byte.
-    fn new(narrow: bool) -> Self;
+    /// Whether columns are stored from [`WeightBlock::codes`], not from their values.
+    const TAKES_CODES: bool = false;
+
+    /// This thread's hold on what it takes.
+    fn new(format: Format) -> Self;
 
     /// Row `r` of a tile.
     fn store_row(x: &ActivationBlock, r: usize, to: &mut ActivationTile<ROWS>);
 
     /// All columns of a tile.
-    fn store_columns<F: Fma>(&self, columns: [&[i16; BLOCK]; TILE_COLUMNS], to: &mut WeightTile);
+    fn store_columns<F: Fma>(&self, columns: &[WeightBlock; TILE_COLUMNS], to: &mut WeightTile);
 
     /// The sums of a panel's tiles over one block; returns in how many parts.
     fn panel_sums(
@@ -51,7 +55,7 @@ pub(crate) trait Multiplier<const ROWS: usize>: Sized {
 pub(crate) struct Pairs;
 
 impl Multiplier<TILE_ROWS> for Pairs {
-    fn new(_narrow: bool) -> Self {
+    fn new(_format: Format) -> Self {
         Self
     }
 
@@ -61,8 +65,8 @@ impl Multiplier<TILE_ROWS> for Pairs {
     }
 
     #[inline(always)]
-    fn store_columns<F: Fma>(&self, columns: [&[i16; BLOCK]; TILE_COLUMNS], to: &mut WeightTile) {
-        transpose::<F, Pair>(columns.map(|column| column.as_chunks().0), to);
+    fn store_columns<F: Fma>(&self, columns: &[WeightBlock; TILE_COLUMNS], to: &mut WeightTile) {
+        transpose::<F, Pair>(columns.each_ref().map(|column| column.values.as_chunks().0), to);
     }
 
     #[inline(always)]
@@ -80,13 +84,13 @@ impl Multiplier<TILE_ROWS> for Pairs {
 /// A byte of every weight of a tile's columns, by groups of four inputs.
 #[inline(always)]
 pub(crate) fn store_bytes<F: Fma>(
-    columns: [&[i16; BLOCK]; TILE_COLUMNS],
+    columns: &[WeightBlock; TILE_COLUMNS],
     byte: impl Fn(i16) -> u8,
     to: &mut [[[u8; 4]; TILE_COLUMNS]; BLOCK / 4],
 ) {
     let mut bytes = [[0u8; BLOCK]; TILE_COLUMNS];
     for (bytes, column) in bytes.iter_mut().zip(columns) {
-        bytes.iter_mut().zip(column).for_each(|(to, v)| *to = byte(*v));
+        bytes.iter_mut().zip(&column.values).for_each(|(to, v)| *to = byte(*v));
     }
     transpose::<F, [u8; 4]>(bytes.each_ref().map(|bytes| bytes.as_chunks().0), to);
 }
@@ -136,27 +140,31 @@ fn portable(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
 }
 
 #[cfg(target_arch = "x86_64")]
+pub(crate) use x86::group;
+
+#[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{ActivationTile, GROUPS, Sums, TILE_COLUMNS, TILE_ROWS, WeightTile};
     use std::arch::asm;
     use std::arch::x86_64::*;
 
-    /// One group of pairs by 6 rows x 2 vectors, which are at `$w`: each row is its place in `x` and its two sums.
+    /// One group of inputs by 6 rows x 2 vectors, which are at `$w`: each row is its place in `x` and its two sums.
     macro_rules! group {
-        ($w:literal, $($x:literal $left:literal $right:literal),*) => {
+        ($multiply:literal $add:literal, $w:literal, $($x:literal $left:literal $right:literal),*) => {
             concat!(
                 "vmovdqu ymm12, [{w} + ", $w, "]\n",
                 "vmovdqu ymm13, [{w} + ", $w, " + 32]\n",
                 $(
                     "vpbroadcastd ymm14, [{x} + ", $x, "]\n",
-                    "vpmaddwd ymm15, ymm14, ymm12\n",
-                    "vpmaddwd ymm14, ymm14, ymm13\n",
-                    "vpaddd ymm", $left, ", ymm", $left, ", ymm15\n",
-                    "vpaddd ymm", $right, ", ymm", $right, ", ymm14\n",
+                    $multiply, " ymm15, ymm12, ymm14\n",
+                    $multiply, " ymm14, ymm13, ymm14\n",
+                    $add, " ymm", $left, ", ymm", $left, ", ymm15\n",
+                    $add, " ymm", $right, ", ymm", $right, ", ymm14\n",
                 )*
             )
         };
     }
+    pub(crate) use group;
 
     /// Two passes of 6 rows x 2 vectors: 12 sums, 2 weights, an activation and a product fill the 16 registers. In assembly,
     /// since a compiler may change the order of these additions, which exceeds the registers and cost the tower a tenth of its rate.
@@ -184,8 +192,8 @@ mod x86 {
                     "vpxor xmm11, xmm11, xmm11",
                     ".p2align 5",
                     "2:",
-                    group!("0", "0" "0" "1", "4" "2" "3", "8" "4" "5", "12" "6" "7", "16" "8" "9", "20" "10" "11"),
-                    group!("64", "48" "0" "1", "52" "2" "3", "56" "4" "5", "60" "6" "7", "64" "8" "9", "68" "10" "11"),
+                    group!("vpmaddwd" "vpaddd", "0", "0" "0" "1", "4" "2" "3", "8" "4" "5", "12" "6" "7", "16" "8" "9", "20" "10" "11"),
+                    group!("vpmaddwd" "vpaddd", "64", "48" "0" "1", "52" "2" "3", "56" "4" "5", "60" "6" "7", "64" "8" "9", "68" "10" "11"),
                     "add {x}, 96",
                     "add {w}, 128",
                     "dec {pairs}",
@@ -298,14 +306,17 @@ mod neon {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::integer::SUBBLOCKS;
     use crate::integer::bytes::Bytes;
+    use crate::integer::codes::Codes;
     use crate::integer::vnni::Vnni;
     use crate::simd::Separate;
     use crate::tiles::AMX_TILE_ROWS;
 
     /// The sums of rows of 12 bits (8 where `wide` says no) and columns of up to `limit`, at their largest too, by a multiplier and
     /// exactly.
-    fn check<const ROWS: usize, M: Multiplier<ROWS>>(limit: i32, wide: fn(usize) -> bool) {
+    fn check<const ROWS: usize, M: Multiplier<ROWS>>(format: Format, wide: fn(usize) -> bool) {
+        let limit = if format.is_narrow() { 127 } else { 4096 };
         let mut state = 1u32;
         let mut next = |limit: i32| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -322,22 +333,34 @@ mod tests {
             });
             row.sums[0] = row.values.iter().map(|v| f32::from(*v)).sum();
         }
-        let mut columns = [[0; BLOCK]; TILE_COLUMNS];
-        columns.iter_mut().flatten().for_each(|v| *v = next(limit) as i16);
-        (columns[15], columns[14]) = ([-limit as i16; BLOCK], [limit as i16; BLOCK]);
+        let mut columns = [WeightBlock::ZERO; TILE_COLUMNS];
+        for (c, column) in columns.iter_mut().enumerate() {
+            column.values = std::array::from_fn(|_| next(limit) as i16);
+            if M::TAKES_CODES {
+                column.codes =
+                    std::array::from_fn(|_| if c == 15 { 15 } else { next(15).unsigned_abs() as u8 });
+                let factors: [_; SUBBLOCKS] =
+                    std::array::from_fn(|_| if c == 15 { 63 } else { next(63).abs() as i16 });
+                column.factors = std::array::from_fn(|i| factors[i / 2]);
+                column.values = std::array::from_fn(|i| i16::from(column.codes[i]) * column.factors[i / 16]);
+            }
+        }
+        if !M::TAKES_CODES {
+            (columns[15].values, columns[14].values) = ([-limit as i16; BLOCK], [limit as i16; BLOCK]);
+        }
 
-        let by = M::new(limit < 128);
+        let by = M::new(format);
         let mut x: PackedBlock<ROWS> = bytemuck::Zeroable::zeroed();
         let mut w = [[[[0; 2]; TILE_COLUMNS]; GROUPS]; PANEL_TILES];
         let mut sums = PanelSums::ZERO;
         sums.0.as_flattened_mut().as_flattened_mut().as_flattened_mut().fill(1);
         rows.iter().enumerate().for_each(|(r, row)| x.store::<M>(row, r));
-        w.iter_mut().for_each(|w| by.store_columns::<Separate>(columns.each_ref(), w));
+        w.iter_mut().for_each(|w| by.store_columns::<Separate>(&columns, w));
         let parts = by.panel_sums(&x, &w, &mut sums);
         for sums in &sums.0 {
             for (r, row) in rows.iter().enumerate() {
                 for (c, column) in columns.iter().enumerate() {
-                    let pairs = row.values.iter().zip(column);
+                    let pairs = row.values.iter().zip(&column.values);
                     let exact: i32 = pairs.map(|(x, w)| i32::from(*x) * i32::from(*w)).sum();
                     assert_eq!(joined(&sums[..parts], r, c), exact, "{limit} {r} {c}");
                 }
@@ -348,7 +371,7 @@ mod tests {
     struct Portable;
 
     impl Multiplier<TILE_ROWS> for Portable {
-        fn new(_narrow: bool) -> Self {
+        fn new(_format: Format) -> Self {
             Self
         }
 
@@ -356,7 +379,7 @@ mod tests {
             Pairs::store_row(x, r, to);
         }
 
-        fn store_columns<F: Fma>(&self, columns: [&[i16; BLOCK]; TILE_COLUMNS], to: &mut WeightTile) {
+        fn store_columns<F: Fma>(&self, columns: &[WeightBlock; TILE_COLUMNS], to: &mut WeightTile) {
             Pairs.store_columns::<F>(columns, to);
         }
 
@@ -375,14 +398,17 @@ mod tests {
     fn every_version_that_this_cpu_runs_is_exact_at_the_extremes() {
         let kinds: [fn(usize) -> bool; 4] = [|_| false, |_| true, |r| r.is_multiple_of(3), |r| r == 1];
         for wide in kinds {
-            for limit in [127, 4096] {
-                check::<TILE_ROWS, Portable>(limit, wide);
-                check::<TILE_ROWS, Pairs>(limit, wide);
-                if Vnni::fits(limit < 128) {
-                    check::<TILE_ROWS, Vnni>(limit, wide);
+            for format in [Format::Int8, Format::Q4K, Format::Q6K] {
+                check::<TILE_ROWS, Portable>(format, wide);
+                check::<TILE_ROWS, Pairs>(format, wide);
+                if Vnni::fits(format) {
+                    check::<TILE_ROWS, Vnni>(format, wide);
+                }
+                if Codes::fits(format) {
+                    check::<TILE_ROWS, Codes>(format, wide);
                 }
                 if Bytes::fits() {
-                    check::<AMX_TILE_ROWS, Bytes>(limit, wide);
+                    check::<AMX_TILE_ROWS, Bytes>(format, wide);
                 }
             }
         }

@@ -12,6 +12,8 @@
 
 mod activations;
 mod bytes;
+mod codes;
+mod cut_rows;
 mod dots;
 mod format;
 mod microkernel;

@@ -1,8 +1,9 @@
 //! `y = x W^T + b` with quantized weights.
 
 use super::Format;
-use super::activations::{Bits, PackedBlock, pack};
+use super::activations::{PackedBlock, pack};
 use super::bytes::Bytes;
+use super::codes::Codes;
 use super::dots::dot_rows;
 use super::format::{QuantizedMatrix, WeightBlock};
 use super::microkernel::{GROUPS, Multiplier, Pairs, PanelSums, WeightTile};
@@ -35,13 +36,13 @@ pub fn quantized_linear(layer: &QuantizedLinear<'_>, x: &[f32]) -> Vec<f32> {
     let rows = x.len() / inputs.max(1);
     assert!(x.len() == rows * inputs, "quantized_linear: shapes do not agree");
     let bias = layer.bias.map(|bias| bias.to_floats(outputs));
+    let format = layer.weight.format();
     match rows {
         _ if rows == 0 || outputs == 0 => Vec::new(),
         ..=MAX_DOT_ROWS => dot_rows(&layer.weight, bias.as_deref(), x),
         _ if Bytes::fits() => panels::<AMX_TILE_ROWS, Bytes>(&layer.weight, bias.as_deref(), x),
-        _ if Vnni::fits(layer.weight.format().is_narrow()) => {
-            panels::<TILE_ROWS, Vnni>(&layer.weight, bias.as_deref(), x)
-        }
+        _ if Vnni::fits(format) => panels::<TILE_ROWS, Vnni>(&layer.weight, bias.as_deref(), x),
+        _ if Codes::fits(format) => panels::<TILE_ROWS, Codes>(&layer.weight, bias.as_deref(), x),
         _ => panels::<TILE_ROWS, Pairs>(&layer.weight, bias.as_deref(), x),
     }
 }
@@ -70,13 +71,12 @@ fn panels<const ROWS: usize, M: Multiplier<ROWS>>(
 ) -> Vec<f32> {
     let (inputs, outputs, blocks, format) =
         (weight.inputs(), weight.outputs(), weight.blocks(), weight.format());
-    let bits = if format.is_narrow() { Bits::EightWhereEven } else { Bits::Twelve };
-    let packed = pack::<ROWS, M>(x, inputs, bits);
+    let packed = pack::<ROWS, M>(x, inputs, format.activation_bits());
     let tiling = Tiling { rows: x.len() / inputs, outputs, bias, max_task_tiles: MAX_TASK_ROWS / ROWS };
     let scratch = || (WeightPanel::zeroed(), Box::new(PanelSums::ZERO));
     tiling.run(scratch, |(panel, sums), first_column, tiles, totals| {
         let tiles = &packed[tiles.start * blocks..tiles.end * blocks];
-        let by = M::new(format.is_narrow());
+        let by = M::new(format);
         for block in 0..blocks {
             unpack_panel(weight, first_column, block, &by, panel);
             for (tile, totals) in tiles.chunks_exact(blocks).zip(&mut *totals) {
@@ -99,7 +99,11 @@ fn unpack_panel_body<F: Fma, const ROWS: usize, M: Multiplier<ROWS>>(
         for (c, column) in columns.iter_mut().enumerate() {
             let output = first_column + tile * TILE_COLUMNS + c;
             if output < weight.outputs() {
-                weight.unpack::<F>(output, block, column);
+                if M::TAKES_CODES {
+                    weight.unpack_codes::<F>(output, block, column);
+                } else {
+                    weight.unpack::<F>(output, block, column);
+                }
                 weight.prefetch::<F>(output, block + 1); // rows lie far apart, and few bytes of each are read in a row
             } // else: whatever is there; these columns are not stored
             let scales = &mut to.scales[tile];
@@ -109,7 +113,7 @@ fn unpack_panel_body<F: Fma, const ROWS: usize, M: Multiplier<ROWS>>(
                 to[c] = minimum;
             }
         }
-        by.store_columns::<F>(columns.each_ref().map(|c| &c.values), &mut to.tiles[tile]);
+        by.store_columns::<F>(&columns, &mut to.tiles[tile]);
     }
 }
 dispatch!(

@@ -7,7 +7,7 @@ use crate::simd::Fma;
 use half::f16;
 
 /// Values that share a factor in [`widen_times`].
-const SCALED: usize = 16;
+pub(crate) const SCALED: usize = 16;
 
 /// Partial sums of a dot product: lane l has the pairs 2 l and 2 l + 1 of every 16.
 pub(crate) const LANES: usize = 8;

@@ -36,11 +36,12 @@ pub(super) fn product(layer: &Linear<'_>, weight: &[bf16], bias: Option<&[f32]>,
             let tiles = &packed[tiles.start * chunks..tiles.end * chunks];
             for start in (0..chunks).step_by(BLOCK_CHUNKS) {
                 let block = start..chunks.min(start + BLOCK_CHUNKS);
+                let pairs = (inputs.div_ceil(2) - start * CHUNK / 2).min(BLOCK / 2);
                 load(weight, layer, first_column, start * CHUNK, panel);
                 for (tile, totals) in tiles.chunks_exact(chunks).zip(&mut *totals) {
                     by.add_four(
                         &tile[block.clone()],
-                        Panel { upper: &panel[..], lower: None },
+                        Panel { pairs, upper: &panel[..], lower: None },
                         &mut totals.0,
                     );
                 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::integer::BLOCK;
 use crate::integer::Format;
+use crate::integer::activations::Bits;
 use crate::quantize_int8;
 use half::f16;
 
@@ -67,7 +68,11 @@ fn equals_f64_within_the_rounding_of_the_activations() {
     for format in FORMATS {
         for (inputs, outputs) in [(256, 1), (512, 65), (768, 200)] {
             for rows in [1, 4, 5, 40] {
-                let most = if format == Format::Int8 && rows > 4 { EIGHT_BITS } else { TWELVE_BITS };
+                let most = if format.activation_bits() == Bits::EightWhereEven && rows > 4 {
+                    EIGHT_BITS
+                } else {
+                    TWELVE_BITS
+                };
                 let mut random = Random(7 + rows as u32);
                 let (bytes, x, b) = (
                     random.weights(format, inputs, outputs),
