@@ -30,13 +30,35 @@ pub fn gelu_tanh(x: &mut [f32]) {
     x.par_chunks_mut(PIECE).for_each(gelu_tanh_piece);
 }
 
+/// x * Phi(x) = x / 2 * erfc(-x / sqrt 2), by the Chebyshev fit of erfc in Numerical Recipes (section 6.2 of the second edition,
+/// `erfcc`): off by at most 1.2e-7 of erfc, before f32's rounding.
+#[inline(always)]
+fn gelu_erf_body<F: Fma>(x: &mut [f32]) {
+    const FIT: [f32; 10] = [
+        0.170_872_77,
+        -0.822_152_2,
+        1.488_515_9,
+        -1.135_204,
+        0.278_868_08,
+        -0.186_288_06,
+        0.096_784_18,
+        0.374_091_96,
+        1.000_023_7,
+        -1.265_512_2,
+    ];
+    for v in x {
+        let z = (*v * std::f32::consts::FRAC_1_SQRT_2).abs();
+        let t = 1.0 / F::mul_add(z, 0.5, 1.0);
+        let fit = FIT.iter().fold(0.0, |sum, factor| F::mul_add(sum, t, *factor));
+        let erfc = t * exp::<F>(F::mul_add(-z, z, fit).max(-100.0));
+        *v *= 0.5 * if *v < 0.0 { erfc } else { 2.0 - erfc };
+    }
+}
+dispatch!(fn gelu_erf_piece(x: &mut [f32]) = gelu_erf_body);
+
 /// Exact GELU, x * Phi(x) by the error function, in place (the projector's).
 pub fn gelu_erf(x: &mut [f32]) {
-    x.par_chunks_mut(PIECE).for_each(|piece| {
-        for v in piece {
-            *v *= 0.5 * (1.0 + libm::erff(*v * std::f32::consts::FRAC_1_SQRT_2));
-        }
-    });
+    x.par_chunks_mut(PIECE).for_each(gelu_erf_piece);
 }
 
 /// `gate = silu(gate) * up`, in place: the gated MLP of Qwen2 and LLaMA. Both have the same length.

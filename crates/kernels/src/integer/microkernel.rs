@@ -3,9 +3,10 @@
 use super::activations::{ActivationBlock, PackedBlock};
 use super::bytes::LOW_BITS;
 use super::format::WeightBlock;
+use super::scaling::{self, Scales};
 use super::{BLOCK, Format};
 use crate::simd::Fma;
-use crate::tiles::{Aligned, PANEL_TILES, TILE_COLUMNS, TILE_ROWS};
+use crate::tiles::{Aligned, PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Totals};
 use crate::transpose::transpose;
 
 /// Pairs of inputs in a block.
@@ -49,6 +50,33 @@ pub(crate) trait Multiplier<const ROWS: usize>: Sized {
         w: &[WeightTile; PANEL_TILES],
         sums: &mut PanelSums<ROWS>,
     ) -> usize;
+
+    /// Adds what they are worth to `totals`; `sums` is scratch.
+    #[inline(always)]
+    fn add(
+        &self,
+        x: &PackedBlock<ROWS>,
+        w: &[WeightTile; PANEL_TILES],
+        scales: &[Scales; PANEL_TILES],
+        sums: &mut PanelSums<ROWS>,
+        totals: &mut Totals<ROWS>,
+    ) {
+        scale_sums(self.panel_sums(x, w, sums), x, scales, sums, totals);
+    }
+}
+
+/// Adds to `totals` what the sums of a panel's tiles, in so many parts, are worth.
+#[inline(always)]
+pub(crate) fn scale_sums<const ROWS: usize>(
+    parts: usize,
+    x: &PackedBlock<ROWS>,
+    scales: &[Scales; PANEL_TILES],
+    sums: &PanelSums<ROWS>,
+    totals: &mut Totals<ROWS>,
+) {
+    for ((sums, scales), totals) in sums.0.iter().zip(scales).zip(&mut totals.0) {
+        scaling::add(&sums[..parts], scales, x, totals);
+    }
 }
 
 /// Pairs of 16 bits, as the types say.

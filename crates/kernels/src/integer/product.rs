@@ -1,13 +1,12 @@
 //! `y = x W^T + b` with quantized weights.
 
-use super::Format;
 use super::activations::{PackedBlock, pack};
 use super::bytes::Bytes;
 use super::codes::Codes;
 use super::dots::dot_rows;
 use super::format::{QuantizedMatrix, WeightBlock};
 use super::microkernel::{GROUPS, Multiplier, Pairs, PanelSums, WeightTile};
-use super::scaling::{self, Scales};
+use super::scaling::Scales;
 use super::vnni::Vnni;
 use crate::Values;
 use crate::simd::{Fma, dispatch};
@@ -80,7 +79,7 @@ fn panels<const ROWS: usize, M: Multiplier<ROWS>>(
         for block in 0..blocks {
             unpack_panel(weight, first_column, block, &by, panel);
             for (tile, totals) in tiles.chunks_exact(blocks).zip(&mut *totals) {
-                multiply(&by, format, &tile[block], panel, sums, totals);
+                multiply(&by, &tile[block], panel, sums, totals);
             }
         }
     })
@@ -107,6 +106,7 @@ fn unpack_panel_body<F: Fma, const ROWS: usize, M: Multiplier<ROWS>>(
                 weight.prefetch::<F>(output, block + 1); // rows lie far apart, and few bytes of each are read in a row
             } // else: whatever is there; these columns are not stored
             let scales = &mut to.scales[tile];
+            scales.has_minimums = weight.format().has_minimums();
             scales.scales.0[c] = column.scale;
             scales.minimum_scales.0[c] = column.minimum_scale;
             for (to, minimum) in scales.minimums.0.iter_mut().zip(column.minimums) {
@@ -129,21 +129,16 @@ dispatch!(
 #[inline(always)]
 fn multiply_body<F: Fma, const ROWS: usize, M: Multiplier<ROWS>>(
     by: &M,
-    format: Format,
     x: &PackedBlock<ROWS>,
     panel: &WeightPanel,
     sums: &mut PanelSums<ROWS>,
     totals: &mut Totals<ROWS>,
 ) {
-    let parts = by.panel_sums(x, &panel.tiles, sums);
-    for ((sums, scales), totals) in sums.0.iter().zip(&panel.scales).zip(&mut totals.0) {
-        scaling::add(&sums[..parts], scales, x, format.has_minimums(), totals);
-    }
+    by.add(x, &panel.tiles, &panel.scales, sums, totals);
 }
 dispatch!(
     fn multiply[const ROWS: usize, M: Multiplier<ROWS>][ROWS, M](
         by: &M,
-        format: Format,
         x: &PackedBlock<ROWS>,
         panel: &WeightPanel,
         sums: &mut PanelSums<ROWS>,

@@ -10,6 +10,8 @@ pub(crate) struct Scales {
     pub(crate) scales: Aligned<[f32; TILE_COLUMNS]>,
     pub(crate) minimum_scales: Aligned<[f32; TILE_COLUMNS]>,
     pub(crate) minimums: Aligned<[[f32; TILE_COLUMNS]; SUBBLOCKS]>,
+    /// Whether there are minimums.
+    pub(crate) has_minimums: bool,
 }
 
 impl Scales {
@@ -17,34 +19,35 @@ impl Scales {
         scales: Aligned([0.0; TILE_COLUMNS]),
         minimum_scales: Aligned([0.0; TILE_COLUMNS]),
         minimums: Aligned([[0.0; TILE_COLUMNS]; SUBBLOCKS]),
+        has_minimums: false,
     };
 }
 
-/// Adds to `totals` what the sums of one tile over one block, in parts, are worth. `minimums`: whether the weights have some.
+/// Adds to `totals` what the sums of one tile over one block, in parts, are worth.
 #[inline(always)]
 pub(crate) fn add<const ROWS: usize>(
     parts: &[Sums<ROWS>],
     scales: &Scales,
     x: &PackedBlock<ROWS>,
-    minimums: bool,
     totals: &mut Tile<ROWS>,
 ) {
     #[cfg(target_arch = "x86_64")]
     if matches!(crate::simd::level(), crate::simd::Level::Avx512) {
         // SAFETY: the CPU has AVX-512, as just checked.
         #[allow(unsafe_code)]
-        return unsafe { x86::add(parts, scales, x, minimums, totals) };
+        return unsafe { x86::add(parts, scales, x, totals) };
     }
     for (r, totals) in totals.iter_mut().enumerate() {
         let mut minimum = [0f32; TILE_COLUMNS];
-        if minimums {
+        if scales.has_minimums {
             for (m, s) in scales.minimums.0.iter().zip(x.sums[r]) {
                 minimum.iter_mut().zip(m).for_each(|(to, m)| *to += m * s);
             }
         }
         for c in 0..TILE_COLUMNS {
             let product = joined(parts, r, c) as f32 * scales.scales.0[c];
-            let product = if minimums { product - minimum[c] * scales.minimum_scales.0[c] } else { product };
+            let product =
+                if scales.has_minimums { product - minimum[c] * scales.minimum_scales.0[c] } else { product };
             totals[c] += product * x.scales[r];
         }
     }
@@ -85,13 +88,12 @@ mod x86 {
         parts: &[Sums<ROWS>],
         by: &Scales,
         x: &PackedBlock<ROWS>,
-        minimums: bool,
         totals: &mut Tile<ROWS>,
     ) {
         let (scales, minimum_scales) = (floats(&by.scales.0), floats(&by.minimum_scales.0));
         for (r, totals) in totals.iter_mut().enumerate() {
             let mut product = _mm512_mul_ps(_mm512_cvtepi32_ps(joined(parts, r)), scales);
-            if minimums {
+            if by.has_minimums {
                 let mut minimum = _mm512_setzero_ps();
                 for (m, s) in by.minimums.0.iter().zip(x.sums[r]) {
                     minimum = _mm512_add_ps(minimum, _mm512_mul_ps(floats(m), _mm512_set1_ps(s)));
