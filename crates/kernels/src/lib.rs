@@ -19,6 +19,7 @@ mod kv_q8;
 mod linear;
 mod memory;
 mod norm;
+mod prefetch;
 pub mod roofline;
 mod rotary;
 mod simd;

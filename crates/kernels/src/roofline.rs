@@ -94,19 +94,10 @@ pub fn read(words: &[u64]) -> u64 {
     sum(words)
 }
 
-/// Words added side by side.
-const LANES: usize = 32;
-
+// The plain sum is what compilers turn into vector loads; lanes written by hand became gathers for AVX-512.
 #[inline(always)]
 fn sum_body<F: Fma>(words: &[u64]) -> u64 {
-    let (blocks, rest) = words.as_chunks::<LANES>();
-    let mut sums = [0u64; LANES];
-    for block in blocks {
-        for (sum, word) in sums.iter_mut().zip(block) {
-            *sum = sum.wrapping_add(*word);
-        }
-    }
-    sums.iter().chain(rest).fold(0, |all, word| all.wrapping_add(*word))
+    words.iter().fold(0, |sum, word| sum.wrapping_add(*word))
 }
 dispatch!(fn sum(words: &[u64]) -> u64 = sum_body);
 
@@ -116,7 +107,7 @@ mod tests {
 
     #[test]
     fn reads_every_word_once() {
-        for count in [0, 1, LANES - 1, LANES, 5 * LANES + 3] {
+        for count in [0, 1, 31, 32, 163] {
             let words: Vec<u64> = (1..=count as u64).collect();
             assert_eq!(read(&words), (count * (count + 1) / 2) as u64);
         }

@@ -4,8 +4,9 @@
 use super::activations::{ActivationBlock, Bits, quantize};
 use super::format::{QuantizedMatrix, WeightBlock};
 use super::nibbles::{Packed, dot_nibbles, scales_and_minimums};
-use super::vector::{LANES, add_scaled, dot, dot_codes, prefetch, widen_half};
+use super::vector::{LANES, add_scaled, dot, dot_codes, widen_half};
 use super::{BLOCK, Format, SUBBLOCK, SUBBLOCKS};
+use crate::prefetch::prefetch;
 use crate::simd::{Fma, dispatch};
 use rayon::prelude::*;
 

@@ -4,6 +4,7 @@ use super::activations::Bits;
 use super::nibbles::scales_and_minimums;
 use super::vector::{self, SCALED, widen_half};
 use super::{BLOCK, SUBBLOCK, SUBBLOCKS};
+use crate::prefetch::prefetch_early;
 use crate::simd::{Fma, Separate};
 
 /// How a matrix of quantized weights is stored, row after row.
@@ -161,7 +162,7 @@ impl<'a> QuantizedMatrix<'a> {
         let row = self.row(row);
         let bytes = row.len().div_ceil(self.blocks());
         let start = (index * bytes).min(row.len());
-        vector::prefetch_early::<F>(&row[start..row.len().min(start + bytes)]);
+        prefetch_early::<F>(&row[start..row.len().min(start + bytes)]);
     }
 }
 

@@ -69,31 +69,6 @@ pub(crate) fn add_scaled<F: Fma>(sums: Lanes, scale: f32, to: &mut [f32; LANES])
     to.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum as f32 * scale);
 }
 
-/// Asks for the weights of `bytes` and what follows them a KiB further on: decoding waits for memory, and does more often
-/// where blocks are not whole cache lines.
-#[inline(always)]
-pub(crate) fn prefetch<F: Fma>(bytes: &[u8]) {
-    #[cfg(target_arch = "x86_64")]
-    if F::VECTORS {
-        for line in (0..bytes.len()).step_by(64) {
-            x86::prefetch(bytes.as_ptr().wrapping_add(1024 + line));
-        }
-    }
-    let _ = bytes;
-}
-
-/// Asks for what is needed some thousand operations later.
-#[inline(always)]
-pub(crate) fn prefetch_early<F: Fma>(bytes: &[u8]) {
-    #[cfg(target_arch = "x86_64")]
-    if F::VECTORS {
-        for line in (0..bytes.len()).step_by(64) {
-            x86::prefetch_early(bytes.as_ptr().wrapping_add(line));
-        }
-    }
-    let _ = bytes;
-}
-
 /// A stored f16.
 #[inline(always)]
 pub(crate) fn widen_half<F: Fma>(bytes: [u8; 2]) -> f32 {
@@ -206,25 +181,6 @@ mod x86 {
             let sums = _mm256_cvtepi32_ps(_mm256_loadu_si256(sums.as_ptr().cast()));
             let product = _mm256_mul_ps(sums, _mm256_set1_ps(scale));
             _mm256_storeu_ps(to.as_mut_ptr(), _mm256_add_ps(_mm256_loadu_ps(to.as_ptr()), product));
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn prefetch(at: *const u8) {
-        // SAFETY: a hint, for any address.
-        #[allow(unsafe_code)]
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(at.cast());
-        }
-    }
-
-    /// To the second-level cache: the first has no room for what comes later.
-    #[inline(always)]
-    pub(super) fn prefetch_early(at: *const u8) {
-        // SAFETY: a hint, for any address.
-        #[allow(unsafe_code)]
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T1>(at.cast());
         }
     }
 
