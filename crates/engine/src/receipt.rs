@@ -96,6 +96,10 @@ pub struct ModelReceipt {
     pub weights_bytes: u64,
     /// `cpu`, `cuda` or `metal`.
     pub device: &'static str,
+    /// What the kernels run on, on a CPU: floats differ between them in their last bits, and `avx512bf16` rounds what it multiplies by
+    /// bf16 weights, and in attention unless the cache is f32, to bf16.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instruction_set: Option<&'static str>,
     /// The file with the pixels' mean and std; absent where the family's default was used.
     pub pixel_settings_source: Option<String>,
 }
@@ -312,6 +316,7 @@ fn model_receipt(session: &Session<'_>) -> ModelReceipt {
         } else {
             "cpu"
         },
+        instruction_set: device.is_cpu().then(longsight_kernels::instruction_set),
         pixel_settings_source: info.config.pixels.source.clone(),
     }
 }

@@ -37,7 +37,9 @@ fn logits_move_by_no_more_than_the_dtype_explains() {
         let model = load(case, weights);
         let ids = ids(300); // beyond one tile of keys
         let reference = step(&model, &ids, &mut cache(&model, 300, KvDtype::F32));
-        for (dtype, tolerance) in [(KvDtype::F16, 2e-3), (KvDtype::Bf16, 2e-2), (KvDtype::Q8, 3e-2)] {
+        // Where attention is in bf16, once rounded, f16 is no more exact than that.
+        let f16 = if longsight_kernels::instruction_set() == "avx512bf16" { 2e-2 } else { 2e-3 };
+        for (dtype, tolerance) in [(KvDtype::F16, f16), (KvDtype::Bf16, 2e-2), (KvDtype::Q8, 3e-2)] {
             let logits = step(&model, &ids, &mut cache(&model, 300, dtype));
             Tolerance::Relative(tolerance).assert(&format!("{case} {dtype}"), &logits, &reference);
             assert_ne!(logits, reference, "{dtype} is not f32");

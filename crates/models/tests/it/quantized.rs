@@ -78,7 +78,7 @@ pub fn features_and_logits_stay_close_to_those_of_floats() {
     let exact = folder.load_as(DType::F32);
     let (exact_features, exact_logits) = (features(&exact), logits(&exact));
     for (dtype, vision, least) in [
-        (WeightDtype::Int8, WeightDtype::Int8, 0.999),
+        (WeightDtype::Int8, WeightDtype::Int8, 0.998), // activations of 8 bits too
         (WeightDtype::Q8_0, WeightDtype::Q8_0, 0.999),
         (WeightDtype::Q6K, WeightDtype::Q6K, 0.999),
         (WeightDtype::Q4_0, WeightDtype::Q4_0, 0.7), // logits of random weights,
