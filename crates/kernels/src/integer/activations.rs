@@ -3,6 +3,7 @@
 use super::microkernel::{ActivationTile, Multiplier};
 use super::{BLOCK, SUBBLOCK, SUBBLOCKS};
 use crate::simd::{Fma, dispatch};
+use bytemuck::Zeroable;
 use rayon::prelude::*;
 
 /// How many bits the integers may have.
@@ -71,11 +72,14 @@ pub(crate) fn quantize(x: &[f32], bits: Bits, to: &mut ActivationBlock) {
 fn quantize_body<F: Fma>(x: &[f32; BLOCK], count: usize, bits: Bits, to: &mut ActivationBlock) {
     let magnitudes = x.iter().map(|v| v.to_bits() & i32::MAX as u32);
     let largest = f32::from_bits(magnitudes.fold(0, u32::max));
-    to.is_wide = true;
-    to.scale = round(x, largest, WIDE_MAX, &mut to.values);
-    if bits == Bits::EightWhereEven && !has_outliers(&to.values, count) {
-        to.is_wide = false;
+    to.is_wide = false;
+    if bits == Bits::EightWhereEven {
         to.scale = round(x, largest, NARROW_MAX, &mut to.values);
+        to.is_wide = has_outliers(&to.values, count);
+    }
+    if bits == Bits::Twelve || to.is_wide {
+        to.is_wide = true;
+        to.scale = round(x, largest, WIDE_MAX, &mut to.values);
     }
     for (sum, values) in to.sums.iter_mut().zip(to.values.as_chunks::<SUBBLOCK>().0) {
         *sum = values.iter().map(|v| i32::from(*v)).sum::<i32>() as f32;
@@ -98,11 +102,11 @@ fn round(x: &[f32; BLOCK], largest: f32, most: f32, to: &mut [i16; BLOCK]) -> f3
     scale
 }
 
-/// Whether the largest magnitude is an outlier among `count` values rounded to 12 bits.
+/// Whether the largest magnitude is an outlier among `count` values rounded to 8 bits.
 #[inline(always)]
 fn has_outliers(values: &[i16; BLOCK], count: usize) -> bool {
     let sum: i32 = values.iter().map(|v| i32::from(v.abs())).sum();
-    sum > 0 && f64::from(sum) * OUTLIER < f64::from(WIDE_MAX) * count as f64
+    sum > 0 && f64::from(sum) * OUTLIER < f64::from(NARROW_MAX) * count as f64
 }
 
 /// One block of the rows of a tile.
@@ -142,15 +146,25 @@ pub(crate) fn pack<const ROWS: usize, M: Multiplier<ROWS>>(
 ) -> Vec<PackedBlock<ROWS>> {
     let blocks = inputs.div_ceil(BLOCK);
     let tiles = (x.len() / inputs).div_ceil(ROWS);
-    let mut packed: Vec<PackedBlock<ROWS>> = bytemuck::zeroed_vec(tiles * blocks);
-    packed.par_chunks_exact_mut(blocks).zip(x.par_chunks(ROWS * inputs)).for_each(|(tile, rows)| {
-        let mut block = ActivationBlock::ZERO;
-        for (r, row) in rows.chunks_exact(inputs).enumerate() {
-            for (to, x) in tile.iter_mut().zip(row.chunks(BLOCK)) {
-                quantize(x, bits, &mut block);
-                to.store::<M>(&block, r);
+    let count = tiles * blocks;
+    let mut packed: Vec<PackedBlock<ROWS>> = Vec::with_capacity(count);
+    let room = &mut packed.spare_capacity_mut()[..count];
+    room.par_chunks_exact_mut(blocks).zip(x.par_chunks(ROWS * inputs)).for_each(|(tile, rows)| {
+        let mut row_block = ActivationBlock::ZERO;
+        for (index, block) in tile.iter_mut().enumerate() {
+            // Zeroed here, in the cache: all at once is a pass over memory.
+            let block = block.write(PackedBlock::zeroed());
+            for (r, row) in rows.chunks_exact(inputs).enumerate() {
+                let first = index * BLOCK;
+                quantize(&row[first..inputs.min(first + BLOCK)], bits, &mut row_block);
+                block.store::<M>(&row_block, r);
             }
         }
     });
+    // SAFETY: there is room for `count`, and every one of them has been written.
+    #[allow(unsafe_code)]
+    unsafe {
+        packed.set_len(count);
+    }
     packed
 }
