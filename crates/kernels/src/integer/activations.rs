@@ -32,28 +32,26 @@ pub(crate) struct ActivationBlock {
     pub(crate) is_wide: bool,
     /// Sums of the integers of each sub-block: at most 32 x 2047, so exact as floats.
     pub(crate) sums: [f32; SUBBLOCKS],
-    /// `values[i] = 64 high[i] + low[i]`, once [cut](Self::cut).
-    pub(crate) high: [i8; BLOCK],
-    /// From -32 to 31.
-    pub(crate) low: [i8; BLOCK],
 }
 
 impl ActivationBlock {
-    pub(crate) const ZERO: Self = Self {
-        values: [0; BLOCK],
-        scale: 0.0,
-        is_wide: false,
-        sums: [0.0; SUBBLOCKS],
-        high: [0; BLOCK],
-        low: [0; BLOCK],
-    };
+    pub(crate) const ZERO: Self =
+        Self { values: [0; BLOCK], scale: 0.0, is_wide: false, sums: [0.0; SUBBLOCKS] };
 
-    /// Cuts the values in bytes.
+    /// Puts bytes in the place of the values (a long row shall stay in the cache): [`Self::bytes`] are there instead.
     pub(crate) fn cut(&mut self) {
-        for ((value, high), low) in self.values.iter().zip(&mut self.high).zip(&mut self.low) {
+        let mut bytes = [[0; BLOCK]; 2];
+        let [high, low] = &mut bytes;
+        for ((value, high), low) in self.values.iter().zip(high).zip(low) {
             let upper = (value + 32) >> 6;
             (*high, *low) = (upper as i8, (value - 64 * upper) as i8);
         }
+        self.values = bytemuck::cast(bytes);
+    }
+
+    /// `[high, low]`, of which the values were `64 high + low`, low from -32 to 31, once [cut](Self::cut).
+    pub(crate) fn bytes(&self) -> &[[i8; BLOCK]; 2] {
+        bytemuck::cast_ref(&self.values)
     }
 }
 

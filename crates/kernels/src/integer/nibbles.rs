@@ -39,7 +39,9 @@ pub(crate) fn dot_nibbles<F: Fma>(
         return unsafe { x86::dot_nibbles(nibbles, scales, x) };
     }
     let mut lanes = [0; LANES];
-    for (sub, (values, scale)) in x.values.as_chunks::<SUBBLOCK>().0.iter().zip(scales).enumerate() {
+    let [high, low] = x.bytes();
+    let values: [i16; BLOCK] = std::array::from_fn(|i| 64 * i16::from(high[i]) + i16::from(low[i]));
+    for (sub, (values, scale)) in values.as_chunks::<SUBBLOCK>().0.iter().zip(scales).enumerate() {
         let (bytes, shift) = (&nibbles[sub / 2 * SUBBLOCK..][..SUBBLOCK], sub % 2 * 4);
         let fours = bytes.as_chunks::<4>().0.iter().zip(values.as_chunks::<4>().0);
         for (lane, (bytes, values)) in lanes.iter_mut().zip(fours) {
@@ -83,8 +85,8 @@ mod x86 {
                     let x = unsafe { _mm256_loadu_si256(bytes.as_ptr().add(sub * SUBBLOCK).cast()) };
                     _mm256_madd_epi16(_mm256_maddubs_epi16(codes, x), scale)
                 };
-                high = _mm256_add_epi32(high, sums(&x.high));
-                low = _mm256_add_epi32(low, sums(&x.low));
+                high = _mm256_add_epi32(high, sums(&x.bytes()[0]));
+                low = _mm256_add_epi32(low, sums(&x.bytes()[1]));
             }
         }
         let mut lanes = [0; LANES];
