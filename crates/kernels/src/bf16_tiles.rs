@@ -32,6 +32,7 @@ const _: () = assert!(CHUNK == 2 * ROWS && size_of::<Sums>() == 1024 && PANEL_TI
 const _: () = assert!(size_of::<Activations>() == 2048 && size_of::<Weights>() == 1024);
 
 /// What multiplies.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     Amx,

@@ -24,7 +24,8 @@ struct Weights {
 }
 
 const _: () = assert!(size_of::<Weights>() == size_of::<WeightTile>());
-/// Groups that share a factor. 8 x 4 products of a code (15) and a byte (127), by pairs, stay below 2^15.
+/// Groups that share a factor. Their 8 x 2 products of a code (15) and a byte (127) in a lane of 16 bits stay below 2^15.
+#[cfg(target_arch = "x86_64")]
 const FACTOR_GROUPS: usize = GROUPS / SUBBLOCKS;
 
 /// Codes by bytes.

@@ -5,7 +5,9 @@
 
 use super::Format;
 use super::activations::{ActivationBlock, PackedBlock};
-use super::cut_rows::{CutRows, GROUPS, Quad, store_row};
+#[cfg(target_arch = "x86_64")]
+use super::cut_rows::CutRows;
+use super::cut_rows::{GROUPS, Quad, store_row};
 use super::format::WeightBlock;
 use super::microkernel::{ActivationTile, Multiplier, PanelSums, WeightTile, scale_sums, store_bytes};
 use super::scaling::Scales;
