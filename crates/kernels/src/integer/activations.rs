@@ -55,7 +55,7 @@ impl ActivationBlock {
     }
 }
 
-/// Quantizes up to [`BLOCK`] values; the rest of the block is zero. A value that is not a number makes the scale none.
+/// Quantizes up to [`BLOCK`] values; the rest of the block is zero. A value that is infinite or no number makes the scale no number.
 pub(crate) fn quantize(x: &[f32], bits: Bits, to: &mut ActivationBlock) {
     if let Ok(x) = <&[f32; BLOCK]>::try_from(x) {
         return quantize_block(x, BLOCK, bits, to);
@@ -88,10 +88,15 @@ dispatch!(
     fn quantize_block(x: &[f32; BLOCK], count: usize, bits: Bits, to: &mut ActivationBlock) = quantize_body
 );
 
-/// The nearest integers, of which the largest magnitude is `most`; returns their scale.
+/// The nearest integers, of which the largest magnitude is `most`; returns their scale: no number where a value is infinite or none, so
+/// that the row's results are none either.
 #[inline(always)]
 fn round(x: &[f32; BLOCK], largest: f32, most: f32, to: &mut [i16; BLOCK]) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to the nearest integer, in the lowest bits
+    if !largest.is_finite() {
+        to.fill(0);
+        return f32::NAN;
+    }
     let scale = largest / most;
     let inverse = if scale > 0.0 { most / largest } else { 0.0 };
     for (v, x) in to.iter_mut().zip(x) {
@@ -103,7 +108,7 @@ fn round(x: &[f32; BLOCK], largest: f32, most: f32, to: &mut [i16; BLOCK]) -> f3
 /// Whether the largest magnitude is an outlier among `count` values rounded to 8 bits.
 #[inline(always)]
 fn has_outliers(values: &[i16; BLOCK], count: usize) -> bool {
-    let sum: i32 = values.iter().map(|v| i32::from(v.abs())).sum();
+    let sum: i32 = values.iter().map(|v| i32::from(*v).abs()).sum();
     sum > 0 && f64::from(sum) * OUTLIER < f64::from(NARROW_MAX) * count as f64
 }
 

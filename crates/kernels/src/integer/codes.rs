@@ -110,7 +110,7 @@ fn tile(x: &Part, w: &Weights, sums: &mut Sums) {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{FACTOR_GROUPS, Part, SUBBLOCKS, Sums, TILE_COLUMNS, TILE_ROWS, Weights};
-    use crate::integer::microkernel::group;
+    use crate::integer::microkernel::{group, pass};
     use std::arch::asm;
     use std::arch::x86_64::*;
 
@@ -131,7 +131,7 @@ mod x86 {
             }
             // SAFETY: TILE_COLUMNS pairs are one vector.
             let factors = unsafe { _mm512_loadu_si512(factors.as_ptr().cast()) };
-            // Of each pair the first, which is never negative.
+            // One of each pair; factors are never negative.
             let factors = _mm512_srli_epi32::<16>(factors);
             for (total, part) in total.iter_mut().zip(part) {
                 *total = _mm512_add_epi32(*total, _mm512_mullo_epi32(part, factors));
@@ -144,43 +144,16 @@ mod x86 {
     }
 
     /// Two sums in 16 bits, times their factors: added to the row's sums at `$at`.
+    #[rustfmt::skip]
     macro_rules! scale {
         ($left:literal $right:literal $at:literal) => {
             concat!(
-                "vpmaddwd ymm",
-                $left,
-                ", ymm",
-                $left,
-                ", ymm12\n",
-                "vpmaddwd ymm",
-                $right,
-                ", ymm",
-                $right,
-                ", ymm13\n",
-                "vpaddd ymm",
-                $left,
-                ", ymm",
-                $left,
-                ", [{y} + ",
-                $at,
-                "]\n",
-                "vpaddd ymm",
-                $right,
-                ", ymm",
-                $right,
-                ", [{y} + ",
-                $at,
-                " + 32]\n",
-                "vmovdqu [{y} + ",
-                $at,
-                "], ymm",
-                $left,
-                "\n",
-                "vmovdqu [{y} + ",
-                $at,
-                " + 32], ymm",
-                $right,
-                "\n",
+                "vpmaddwd ymm", $left, ", ymm", $left, ", ymm12\n",
+                "vpmaddwd ymm", $right, ", ymm", $right, ", ymm13\n",
+                "vpaddd ymm", $left, ", ymm", $left, ", [{y} + ", $at, "]\n",
+                "vpaddd ymm", $right, ", ymm", $right, ", [{y} + ", $at, " + 32]\n",
+                "vmovdqu [{y} + ", $at, "], ymm", $left, "\n",
+                "vmovdqu [{y} + ", $at, " + 32], ymm", $right, "\n",
             )
         };
     }
@@ -198,26 +171,7 @@ mod x86 {
             // two vectors, f has two vectors of factors, y 6 rows of 2 vectors: the tiles and this half of the sums.
             unsafe {
                 asm!(
-                    "vpxor xmm0, xmm0, xmm0",
-                    "vpxor xmm1, xmm1, xmm1",
-                    "vpxor xmm2, xmm2, xmm2",
-                    "vpxor xmm3, xmm3, xmm3",
-                    "vpxor xmm4, xmm4, xmm4",
-                    "vpxor xmm5, xmm5, xmm5",
-                    "vpxor xmm6, xmm6, xmm6",
-                    "vpxor xmm7, xmm7, xmm7",
-                    "vpxor xmm8, xmm8, xmm8",
-                    "vpxor xmm9, xmm9, xmm9",
-                    "vpxor xmm10, xmm10, xmm10",
-                    "vpxor xmm11, xmm11, xmm11",
-                    ".p2align 5",
-                    "2:",
-                    group!("vpmaddubsw" "vpaddw", "0", "0" "0" "1", "4" "2" "3", "8" "4" "5", "12" "6" "7", "16" "8" "9", "20" "10" "11"),
-                    group!("vpmaddubsw" "vpaddw", "64", "48" "0" "1", "52" "2" "3", "56" "4" "5", "60" "6" "7", "64" "8" "9", "68" "10" "11"),
-                    "add {x}, 96",
-                    "add {w}, 128",
-                    "dec {pairs}",
-                    "jnz 2b",
+                    pass!("vpmaddubsw" "vpaddw"),
                     "vmovdqu ymm12, [{f}]",
                     "vmovdqu ymm13, [{f} + 32]",
                     scale!("0" "1" "0"),

@@ -168,7 +168,7 @@ fn portable(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86::group;
+pub(crate) use x86::{group, pass};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -192,7 +192,35 @@ mod x86 {
             )
         };
     }
-    pub(crate) use group;
+    /// The sums of 6 rows x 2 vectors over `pairs` pairs of groups, in the first twelve registers.
+    #[rustfmt::skip]
+    macro_rules! pass {
+        ($multiply:literal $add:literal) => {
+            concat!(
+                "vpxor xmm0, xmm0, xmm0\n",
+                "vpxor xmm1, xmm1, xmm1\n",
+                "vpxor xmm2, xmm2, xmm2\n",
+                "vpxor xmm3, xmm3, xmm3\n",
+                "vpxor xmm4, xmm4, xmm4\n",
+                "vpxor xmm5, xmm5, xmm5\n",
+                "vpxor xmm6, xmm6, xmm6\n",
+                "vpxor xmm7, xmm7, xmm7\n",
+                "vpxor xmm8, xmm8, xmm8\n",
+                "vpxor xmm9, xmm9, xmm9\n",
+                "vpxor xmm10, xmm10, xmm10\n",
+                "vpxor xmm11, xmm11, xmm11\n",
+                ".p2align 5\n",
+                "2:\n",
+                group!($multiply $add, "0", "0" "0" "1", "4" "2" "3", "8" "4" "5", "12" "6" "7", "16" "8" "9", "20" "10" "11"),
+                group!($multiply $add, "64", "48" "0" "1", "52" "2" "3", "56" "4" "5", "60" "6" "7", "64" "8" "9", "68" "10" "11"),
+                "add {x}, 96\n",
+                "add {w}, 128\n",
+                "dec {pairs}\n",
+                "jnz 2b\n",
+            )
+        };
+    }
+    pub(crate) use {group, pass};
 
     /// Two passes of 6 rows x 2 vectors: 12 sums, 2 weights, an activation and a product fill the 16 registers. In assembly,
     /// since a compiler may change the order of these additions, which exceeds the registers and cost the tower a tenth of its rate.
@@ -206,26 +234,7 @@ mod x86 {
             // tiles and this half of the sums.
             unsafe {
                 asm!(
-                    "vpxor xmm0, xmm0, xmm0",
-                    "vpxor xmm1, xmm1, xmm1",
-                    "vpxor xmm2, xmm2, xmm2",
-                    "vpxor xmm3, xmm3, xmm3",
-                    "vpxor xmm4, xmm4, xmm4",
-                    "vpxor xmm5, xmm5, xmm5",
-                    "vpxor xmm6, xmm6, xmm6",
-                    "vpxor xmm7, xmm7, xmm7",
-                    "vpxor xmm8, xmm8, xmm8",
-                    "vpxor xmm9, xmm9, xmm9",
-                    "vpxor xmm10, xmm10, xmm10",
-                    "vpxor xmm11, xmm11, xmm11",
-                    ".p2align 5",
-                    "2:",
-                    group!("vpmaddwd" "vpaddd", "0", "0" "0" "1", "4" "2" "3", "8" "4" "5", "12" "6" "7", "16" "8" "9", "20" "10" "11"),
-                    group!("vpmaddwd" "vpaddd", "64", "48" "0" "1", "52" "2" "3", "56" "4" "5", "60" "6" "7", "64" "8" "9", "68" "10" "11"),
-                    "add {x}, 96",
-                    "add {w}, 128",
-                    "dec {pairs}",
-                    "jnz 2b",
+                    pass!("vpmaddwd" "vpaddd"),
                     "vmovdqu [{y}], ymm0",
                     "vmovdqu [{y} + 32], ymm1",
                     "vmovdqu [{y} + 64], ymm2",
@@ -440,5 +449,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Better CPUs than that are tested above by what they choose.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_assembly_for_avx2_is_exact() {
+        if !is_x86_feature_detected!("avx2") {
+            return;
+        }
+        let value = |i: usize, most: i32| (i as i32 * 7919 % (2 * most + 1) - most) as i16;
+        let a: ActivationTile = std::array::from_fn(|g| {
+            std::array::from_fn(|r| [value(g * TILE_ROWS + r, 2047), value(g + r, 2047)])
+        });
+        let b: WeightTile = std::array::from_fn(|g| {
+            std::array::from_fn(|c| [value(g * TILE_COLUMNS + c, 4096), value(g + c, 4096)])
+        });
+        let (mut exact, mut sums) = ([[0; TILE_COLUMNS]; TILE_ROWS], [[1; TILE_COLUMNS]; TILE_ROWS]);
+        portable(&a, &b, &mut exact);
+        // SAFETY: the CPU has AVX2, as just checked.
+        #[allow(unsafe_code)]
+        unsafe {
+            x86::tile_avx2(&a, &b, &mut sums)
+        };
+        assert_eq!(sums, exact);
     }
 }

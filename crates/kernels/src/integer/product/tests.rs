@@ -162,6 +162,30 @@ fn a_block_with_an_outlier_keeps_twelve_bits() {
 }
 
 #[test]
+fn what_is_no_number_stays_in_its_row() {
+    let (inputs, outputs, rows) = (256, 20, 13);
+    for format in FORMATS {
+        let mut random = Random(17);
+        let (bytes, x) = (random.weights(format, inputs, outputs), random.floats(rows * inputs));
+        let weight = QuantizedMatrix::new(format, &bytes, inputs, outputs).unwrap();
+        let layer = QuantizedLinear { weight, bias: None };
+        let good = quantized_linear(&layer, &x);
+        // The last is no number whose lowest bits would be the smallest of 16.
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::from_bits(0x7fc0_8000)] {
+            let mut x = x.clone();
+            x[3 * inputs + 7] = bad;
+            let y = quantized_linear(&layer, &x);
+            for (r, (y, good)) in y.chunks(outputs).zip(good.chunks(outputs)).enumerate() {
+                assert!(
+                    if r == 3 { y.iter().all(|v| v.is_nan()) } else { y == good },
+                    "{format:?} {bad} {r}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn an_outlier_costs_its_own_block_only() {
     let mut random = Random(9);
     let (w, mut x) = (random.floats(256), random.floats(256));
