@@ -3,6 +3,8 @@
 use super::SUBBLOCKS;
 use super::activations::PackedBlock;
 use super::microkernel::{Sums, joined};
+#[cfg(target_arch = "x86_64")]
+use crate::simd::Level;
 use crate::tiles::{Aligned, TILE_COLUMNS, Tile};
 
 /// What belongs to the columns of a tile in one block.
@@ -32,10 +34,14 @@ pub(crate) fn add<const ROWS: usize>(
     totals: &mut Tile<ROWS>,
 ) {
     #[cfg(target_arch = "x86_64")]
-    if matches!(crate::simd::level(), crate::simd::Level::Avx512) {
+    match crate::simd::level() {
         // SAFETY: the CPU has AVX-512, as just checked.
         #[allow(unsafe_code)]
-        return unsafe { x86::add(parts, scales, x, totals) };
+        Level::Avx512 => return unsafe { x86::avx512::add(parts, scales, x, totals) },
+        // SAFETY: the CPU has AVX2, as just checked.
+        #[allow(unsafe_code)]
+        Level::Avx2 => return unsafe { x86::avx2::add(parts, scales, x, totals) },
+        Level::Baseline => {}
     }
     for (r, totals) in totals.iter_mut().enumerate() {
         let mut minimum = [0f32; TILE_COLUMNS];
@@ -53,56 +59,109 @@ pub(crate) fn add<const ROWS: usize>(
     }
 }
 
-/// The same in vectors: compilers take twelve rows for one instead of sixteen columns, and scatter.
+/// The same in vectors: compilers take twelve rows for one instead of sixteen columns, and scatter, or take no vectors at all.
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{PackedBlock, Scales, Sums, TILE_COLUMNS, Tile};
-    use crate::integer::bytes::LOW_BITS;
-    use std::arch::x86_64::*;
+    macro_rules! by_vectors {
+        ($level:ident, $features:literal, $lanes:literal, $floats:ident, $load:ident, $store:ident, $zero:ident, $set:ident, $mul:ident,
+            $add:ident, $sub:ident, $integers:ident, $load_integers:ident, $shift:ident, $sum:ident, $convert:ident) => {
+            pub(super) mod $level {
+                use crate::integer::activations::PackedBlock;
+                use crate::integer::bytes::LOW_BITS;
+                use crate::integer::microkernel::Sums;
+                use crate::integer::scaling::Scales;
+                use crate::tiles::{TILE_COLUMNS, Tile};
+                use std::arch::x86_64::*;
 
-    #[allow(unsafe_code)]
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn floats(row: &[f32; TILE_COLUMNS]) -> __m512 {
-        // SAFETY: a row is one vector.
-        unsafe { _mm512_loadu_ps(row.as_ptr()) }
-    }
+                const VECTORS: usize = TILE_COLUMNS / $lanes;
 
-    #[allow(unsafe_code)]
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn joined<const ROWS: usize>(parts: &[Sums<ROWS>], r: usize) -> __m512i {
-        let mut sum = _mm512_setzero_si512();
-        for part in parts {
-            // SAFETY: a row is one vector.
-            let part = unsafe { _mm512_loadu_si512(part[r].as_ptr().cast()) };
-            sum = _mm512_add_epi32(_mm512_slli_epi32::<LOW_BITS>(sum), part);
-        }
-        sum
-    }
-
-    #[allow(unsafe_code)]
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    pub(super) fn add<const ROWS: usize>(
-        parts: &[Sums<ROWS>],
-        by: &Scales,
-        x: &PackedBlock<ROWS>,
-        totals: &mut Tile<ROWS>,
-    ) {
-        let (scales, minimum_scales) = (floats(&by.scales.0), floats(&by.minimum_scales.0));
-        for (r, totals) in totals.iter_mut().enumerate() {
-            let mut product = _mm512_mul_ps(_mm512_cvtepi32_ps(joined(parts, r)), scales);
-            if by.has_minimums {
-                let mut minimum = _mm512_setzero_ps();
-                for (m, s) in by.minimums.0.iter().zip(x.sums[r]) {
-                    minimum = _mm512_add_ps(minimum, _mm512_mul_ps(floats(m), _mm512_set1_ps(s)));
+                /// Vector `v` of a row.
+                #[allow(unsafe_code)]
+                #[inline]
+                #[target_feature(enable = $features)]
+                fn floats(row: &[f32; TILE_COLUMNS], v: usize) -> $floats {
+                    // SAFETY: a row is so many whole vectors.
+                    unsafe { $load(row.as_chunks::<$lanes>().0[v].as_ptr()) }
                 }
-                product = _mm512_sub_ps(product, _mm512_mul_ps(minimum, minimum_scales));
+
+                #[allow(unsafe_code)]
+                #[inline]
+                #[target_feature(enable = $features)]
+                fn joined<const ROWS: usize>(parts: &[Sums<ROWS>], r: usize, v: usize) -> $integers {
+                    let part = |part: &Sums<ROWS>| {
+                        // SAFETY: as above.
+                        unsafe { $load_integers(part[r].as_chunks::<$lanes>().0[v].as_ptr().cast()) }
+                    };
+                    let [first, others @ ..] = parts else { unreachable!("sums have a part at least") };
+                    others
+                        .iter()
+                        .fold(part(first), |sum, next| $sum($shift::<{ LOW_BITS as _ }>(sum), part(next)))
+                }
+
+                #[allow(unsafe_code)]
+                #[inline]
+                #[target_feature(enable = $features)]
+                pub(in super::super) fn add<const ROWS: usize>(
+                    parts: &[Sums<ROWS>],
+                    by: &Scales,
+                    x: &PackedBlock<ROWS>,
+                    totals: &mut Tile<ROWS>,
+                ) {
+                    for v in 0..VECTORS {
+                        let (scales, minimum_scales) =
+                            (floats(&by.scales.0, v), floats(&by.minimum_scales.0, v));
+                        for (r, totals) in totals.iter_mut().enumerate() {
+                            let mut product = $mul($convert(joined(parts, r, v)), scales);
+                            if by.has_minimums {
+                                let mut minimum = $zero();
+                                for (m, s) in by.minimums.0.iter().zip(x.sums[r]) {
+                                    minimum = $add(minimum, $mul(floats(m, v), $set(s)));
+                                }
+                                product = $sub(product, $mul(minimum, minimum_scales));
+                            }
+                            let total = $add(floats(totals, v), $mul(product, $set(x.scales[r])));
+                            // SAFETY: as above.
+                            unsafe { $store(totals.as_chunks_mut::<$lanes>().0[v].as_mut_ptr(), total) };
+                        }
+                    }
+                }
             }
-            let total = _mm512_add_ps(floats(totals), _mm512_mul_ps(product, _mm512_set1_ps(x.scales[r])));
-            // SAFETY: a row is one vector.
-            unsafe { _mm512_storeu_ps(totals.as_mut_ptr(), total) };
-        }
+        };
     }
+    by_vectors!(
+        avx512,
+        "avx512f",
+        16,
+        __m512,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_setzero_ps,
+        _mm512_set1_ps,
+        _mm512_mul_ps,
+        _mm512_add_ps,
+        _mm512_sub_ps,
+        __m512i,
+        _mm512_loadu_si512,
+        _mm512_slli_epi32,
+        _mm512_add_epi32,
+        _mm512_cvtepi32_ps
+    );
+    by_vectors!(
+        avx2,
+        "avx2",
+        8,
+        __m256,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_setzero_ps,
+        _mm256_set1_ps,
+        _mm256_mul_ps,
+        _mm256_add_ps,
+        _mm256_sub_ps,
+        __m256i,
+        _mm256_loadu_si256,
+        _mm256_slli_epi32,
+        _mm256_add_epi32,
+        _mm256_cvtepi32_ps
+    );
 }
