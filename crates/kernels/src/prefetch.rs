@@ -27,6 +27,18 @@ pub(crate) fn prefetch_early<F: Fma>(bytes: &[u8]) {
     let _ = bytes;
 }
 
+/// Asks for all of what is read next.
+#[inline(always)]
+pub(crate) fn prefetch_next<F: Fma, T>(next: &T) {
+    #[cfg(target_arch = "x86_64")]
+    if F::VECTORS {
+        for line in (0..size_of::<T>()).step_by(LINE) {
+            x86::near(std::ptr::from_ref(next).cast::<u8>().wrapping_add(line));
+        }
+    }
+    let _ = next;
+}
+
 #[cfg(target_arch = "x86_64")]
 const LINE: usize = 64;
 

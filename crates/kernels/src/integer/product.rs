@@ -9,6 +9,7 @@ use super::microkernel::{GROUPS, Multiplier, Pairs, PanelSums, WeightTile};
 use super::scaling::Scales;
 use super::vnni::Vnni;
 use crate::Values;
+use crate::prefetch::prefetch_next;
 use crate::simd::{Fma, dispatch};
 use crate::tiles::{AMX_TILE_ROWS, MAX_DOT_ROWS, PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Tiling, Totals};
 
@@ -78,8 +79,10 @@ fn panels<const ROWS: usize, M: Multiplier<ROWS>>(
         let by = M::new(format);
         for block in 0..blocks {
             unpack_panel(weight, first_column, block, &by, panel);
-            for (tile, totals) in tiles.chunks_exact(blocks).zip(&mut *totals) {
-                multiply(&by, &tile[block], panel, sums, totals);
+            for (tile, totals) in totals.iter_mut().enumerate() {
+                let x = |tile: usize| tiles.get(tile * blocks + block);
+                let Some(this) = x(tile) else { break };
+                multiply(&by, [this, x(tile + 1).unwrap_or(this)], panel, sums, totals);
             }
         }
     })
@@ -129,17 +132,18 @@ dispatch!(
 #[inline(always)]
 fn multiply_body<F: Fma, const ROWS: usize, M: Multiplier<ROWS>>(
     by: &M,
-    x: &PackedBlock<ROWS>,
+    [x, next]: [&PackedBlock<ROWS>; 2],
     panel: &WeightPanel,
     sums: &mut PanelSums<ROWS>,
     totals: &mut Totals<ROWS>,
 ) {
+    prefetch_next::<F, _>(next); // the rows of a tile lie together, so it is far away
     by.add(x, &panel.tiles, &panel.scales, sums, totals);
 }
 dispatch!(
     fn multiply[const ROWS: usize, M: Multiplier<ROWS>][ROWS, M](
         by: &M,
-        x: &PackedBlock<ROWS>,
+        x: [&PackedBlock<ROWS>; 2],
         panel: &WeightPanel,
         sums: &mut PanelSums<ROWS>,
         totals: &mut Totals<ROWS>,
