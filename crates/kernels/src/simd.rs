@@ -4,6 +4,8 @@
 //! baseline. The baseline must not call `mul_add`: without an FMA instruction that is a slow library call.
 
 use half::bf16;
+#[cfg(target_arch = "x86_64")]
+use std::sync::OnceLock;
 
 /// How `a * b + c` is computed.
 pub(crate) trait Fma {
@@ -83,10 +85,16 @@ pub(crate) enum Level {
     Baseline,
 }
 
-/// The best instruction set of this CPU (the standard library caches the CPUID answers).
+/// The best instruction set of this CPU; asked for every tile.
 #[cfg(target_arch = "x86_64")]
-#[inline]
+#[inline(always)]
 pub(crate) fn level() -> Level {
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    *LEVEL.get_or_init(detect)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detect() -> Level {
     if is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vl")

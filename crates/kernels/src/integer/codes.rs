@@ -143,53 +143,64 @@ mod x86 {
         }
     }
 
-    /// Two sums in 16 bits, times their factors: added to the row's sums at `$at`.
+    /// Two sums in 16 bits, times their factors: they become the row's sums at `$at`, or are added to them.
     #[rustfmt::skip]
     macro_rules! scale {
-        ($left:literal $right:literal $at:literal) => {
+        ($left:literal $right:literal $at:literal $(+ $add:literal)?) => {
             concat!(
                 "vpmaddwd ymm", $left, ", ymm", $left, ", ymm12\n",
                 "vpmaddwd ymm", $right, ", ymm", $right, ", ymm13\n",
-                "vpaddd ymm", $left, ", ymm", $left, ", [{y} + ", $at, "]\n",
-                "vpaddd ymm", $right, ", ymm", $right, ", [{y} + ", $at, " + 32]\n",
+                $(
+                    $add, " ymm", $left, ", ymm", $left, ", [{y} + ", $at, "]\n",
+                    $add, " ymm", $right, ", ymm", $right, ", [{y} + ", $at, " + 32]\n",
+                )?
                 "vmovdqu [{y} + ", $at, "], ymm", $left, "\n",
                 "vmovdqu [{y} + ", $at, " + 32], ymm", $right, "\n",
             )
         };
     }
 
+    /// The inputs of factor `$factor` by the rows of half `$half`; sums of the factors before it are there where `+ "vpaddd"` says so.
+    macro_rules! factor {
+        ($x:ident, $w:ident, $sums:ident, $half:expr, $factor:expr $(, + $add:literal)?) => {
+            asm!(
+                pass!("vpmaddubsw" "vpaddw"),
+                "vmovdqu ymm12, [{f}]",
+                "vmovdqu ymm13, [{f} + 32]",
+                scale!("0" "1" "0" $(+ $add)?),
+                scale!("2" "3" "64" $(+ $add)?),
+                scale!("4" "5" "128" $(+ $add)?),
+                scale!("6" "7" "192" $(+ $add)?),
+                scale!("8" "9" "256" $(+ $add)?),
+                scale!("10" "11" "320" $(+ $add)?),
+                x = inout(reg) $x[$factor * FACTOR_GROUPS..].as_ptr().cast::<i32>().wrapping_add($half * ROWS) => _,
+                w = inout(reg) $w.codes[$factor * FACTOR_GROUPS..].as_ptr() => _,
+                f = in(reg) &$w.factors[$factor],
+                pairs = inout(reg) FACTOR_GROUPS / 2 => _,
+                y = in(reg) $sums.as_mut_ptr().wrapping_add($half * ROWS),
+                out("ymm0") _, out("ymm1") _, out("ymm2") _, out("ymm3") _, out("ymm4") _, out("ymm5") _,
+                out("ymm6") _, out("ymm7") _, out("ymm8") _, out("ymm9") _, out("ymm10") _, out("ymm11") _,
+                out("ymm12") _, out("ymm13") _, out("ymm14") _, out("ymm15") _,
+                options(nostack),
+            )
+        };
+    }
+
+    /// Rows a pass.
+    const ROWS: usize = TILE_ROWS / 2;
+
     /// Two passes of 6 rows x 2 vectors, as with pairs of 16 bits, for each factor.
     #[allow(unsafe_code)]
     #[target_feature(enable = "avx2")]
     pub(super) fn tile_avx2(x: &Part, w: &Weights, sums: &mut Sums) {
-        const ROWS: usize = TILE_ROWS / 2;
         const { assert!(ROWS == 6 && TILE_COLUMNS == 16 && FACTOR_GROUPS.is_multiple_of(2)) };
-        *sums = [[0; TILE_COLUMNS]; TILE_ROWS];
-        for pass in 0..2 * SUBBLOCKS {
-            let (half, factor) = (pass % 2, pass / 2);
+        for half in 0..2 {
             // SAFETY: x walks FACTOR_GROUPS x TILE_ROWS quads from this factor's first group and this half's first row on, w as many times
             // two vectors, f has two vectors of factors, y 6 rows of 2 vectors: the tiles and this half of the sums.
-            unsafe {
-                asm!(
-                    pass!("vpmaddubsw" "vpaddw"),
-                    "vmovdqu ymm12, [{f}]",
-                    "vmovdqu ymm13, [{f} + 32]",
-                    scale!("0" "1" "0"),
-                    scale!("2" "3" "64"),
-                    scale!("4" "5" "128"),
-                    scale!("6" "7" "192"),
-                    scale!("8" "9" "256"),
-                    scale!("10" "11" "320"),
-                    x = inout(reg) x[factor * FACTOR_GROUPS..].as_ptr().cast::<i32>().wrapping_add(half * ROWS) => _,
-                    w = inout(reg) w.codes[factor * FACTOR_GROUPS..].as_ptr() => _,
-                    f = in(reg) &w.factors[factor],
-                    pairs = inout(reg) FACTOR_GROUPS / 2 => _,
-                    y = in(reg) sums.as_mut_ptr().wrapping_add(half * ROWS),
-                    out("ymm0") _, out("ymm1") _, out("ymm2") _, out("ymm3") _, out("ymm4") _, out("ymm5") _,
-                    out("ymm6") _, out("ymm7") _, out("ymm8") _, out("ymm9") _, out("ymm10") _, out("ymm11") _,
-                    out("ymm12") _, out("ymm13") _, out("ymm14") _, out("ymm15") _,
-                    options(nostack),
-                );
+            unsafe { factor!(x, w, sums, half, 0) };
+            for factor in 1..SUBBLOCKS {
+                // SAFETY: as above.
+                unsafe { factor!(x, w, sums, half, factor, + "vpaddd") };
             }
         }
     }

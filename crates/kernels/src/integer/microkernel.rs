@@ -61,21 +61,7 @@ pub(crate) trait Multiplier<const ROWS: usize>: Sized {
         sums: &mut PanelSums<ROWS>,
         totals: &mut Totals<ROWS>,
     ) {
-        scale_sums(self.panel_sums(x, w, sums), x, scales, sums, totals);
-    }
-}
-
-/// Adds to `totals` what the sums of a panel's tiles, in so many parts, are worth.
-#[inline(always)]
-pub(crate) fn scale_sums<const ROWS: usize>(
-    parts: usize,
-    x: &PackedBlock<ROWS>,
-    scales: &[Scales; PANEL_TILES],
-    sums: &PanelSums<ROWS>,
-    totals: &mut Totals<ROWS>,
-) {
-    for ((sums, scales), totals) in sums.0.iter().zip(scales).zip(&mut totals.0) {
-        scaling::add(&sums[..parts], scales, x, totals);
+        scaling::add(self.panel_sums(x, w, sums), sums, scales, x, totals);
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::SUBBLOCKS;
 use super::activations::PackedBlock;
-use super::microkernel::{Sums, joined};
+use super::microkernel::{PanelSums, joined};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::Level;
-use crate::tiles::{Aligned, TILE_COLUMNS, Tile};
+use crate::tiles::{Aligned, PANEL_TILES, TILE_COLUMNS, Totals};
 
 /// What belongs to the columns of a tile in one block.
 pub(crate) struct Scales {
@@ -25,36 +25,42 @@ impl Scales {
     };
 }
 
-/// Adds to `totals` what the sums of one tile over one block, in parts, are worth.
+/// Adds to `totals` what the sums of a panel's tiles over one block, in so many parts, are worth.
 #[inline(always)]
 pub(crate) fn add<const ROWS: usize>(
-    parts: &[Sums<ROWS>],
-    scales: &Scales,
+    parts: usize,
+    sums: &PanelSums<ROWS>,
+    scales: &[Scales; PANEL_TILES],
     x: &PackedBlock<ROWS>,
-    totals: &mut Tile<ROWS>,
+    totals: &mut Totals<ROWS>,
 ) {
     #[cfg(target_arch = "x86_64")]
     match crate::simd::level() {
         // SAFETY: the CPU has AVX-512, as just checked.
         #[allow(unsafe_code)]
-        Level::Avx512 => return unsafe { x86::avx512::add(parts, scales, x, totals) },
+        Level::Avx512 => return unsafe { x86::avx512::add(parts, sums, scales, x, totals) },
         // SAFETY: the CPU has AVX2 and FMA, as just checked.
         #[allow(unsafe_code)]
-        Level::Avx2 => return unsafe { x86::avx2::add(parts, scales, x, totals) },
+        Level::Avx2 => return unsafe { x86::avx2::add(parts, sums, scales, x, totals) },
         Level::Baseline => {}
     }
-    for (r, totals) in totals.iter_mut().enumerate() {
-        let mut minimum = [0f32; TILE_COLUMNS];
-        if scales.has_minimums {
-            for (m, s) in scales.minimums.0.iter().zip(x.sums[r]) {
-                minimum.iter_mut().zip(m).for_each(|(to, m)| *to += m * s);
+    for ((sums, scales), totals) in sums.0.iter().zip(scales).zip(&mut totals.0) {
+        for (r, totals) in totals.iter_mut().enumerate() {
+            let mut minimum = [0f32; TILE_COLUMNS];
+            if scales.has_minimums {
+                for (m, s) in scales.minimums.0.iter().zip(x.sums[r]) {
+                    minimum.iter_mut().zip(m).for_each(|(to, m)| *to += m * s);
+                }
             }
-        }
-        for c in 0..TILE_COLUMNS {
-            let product = joined(parts, r, c) as f32 * scales.scales.0[c];
-            let product =
-                if scales.has_minimums { product - minimum[c] * scales.minimum_scales.0[c] } else { product };
-            totals[c] += product * x.scales[r];
+            for c in 0..TILE_COLUMNS {
+                let product = joined(&sums[..parts], r, c) as f32 * scales.scales.0[c];
+                let product = if scales.has_minimums {
+                    product - minimum[c] * scales.minimum_scales.0[c]
+                } else {
+                    product
+                };
+                totals[c] += product * x.scales[r];
+            }
         }
     }
 }
@@ -68,9 +74,9 @@ mod x86 {
             pub(super) mod $level {
                 use crate::integer::activations::PackedBlock;
                 use crate::integer::bytes::LOW_BITS;
-                use crate::integer::microkernel::Sums;
+                use crate::integer::microkernel::{PanelSums, Sums};
                 use crate::integer::scaling::Scales;
-                use crate::tiles::{TILE_COLUMNS, Tile};
+                use crate::tiles::{PANEL_TILES, TILE_COLUMNS, Totals};
                 use std::arch::x86_64::*;
 
                 const VECTORS: usize = TILE_COLUMNS / $lanes;
@@ -102,27 +108,30 @@ mod x86 {
                 #[inline]
                 #[target_feature(enable = $features)]
                 pub(in super::super) fn add<const ROWS: usize>(
-                    parts: &[Sums<ROWS>],
-                    by: &Scales,
+                    parts: usize,
+                    sums: &PanelSums<ROWS>,
+                    scales: &[Scales; PANEL_TILES],
                     x: &PackedBlock<ROWS>,
-                    totals: &mut Tile<ROWS>,
+                    totals: &mut Totals<ROWS>,
                 ) {
-                    for v in 0..VECTORS {
-                        let (scales, minimum_scales) =
-                            (floats(&by.scales.0, v), floats(&by.minimum_scales.0, v));
-                        for (r, totals) in totals.iter_mut().enumerate() {
-                            let mut product = $mul($convert(joined(parts, r, v)), scales);
-                            if by.has_minimums {
-                                // In one rounding or two, since nothing is rounded: 63 x 4 x 32 x 2047 is below 2^24.
-                                let mut minimum = $zero();
-                                for (m, s) in by.minimums.0.iter().zip(x.sums[r]) {
-                                    minimum = $mul_add(floats(m, v), $set(s), minimum);
+                    for ((sums, by), totals) in sums.0.iter().zip(scales).zip(&mut totals.0) {
+                        for v in 0..VECTORS {
+                            let (scales, minimum_scales) =
+                                (floats(&by.scales.0, v), floats(&by.minimum_scales.0, v));
+                            for (r, totals) in totals.iter_mut().enumerate() {
+                                let mut product = $mul($convert(joined(&sums[..parts], r, v)), scales);
+                                if by.has_minimums {
+                                    // In one rounding or two, since nothing is rounded: 63 x 4 x 32 x 2047 is below 2^24.
+                                    let mut minimum = $zero();
+                                    for (m, s) in by.minimums.0.iter().zip(x.sums[r]) {
+                                        minimum = $mul_add(floats(m, v), $set(s), minimum);
+                                    }
+                                    product = $sub(product, $mul(minimum, minimum_scales));
                                 }
-                                product = $sub(product, $mul(minimum, minimum_scales));
+                                let total = $add(floats(totals, v), $mul(product, $set(x.scales[r])));
+                                // SAFETY: as above.
+                                unsafe { $store(totals.as_chunks_mut::<$lanes>().0[v].as_mut_ptr(), total) };
                             }
-                            let total = $add(floats(totals, v), $mul(product, $set(x.scales[r])));
-                            // SAFETY: as above.
-                            unsafe { $store(totals.as_chunks_mut::<$lanes>().0[v].as_mut_ptr(), total) };
                         }
                     }
                 }

@@ -9,8 +9,8 @@ use super::activations::{ActivationBlock, PackedBlock};
 use super::cut_rows::CutRows;
 use super::cut_rows::{GROUPS, Quad, store_row};
 use super::format::WeightBlock;
-use super::microkernel::{ActivationTile, Multiplier, PanelSums, WeightTile, scale_sums, store_bytes};
-use super::scaling::Scales;
+use super::microkernel::{ActivationTile, Multiplier, PanelSums, WeightTile, store_bytes};
+use super::scaling::{self, Scales};
 use crate::simd::Fma;
 use crate::tiles::{PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Totals};
 
@@ -99,7 +99,7 @@ impl Multiplier<TILE_ROWS> for Vnni {
         totals: &mut Totals,
     ) {
         if x.is_wide {
-            return scale_sums(self.panel_sums(x, w, sums), x, scales, sums, totals);
+            return scaling::add(self.panel_sums(x, w, sums), sums, scales, x, totals);
         }
         #[cfg(target_arch = "x86_64")]
         {
