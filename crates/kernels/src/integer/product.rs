@@ -79,10 +79,10 @@ fn panels<const ROWS: usize, M: Multiplier<ROWS>>(
         let by = M::new(format);
         for block in 0..blocks {
             unpack_panel(weight, first_column, block, &by, panel);
-            for (tile, totals) in totals.iter_mut().enumerate() {
-                let x = |tile: usize| tiles.get(tile * blocks + block);
-                let Some(this) = x(tile) else { break };
-                multiply(&by, [this, x(tile + 1).unwrap_or(this)], panel, sums, totals);
+            let mut rows = tiles.iter().skip(block).step_by(blocks).peekable();
+            for totals in &mut *totals {
+                let Some(x) = rows.next() else { break };
+                multiply(&by, x, rows.peek().copied(), panel, sums, totals);
             }
         }
     })
@@ -132,18 +132,22 @@ dispatch!(
 #[inline(always)]
 fn multiply_body<F: Fma, const ROWS: usize, M: Multiplier<ROWS>>(
     by: &M,
-    [x, next]: [&PackedBlock<ROWS>; 2],
+    x: &PackedBlock<ROWS>,
+    next: Option<&PackedBlock<ROWS>>,
     panel: &WeightPanel,
     sums: &mut PanelSums<ROWS>,
     totals: &mut Totals<ROWS>,
 ) {
-    prefetch_next::<F, _>(next); // the rows of a tile lie together, so it is far away
+    if let Some(next) = next {
+        prefetch_next::<F, _>(next); // the blocks of a tile lie together, so it is far away
+    }
     by.add(x, &panel.tiles, &panel.scales, sums, totals);
 }
 dispatch!(
     fn multiply[const ROWS: usize, M: Multiplier<ROWS>][ROWS, M](
         by: &M,
-        x: [&PackedBlock<ROWS>; 2],
+        x: &PackedBlock<ROWS>,
+        next: Option<&PackedBlock<ROWS>>,
         panel: &WeightPanel,
         sums: &mut PanelSums<ROWS>,
         totals: &mut Totals<ROWS>,

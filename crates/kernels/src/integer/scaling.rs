@@ -74,7 +74,7 @@ mod x86 {
             pub(super) mod $level {
                 use crate::integer::activations::PackedBlock;
                 use crate::integer::bytes::LOW_BITS;
-                use crate::integer::microkernel::{PanelSums, Sums};
+                use crate::integer::microkernel::{MOST_PARTS, PanelSums, Sums};
                 use crate::integer::scaling::Scales;
                 use crate::tiles::{PANEL_TILES, TILE_COLUMNS, Totals};
                 use std::arch::x86_64::*;
@@ -93,15 +93,23 @@ mod x86 {
                 #[allow(unsafe_code)]
                 #[inline]
                 #[target_feature(enable = $features)]
-                fn joined<const ROWS: usize>(parts: &[Sums<ROWS>], r: usize, v: usize) -> $integers {
-                    let part = |part: &Sums<ROWS>| {
-                        // SAFETY: as above.
-                        unsafe { $load_integers(part[r].as_chunks::<$lanes>().0[v].as_ptr().cast()) }
-                    };
-                    let [first, others @ ..] = parts else { unreachable!("sums have a part at least") };
-                    others
-                        .iter()
-                        .fold(part(first), |sum, next| $sum($shift::<{ LOW_BITS as _ }>(sum), part(next)))
+                fn integers(row: &[i32; TILE_COLUMNS], v: usize) -> $integers {
+                    // SAFETY: as above.
+                    unsafe { $load_integers(row.as_chunks::<$lanes>().0[v].as_ptr().cast()) }
+                }
+
+                /// The sums of row `r`, of so many parts.
+                #[inline]
+                #[target_feature(enable = $features)]
+                fn joined<const ROWS: usize>(
+                    sums: &[Sums<ROWS>; MOST_PARTS],
+                    parts: usize,
+                    r: usize,
+                    v: usize,
+                ) -> $integers {
+                    sums[1..parts].iter().fold(integers(&sums[0][r], v), |sum, next| {
+                        $sum($shift::<{ LOW_BITS as _ }>(sum), integers(&next[r], v))
+                    })
                 }
 
                 #[allow(unsafe_code)]
@@ -119,7 +127,7 @@ mod x86 {
                             let (scales, minimum_scales) =
                                 (floats(&by.scales.0, v), floats(&by.minimum_scales.0, v));
                             for (r, totals) in totals.iter_mut().enumerate() {
-                                let mut product = $mul($convert(joined(&sums[..parts], r, v)), scales);
+                                let mut product = $mul($convert(joined(sums, parts, r, v)), scales);
                                 if by.has_minimums {
                                     // In one rounding or two, since nothing is rounded: 63 x 4 x 32 x 2047 is below 2^24.
                                     let mut minimum = $zero();
