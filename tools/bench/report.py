@@ -11,9 +11,9 @@ MIB = 1 << 20
 def markdown(result):
     """One file of measurements."""
     machine = result["roofline"]["machine"]
-    lines = [f"### LLaVA-OneVision {result['shape']}'s shape{cut(result['layers'])}", "",
-             f"{machine['cpu']}, {machine['cores']} cores, {result['threads']} threads, "
-             f"{' '.join(machine['features'])}; {result['system']}; {result['date']}, commit {result['commit']}; "
+    lines = [f"### {result['shape']}, {machine['cpu']}, {result['date']}", "",
+             f"LLaVA-OneVision {result['shape']}'s shape{cut(result['layers'])}. {machine['cores']} cores, "
+             f"{result['threads']} threads, {' '.join(machine['features'])}; {result['system']}; commit {result['commit']}; "
              f"{result['rounds']} round{'s' if result['rounds'] > 1 else ''}.", "", *versions(result), ""]
     for table in (limits_table(result["roofline"]), rates_table(result["runs"]), memory_table(result["runs"]),
                   tokens_table(result["runs"])):

@@ -1,6 +1,6 @@
 //! Activations as integers of 8 or 12 bits, in the order that the products read them.
 
-use super::microkernel::{ActivationTile, Multiplier};
+use super::multiplier::{ActivationTile, Multiplier};
 use super::{BLOCK, SUBBLOCK, SUBBLOCKS};
 use crate::simd::{Fma, dispatch};
 use bytemuck::Zeroable;

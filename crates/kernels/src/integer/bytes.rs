@@ -4,7 +4,7 @@
 
 use super::activations::{ActivationBlock, PackedBlock};
 use super::format::WeightBlock;
-use super::microkernel::{ActivationTile, MOST_PARTS, Multiplier, PanelSums, WeightTile, store_bytes};
+use super::multiplier::{ActivationTile, MOST_PARTS, Multiplier, PanelSums, WeightTile, store_bytes};
 use super::{BLOCK, Format};
 use crate::amx::{self, Feature, ROW_BYTES, ROWS, TileRegisters};
 use crate::simd::{Fma, dispatch};
@@ -108,7 +108,7 @@ const WIDE_PARTS: usize = MOST_PARTS;
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{Activations, MOST_PARTS, PANEL_TILES, ROWS, TileRegisters, Weights};
-    use crate::integer::microkernel::Sums;
+    use crate::integer::multiplier::Sums;
     use std::arch::asm;
 
     /// Loads the activations once, into 4 to 7 (upper and lower part of both halves of the inputs), then multiplies tile after tile:

@@ -5,7 +5,7 @@
 use super::activations::{ActivationBlock, PackedBlock};
 use super::cut_rows::{CutRows, GROUPS, Part, Quad, store_row};
 use super::format::WeightBlock;
-use super::microkernel::{ActivationTile, Multiplier, PanelSums, Sums, WeightTile};
+use super::multiplier::{ActivationTile, Multiplier, PanelSums, Sums, WeightTile};
 use super::{Format, SUBBLOCKS};
 use crate::simd::Fma;
 #[cfg(target_arch = "x86_64")]
@@ -110,7 +110,7 @@ fn tile(x: &Part, w: &Weights, sums: &mut Sums) {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{FACTOR_GROUPS, Part, SUBBLOCKS, Sums, TILE_COLUMNS, TILE_ROWS, Weights};
-    use crate::integer::microkernel::{group, pass};
+    use crate::integer::pairs::{group, pass};
     use std::arch::asm;
     use std::arch::x86_64::*;
 

@@ -5,7 +5,7 @@
 use super::BLOCK;
 use super::activations::ActivationBlock;
 use super::bytes::LOW_BITS;
-use super::microkernel::ActivationTile;
+use super::multiplier::ActivationTile;
 use crate::simd::{Fma, dispatch};
 use crate::tiles::TILE_ROWS;
 

@@ -2,7 +2,7 @@
 
 use super::SUBBLOCKS;
 use super::activations::PackedBlock;
-use super::microkernel::{PanelSums, joined};
+use super::multiplier::{PanelSums, joined};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::Level;
 use crate::tiles::{Aligned, PANEL_TILES, TILE_COLUMNS, Totals};
@@ -74,7 +74,7 @@ mod x86 {
             pub(super) mod $level {
                 use crate::integer::activations::PackedBlock;
                 use crate::integer::bytes::LOW_BITS;
-                use crate::integer::microkernel::{MOST_PARTS, PanelSums, Sums};
+                use crate::integer::multiplier::{MOST_PARTS, PanelSums, Sums};
                 use crate::integer::scaling::Scales;
                 use crate::tiles::{PANEL_TILES, TILE_COLUMNS, Totals};
                 use std::arch::x86_64::*;

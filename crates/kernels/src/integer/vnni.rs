@@ -9,7 +9,7 @@ use super::activations::{ActivationBlock, PackedBlock};
 use super::cut_rows::CutRows;
 use super::cut_rows::{GROUPS, Quad, store_row};
 use super::format::WeightBlock;
-use super::microkernel::{ActivationTile, Multiplier, PanelSums, WeightTile, store_bytes};
+use super::multiplier::{ActivationTile, Multiplier, PanelSums, WeightTile, store_bytes};
 use super::scaling::{self, Scales};
 use crate::simd::Fma;
 use crate::tiles::{PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Totals};
@@ -131,7 +131,7 @@ fn offsets(x: &PackedBlock<TILE_ROWS>) -> [i32; TILE_ROWS] {
 mod x86 {
     use super::{TILE_COLUMNS, TILE_ROWS, Weights};
     use crate::integer::cut_rows::Part;
-    use crate::integer::microkernel::Sums;
+    use crate::integer::multiplier::Sums;
     use crate::tiles::Tile;
     use std::arch::x86_64::*;
 

@@ -1,69 +1,12 @@
 //! `sums[r, c] = sum_g a[g, r] . b[g, c]` over pairs of i16: the innermost loop, one version an instruction set.
 
+use super::Format;
 use super::activations::{ActivationBlock, PackedBlock};
-use super::bytes::LOW_BITS;
 use super::format::WeightBlock;
-use super::scaling::{self, Scales};
-use super::{BLOCK, Format};
+use super::multiplier::{ActivationTile, GROUPS, Multiplier, Pair, PanelSums, Sums, WeightTile};
 use crate::simd::Fma;
-use crate::tiles::{Aligned, PANEL_TILES, TILE_COLUMNS, TILE_ROWS, Totals};
+use crate::tiles::{PANEL_TILES, TILE_COLUMNS, TILE_ROWS};
 use crate::transpose::transpose;
-
-/// Pairs of inputs in a block.
-pub(crate) const GROUPS: usize = BLOCK / 2;
-
-/// Two consecutive inputs.
-pub(crate) type Pair = [i16; 2];
-/// Pairs of one block for the rows of a tile: `[GROUPS][TILE_ROWS]`.
-pub(crate) type ActivationTile<const ROWS: usize = TILE_ROWS> = [[Pair; ROWS]; GROUPS];
-/// Pairs of one block for the columns of a tile: `[GROUPS][TILE_COLUMNS]`.
-pub(crate) type WeightTile = [[Pair; TILE_COLUMNS]; GROUPS];
-/// The exact sums of a tile, or a part of them.
-pub(crate) type Sums<const ROWS: usize = TILE_ROWS> = [[i32; TILE_COLUMNS]; ROWS];
-/// Most parts that sums are in: the first is worth 64 times the second, and so on.
-pub(crate) const MOST_PARTS: usize = 3;
-/// The sums of a panel's tiles, in as many parts as the multiplier says.
-pub(crate) type PanelSums<const ROWS: usize> = Aligned<[[Sums<ROWS>; MOST_PARTS]; PANEL_TILES]>;
-
-impl<const ROWS: usize> PanelSums<ROWS> {
-    pub(crate) const ZERO: Self = Aligned([[[[0; TILE_COLUMNS]; ROWS]; MOST_PARTS]; PANEL_TILES]);
-}
-
-/// How tiles of `ROWS` rows are laid out and multiplied.
-pub(crate) trait Multiplier<const ROWS: usize>: Sized {
-    /// Whether columns are stored from [`WeightBlock::codes`], not from their values.
-    const TAKES_CODES: bool = false;
-
-    /// This thread's hold on what it takes.
-    fn new(format: Format) -> Self;
-
-    /// Row `r` of a tile.
-    fn store_row(x: &ActivationBlock, r: usize, to: &mut ActivationTile<ROWS>);
-
-    /// All columns of a tile.
-    fn store_columns<F: Fma>(&self, columns: &[WeightBlock; TILE_COLUMNS], to: &mut WeightTile);
-
-    /// The sums of a panel's tiles over one block; returns in how many parts.
-    fn panel_sums(
-        &self,
-        x: &PackedBlock<ROWS>,
-        w: &[WeightTile; PANEL_TILES],
-        sums: &mut PanelSums<ROWS>,
-    ) -> usize;
-
-    /// Adds what they are worth to `totals`; `sums` is scratch.
-    #[inline(always)]
-    fn add(
-        &self,
-        x: &PackedBlock<ROWS>,
-        w: &[WeightTile; PANEL_TILES],
-        scales: &[Scales; PANEL_TILES],
-        sums: &mut PanelSums<ROWS>,
-        totals: &mut Totals<ROWS>,
-    ) {
-        scaling::add(self.panel_sums(x, w, sums), sums, scales, x, totals);
-    }
-}
 
 /// Pairs of 16 bits, as the types say.
 pub(crate) struct Pairs;
@@ -95,26 +38,6 @@ impl Multiplier<TILE_ROWS> for Pairs {
     }
 }
 
-/// A byte of every weight of a tile's columns, by groups of four inputs.
-#[inline(always)]
-pub(crate) fn store_bytes<F: Fma>(
-    columns: &[WeightBlock; TILE_COLUMNS],
-    byte: impl Fn(i16) -> u8,
-    to: &mut [[[u8; 4]; TILE_COLUMNS]; BLOCK / 4],
-) {
-    let mut bytes = [[0u8; BLOCK]; TILE_COLUMNS];
-    for (bytes, column) in bytes.iter_mut().zip(columns) {
-        bytes.iter_mut().zip(&column.values).for_each(|(to, v)| *to = byte(*v));
-    }
-    transpose::<F, [u8; 4]>(bytes.each_ref().map(|bytes| bytes.as_chunks().0), to);
-}
-
-/// The sum in column `c` of row `r`.
-#[inline(always)]
-pub(crate) fn joined<const ROWS: usize>(parts: &[Sums<ROWS>], r: usize, c: usize) -> i32 {
-    parts.iter().fold(0, |sum: i32, part| (sum << LOW_BITS).wrapping_add(part[r][c]))
-}
-
 /// The sums of one tile over one block.
 #[inline]
 fn pair_sums(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
@@ -142,7 +65,7 @@ fn pair_sums(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
 
 /// For any CPU; the compiler vectorises the columns.
 #[cfg_attr(target_arch = "aarch64", allow(dead_code))] // every such CPU has NEON
-fn portable(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
+pub(super) fn portable(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
     *sums = [[0; TILE_COLUMNS]; TILE_ROWS];
     for (a, b) in a.iter().zip(b) {
         for (x, sums) in a.iter().zip(sums.iter_mut()) {
@@ -329,113 +252,6 @@ mod neon {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::integer::SUBBLOCKS;
-    use crate::integer::bytes::Bytes;
-    use crate::integer::codes::Codes;
-    use crate::integer::vnni::Vnni;
-    use crate::simd::Separate;
-    use crate::tiles::AMX_TILE_ROWS;
-
-    /// The sums of rows of 12 bits (8 where `wide` says no) and columns of up to `limit`, at their largest too, by a multiplier and
-    /// exactly.
-    fn check<const ROWS: usize, M: Multiplier<ROWS>>(format: Format, wide: fn(usize) -> bool) {
-        let limit = if format.is_narrow() { 127 } else { 4096 };
-        let mut state = 1u32;
-        let mut next = |limit: i32| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            if state >> 28 == 0 { limit } else { (state >> 8) as i32 % (2 * limit + 1) - limit }
-        };
-        let mut rows = vec![ActivationBlock::ZERO; ROWS];
-        for (r, row) in rows.iter_mut().enumerate() {
-            row.is_wide = wide(r);
-            let largest = if row.is_wide { 2047 } else { 127 };
-            row.values = std::array::from_fn(|_| match r {
-                0 => largest as i16,
-                1 => -largest as i16,
-                _ => next(largest) as i16,
-            });
-            row.sums[0] = row.values.iter().map(|v| f32::from(*v)).sum();
-        }
-        let mut columns = [WeightBlock::ZERO; TILE_COLUMNS];
-        for (c, column) in columns.iter_mut().enumerate() {
-            column.values = std::array::from_fn(|_| next(limit) as i16);
-            if M::TAKES_CODES {
-                column.codes =
-                    std::array::from_fn(|_| if c == 15 { 15 } else { next(15).unsigned_abs() as u8 });
-                let factors: [_; SUBBLOCKS] =
-                    std::array::from_fn(|_| if c == 15 { 63 } else { next(63).abs() as i16 });
-                column.factors = std::array::from_fn(|i| factors[i / 2]);
-                column.values = std::array::from_fn(|i| i16::from(column.codes[i]) * column.factors[i / 16]);
-            }
-        }
-        if !M::TAKES_CODES {
-            (columns[15].values, columns[14].values) = ([-limit as i16; BLOCK], [limit as i16; BLOCK]);
-        }
-
-        let by = M::new(format);
-        let mut x: PackedBlock<ROWS> = bytemuck::Zeroable::zeroed();
-        let mut w = [[[[0; 2]; TILE_COLUMNS]; GROUPS]; PANEL_TILES];
-        let mut sums = PanelSums::ZERO;
-        sums.0.as_flattened_mut().as_flattened_mut().as_flattened_mut().fill(1);
-        rows.iter().enumerate().for_each(|(r, row)| x.store::<M>(row, r));
-        w.iter_mut().for_each(|w| by.store_columns::<Separate>(&columns, w));
-        let parts = by.panel_sums(&x, &w, &mut sums);
-        for sums in &sums.0 {
-            for (r, row) in rows.iter().enumerate() {
-                for (c, column) in columns.iter().enumerate() {
-                    let pairs = row.values.iter().zip(&column.values);
-                    let exact: i32 = pairs.map(|(x, w)| i32::from(*x) * i32::from(*w)).sum();
-                    assert_eq!(joined(&sums[..parts], r, c), exact, "{limit} {r} {c}");
-                }
-            }
-        }
-    }
-
-    struct Portable;
-
-    impl Multiplier<TILE_ROWS> for Portable {
-        fn new(_format: Format) -> Self {
-            Self
-        }
-
-        fn store_row(x: &ActivationBlock, r: usize, to: &mut ActivationTile) {
-            Pairs::store_row(x, r, to);
-        }
-
-        fn store_columns<F: Fma>(&self, columns: &[WeightBlock; TILE_COLUMNS], to: &mut WeightTile) {
-            Pairs.store_columns::<F>(columns, to);
-        }
-
-        fn panel_sums(
-            &self,
-            x: &PackedBlock<TILE_ROWS>,
-            w: &[WeightTile; PANEL_TILES],
-            sums: &mut PanelSums<TILE_ROWS>,
-        ) -> usize {
-            w.iter().zip(&mut sums.0).for_each(|(w, sums)| portable(&x.values, w, &mut sums[0]));
-            1
-        }
-    }
-
-    #[test]
-    fn every_version_that_this_cpu_runs_is_exact_at_the_extremes() {
-        let kinds: [fn(usize) -> bool; 4] = [|_| false, |_| true, |r| r.is_multiple_of(3), |r| r == 1];
-        for wide in kinds {
-            for format in [Format::Int8, Format::Q4K, Format::Q6K] {
-                check::<TILE_ROWS, Portable>(format, wide);
-                check::<TILE_ROWS, Pairs>(format, wide);
-                if Vnni::fits(format) {
-                    check::<TILE_ROWS, Vnni>(format, wide);
-                }
-                if Codes::fits(format) {
-                    check::<TILE_ROWS, Codes>(format, wide);
-                }
-                if Bytes::fits() {
-                    check::<AMX_TILE_ROWS, Bytes>(format, wide);
-                }
-            }
-        }
-    }
 
     /// Better CPUs than that are tested above by what they choose.
     #[cfg(target_arch = "x86_64")]
