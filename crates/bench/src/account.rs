@@ -58,6 +58,9 @@ struct Row {
 
 /// Plans every combination.
 pub(crate) fn compute(settings: &AccountArgs) -> Result<Account> {
+    for dtypes in &settings.dtypes {
+        ensure!(dtypes.split('/').count() <= 3, "--dtypes {dtypes}: TEXT, TEXT/VISION or TEXT/VISION/KV");
+    }
     let program = program(settings.longsight.as_ref())?;
     let video = hour(&settings.work)?;
     let mut rows = Vec::new();

@@ -17,11 +17,11 @@ mod spread;
 mod stages;
 mod table;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -81,6 +81,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
+    if let Some(file) = &args.report {
+        writable(file)?;
+    }
     if let Some(threads) = args.threads {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads));
         pool.build_global().context("cannot start threads")?;
@@ -97,14 +100,60 @@ fn run(args: &Args) -> Result<()> {
     }
 }
 
+/// Measurements take minutes: a report that could not be written is refused before.
+fn writable(file: &Path) -> Result<()> {
+    ensure!(
+        !file.exists() || file.is_file(),
+        "--report {}: not a regular file; name another",
+        file.display()
+    );
+    let unfinished = file.with_extension("part");
+    std::fs::write(&unfinished, "").and_then(|()| std::fs::remove_file(&unfinished)).with_context(|| {
+        format!("--report: cannot write {}; name a file in a folder that exists", file.display())
+    })
+}
+
 fn deliver(args: &Args, report: &impl Report) -> Result<()> {
     let json = serde_json::to_string_pretty(report)?;
+    let text = if args.json { &json } else { &report.markdown() };
+    writeln!(std::io::stdout().lock(), "{}", text.trim_end()).context("cannot write the report")?;
     if let Some(file) = &args.report {
+        let file = file.canonicalize().unwrap_or_else(|_| file.clone()); // a link stays one
         let unfinished = file.with_extension("part");
         std::fs::write(&unfinished, format!("{json}\n"))
-            .and_then(|()| std::fs::rename(&unfinished, file))
+            .and_then(|()| std::fs::rename(&unfinished, &file))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    let text = if args.json { json } else { report.markdown() };
-    writeln!(std::io::stdout().lock(), "{}", text.trim_end()).context("cannot write the report")
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_measured_is_refused_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let work = folder.path().display();
+        let there = folder.path().join("there");
+        std::fs::create_dir(&there).unwrap();
+        let folder_report = format!("roofline --report {}", there.display());
+        let nowhere = format!("roofline --report {work}/nowhere/x.json");
+        for (line, what) in [
+            (folder_report.as_str(), "not a regular file"),
+            (nowhere.as_str(), "name a file in a folder that exists"),
+            ("checkpoint --shape tiny --layers 99", "a tower of 1 to 2 layers"),
+            ("checkpoint --shape tiny --outlier-factor nan", "from 0.001 to 1000"),
+            ("account --dtypes q4k/int8/q8/x", "TEXT/VISION/KV"),
+            ("memory --shape tiny --video x --longsight /no/such", "no such file"),
+            ("memory --shape tiny --video x -- --frames=8", "--frames behind --"),
+        ] {
+            let words = std::iter::once("longsight-bench").chain(line.split(' '));
+            let refused = match Args::try_parse_from(words) {
+                Ok(args) => format!("{:#}", run(&args).unwrap_err()),
+                Err(error) => error.to_string(),
+            };
+            assert!(refused.contains(what), "{line}: {refused}");
+        }
+    }
 }

@@ -45,6 +45,18 @@ impl WholeRunArgs {
         program(self.longsight.as_ref())
     }
 
+    /// What the table says about a run must be so.
+    pub(crate) fn check_flags(&self) -> Result<()> {
+        let own = ["--frames", "--fps", "--max-frames", "--model", "--json", "--threads"];
+        let given = |flag: &str| self.flags.iter().any(|f| f.split('=').next() == Some(flag));
+        match own.into_iter().find(|flag| given(flag)) {
+            Some(flag) => {
+                bail!("{flag} behind --: it is set by the measurement; use its own flags before --")
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The video named, or an hour that is made.
     pub(crate) fn video(&self) -> Result<PathBuf> {
         match &self.video {
@@ -83,6 +95,7 @@ struct Run {
 /// Runs the program once for each number of frames.
 pub(crate) fn measure(settings: &MemoryArgs, threads: Option<u16>) -> Result<Memory> {
     ensure!(!settings.frames.contains(&0), "--frames must be at least 1 each");
+    settings.runs.check_flags()?;
     let (program, video) = (settings.runs.program()?, settings.runs.video()?);
     let model = settings.runs.model.checkpoint()?;
     let ask = |frames: &usize| {
@@ -107,6 +120,9 @@ pub(crate) fn measure(settings: &MemoryArgs, threads: Option<u16>) -> Result<Mem
 /// The program named, or the one beside this one.
 pub(crate) fn program(named: Option<&PathBuf>) -> Result<PathBuf> {
     let beside = || Some(std::env::current_exe().ok()?.with_file_name("longsight"));
+    if let Some(named) = named {
+        ensure!(named.is_file(), "--longsight {}: no such file", named.display());
+    }
     let program = named.cloned().or_else(beside).filter(|file| file.is_file());
     program.context(
         "there is no longsight beside this program: run `cargo build --release`, or name it by --longsight",

@@ -23,7 +23,7 @@ pub(crate) struct SeededArgs {
     #[arg(long, value_name = "N")]
     decoder_layers: Option<usize>,
     /// 0.5% of the channels behind every norm are this many times larger: real models have such outliers
-    #[arg(long, value_name = "FACTOR")]
+    #[arg(long, value_name = "FACTOR", value_parser = outlier_factor)]
     pub(crate) outlier_factor: Option<f32>,
     /// Folder in which checkpoints are kept
     #[arg(long, default_value = "target/bench", value_name = "FOLDER")]
@@ -126,7 +126,14 @@ impl SeededArgs {
     /// The checkpoint in bf16 and the llava-hf layout; written if it is not there yet, as a whole or not at all.
     pub(crate) fn checkpoint(&self) -> Result<SeededFolder> {
         let layers = self.layer_counts();
-        ensure!(layers.tower >= 1 && layers.decoder >= 1, "a model has at least one layer of each kind");
+        let fits = |has: usize, of: usize| (1..=of).contains(&has);
+        ensure!(
+            fits(layers.tower, layers.tower_published) && fits(layers.decoder, layers.decoder_published),
+            "shape {} has a tower of 1 to {} layers and a decoder of 1 to {}",
+            self.shape.name(),
+            layers.tower_published,
+            layers.decoder_published
+        );
         let outliers = self.outlier_factor.map(|factor| format!("-outliers{factor}")).unwrap_or_default();
         let name = format!("{}-tower{}-decoder{}{outliers}", self.shape.name(), layers.tower, layers.decoder);
         let folder = self.work.join(name);
@@ -134,7 +141,20 @@ impl SeededArgs {
             write(self.shape.shape(), layers, self.outlier_factor, &folder)
                 .with_context(|| format!("cannot write the checkpoint {}", folder.display()))?;
         }
+        ensure!(
+            folder.join("model.safetensors").is_file(),
+            "{} has no model.safetensors: delete the folder, so that it is written again",
+            folder.display()
+        );
         Ok(SeededFolder { folder, shape: self.shape, layers })
+    }
+}
+
+/// Beyond a thousand, products leave the range of f16.
+fn outlier_factor(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(factor) if (0.001..=1000.0).contains(&factor) => Ok(factor),
+        _ => Err("it must be a number from 0.001 to 1000".into()),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod interrupt;
 mod model;
 mod progress;
 mod settings;

@@ -5,6 +5,7 @@ use longsight_engine::human_bytes as bytes;
 use longsight_engine::index::IndexUse;
 use longsight_engine::{Evidence, Fitting, Moment, Receipt, RunPlan, TimeEstimate};
 use longsight_method::FrameRole;
+use longsight_models::{Dtypes, StoredMatrices};
 use longsight_video::MediaTime;
 
 /// One line before a run.
@@ -38,7 +39,7 @@ pub fn after(receipt: &Receipt, plan: &RunPlan) -> String {
     };
     let mut text = format!(
         "-- {} frames ({fine} fine) from {span}{reused}, {:?} decoding; {} visual + {} newline + {} text tokens\n\
-         -- {} s = {:.3} (window {}, {}), attention factor {:.4}, pool {}, {} weights, {} KV cache; {} prompt tokens, {} generated\n\
+         -- {} s = {:.3} (window {}, {}), attention factor {:.4}, pool {}, {} weights{}, {} KV cache; {} prompt tokens, {} generated\n\
          -- decode {:.1} s, pixels {:.1} s, vision {:.1} s, prefill {:.1} s, answer {:.1} s; peak memory {}",
         receipt.frames.len(),
         receipt.video.decode_strategy,
@@ -52,6 +53,7 @@ pub fn after(receipt: &Receipt, plan: &RunPlan) -> String {
         context.attention_factor,
         receipt.pool.spec,
         receipt.model.dtypes,
+        otherwise(receipt.model.dtypes, &receipt.model.matrices),
         receipt.kv_cache.dtype,
         tokens.prompt,
         tokens.generated,
@@ -64,6 +66,13 @@ pub fn after(receipt: &Receipt, plan: &RunPlan) -> String {
     );
     text.push_str(&found(receipt, plan));
     text
+}
+
+/// Matrices that are stored as something else than was asked for, since their rows do not fit its blocks.
+fn otherwise(dtypes: Dtypes, matrices: &[StoredMatrices]) -> String {
+    let others = matrices.iter().filter(|m| m.dtype != dtypes.text && m.dtype != dtypes.vision);
+    let parts: Vec<_> = others.map(|m| format!("{} matrices in {}", m.count, m.dtype)).collect();
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }
 
 /// What came to light at the first question: what the index gave, and warnings that the plan had not.

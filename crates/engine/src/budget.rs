@@ -41,9 +41,10 @@ const PROGRAM_BYTES: u64 = 40 << 20;
 /// A token of the tokenizer, with its merges.
 const TOKENIZER_TOKEN_BYTES: u64 = 500;
 /// ffmpeg without frames.
-const DECODER_BYTES: u64 = 40 << 20;
-/// Frames that ffmpeg and the reader hold at once, as RGB.
-const DECODER_FRAMES: u64 = 8;
+const DECODER_BYTES: u64 = 45 << 20;
+/// Frames that ffmpeg and the reader hold at once, as RGB, in the codec that takes most of H.264, HEVC, VP9, MPEG-4 and AV1 (which is
+/// AV1; the others take 9 to 14): `--memory` must hold for any of them.
+const DECODER_FRAMES: u64 = 16;
 
 /// Estimates the peak of a run on `video` whose cache holds `kv_tokens`.
 pub(crate) fn estimate(

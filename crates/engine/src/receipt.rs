@@ -218,9 +218,9 @@ pub struct PoolReceipt {
 pub struct DedupeReceipt {
     /// `off`, `exact`, or the largest mean absolute difference of channel values (0..255) from the last encoded frame.
     pub setting: Dedupe,
-    /// Frames that went through the vision tower.
+    /// Frames that went through the vision tower: none where the index had their features.
     pub encoded_frames: usize,
-    /// Frames that took the features of one of these.
+    /// Frames that took, or have in the index, the features of another.
     pub reused_frames: usize,
 }
 
@@ -278,7 +278,7 @@ impl Receipt {
             },
             context: context_receipt(session),
             pool: PoolReceipt { spec: plan.pool.spec, mode: plan.pool.mode, newline: plan.pool.newline },
-            dedupe: dedupe_receipt(session),
+            dedupe: dedupe_receipt(session, index),
             index: index.cloned(),
             template: settings.template,
             prompt: settings.prompt.clone(),
@@ -376,10 +376,11 @@ fn frame_receipts(session: &Session<'_>) -> Vec<FrameReceipt> {
     plan.sample.frames.iter().zip(&plan.pool.frames).map(record).collect()
 }
 
-fn dedupe_receipt(session: &Session<'_>) -> DedupeReceipt {
+fn dedupe_receipt(session: &Session<'_>, index: Option<&IndexReceipt>) -> DedupeReceipt {
     let (_, _, settings, _, frames, _) = session.parts();
     let reused_frames = frames.reused.iter().filter(|reused| **reused).count();
-    let encoded_frames = frames.reused.len() - reused_frames;
+    let read = index.is_some_and(|of| [of.embeddings, of.kv_prefix].contains(&IndexUse::Read));
+    let encoded_frames = if read { 0 } else { frames.reused.len() - reused_frames };
     DedupeReceipt { setting: settings.dedupe, encoded_frames, reused_frames }
 }
 

@@ -103,6 +103,14 @@ pub enum ModelError {
         /// Tokens that would be held.
         needed: usize,
     },
+    /// Whoever heard of the progress stopped it.
+    #[error("stopped; nothing was written")]
+    Stopped,
+    /// Logits are not numbers.
+    #[error(
+        "the model's logits are not finite numbers: are its weights whole? Download the checkpoint again, or try --dtype f32"
+    )]
+    NotFinite,
     /// A tensor operation failed (out of memory, or a bug: please report it).
     #[error("tensor operation failed: {}", first_line(.0))]
     Tensor(#[from] candle_core::Error),

@@ -16,7 +16,7 @@ pub use checkpoint::{Checkpoint, TensorInfo};
 pub use dtype::{Dtypes, StoredMatrices, WeightDtype};
 pub use matrix::{Matrix, QuantizedWeights};
 pub use names::NameMap;
-pub use write::QuantizedFile;
+pub use write::{QuantizedFile, WriteProgress};
 
 use crate::{ModelError, Result};
 use candle_core::{DType, Device, Tensor};

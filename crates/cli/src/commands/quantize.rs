@@ -2,11 +2,13 @@
 
 use super::{write_json, write_out};
 use crate::args::QuantizeArgs;
+use crate::interrupt::Interrupt;
 use crate::model;
 use crate::progress::WeightsBar;
 use crate::units::mebibytes;
 use anyhow::Result;
 use longsight_models::{LoadSettings, quantize};
+use std::ops::ControlFlow;
 
 /// Writes a checkpoint with quantized weights.
 pub fn run(args: &QuantizeArgs) -> Result<()> {
@@ -14,7 +16,11 @@ pub fn run(args: &QuantizeArgs) -> Result<()> {
     let settings =
         LoadSettings { dtype: Some(args.dtype), vision_dtype: args.vision_dtype, ..LoadSettings::default() };
     let mut bar = WeightsBar::new(args.quiet);
-    let written = quantize(&folder.path, &args.output, &settings, &mut |done, total| bar.show(done, total));
+    let interrupt = Interrupt::listen();
+    let written = quantize(&folder.path, &args.output, &settings, &mut |done, total| {
+        bar.show(done, total);
+        if interrupt.heard() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
     drop(bar);
     let written = written?;
     if args.json {

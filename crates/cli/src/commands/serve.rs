@@ -40,7 +40,12 @@ pub fn run(args: &ServeArgs) -> Result<()> {
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.context("cannot start the server")?.block_on(serve(model, settings, stopped(), ready))?;
+    runtime.context("cannot start the server")?.block_on(serve(
+        model,
+        settings,
+        crate::interrupt::stopped(),
+        ready,
+    ))?;
     Ok(())
 }
 
@@ -65,21 +70,4 @@ fn start_log(json: bool) {
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false);
     // A second log in the same process would be refused, which is no reason to stop.
     let _ = if json { log.json().try_init() } else { log.with_ansi(false).try_init() };
-}
-
-/// Resolves at Ctrl-C, or when the system asks the process to end.
-async fn stopped() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => (),
-                _ = terminate.recv() => (),
-            }
-            return;
-        }
-    }
-    let _ = interrupt.await; // where signals cannot be heard it never ends, as without this
 }

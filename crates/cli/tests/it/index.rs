@@ -58,6 +58,8 @@ fn a_second_question_reads_what_the_first_kept_and_is_answered_the_same() {
         let first = ask("");
         let second = ask("");
         assert_eq!((used(&first), used(&second)), (("written", "unused"), ("read", "unused")));
+        let encoded = |answer: &Value| answer["receipt"]["dedupe"]["encoded_frames"].as_u64().unwrap();
+        assert!(encoded(&first) > 0 && encoded(&second) == 0);
         assert_eq!(second["receipt"]["timings"]["vision_secs"], 0.0);
         assert_eq!(second["receipt"]["timings"]["video_decode_secs"], 0.0);
         let third = ask("--index kv");

@@ -117,6 +117,9 @@ fn a_quantized_checkpoint_answers_as_its_original_quantized_on_load() {
     assert_eq!((&model["dtype"], &model["vision_dtype"]), (&"q4k".into(), &"int8".into()));
     assert_eq!(model["matrices"], on_load["receipt"]["model"]["matrices"]);
     assert!(model["matrices"].as_array().unwrap().iter().any(|m| m["dtype"] == "q8_0"), "{model}");
+    let told =
+        longsight("ask").args("--dtype q4k --fps 1").arg(&video).arg("What happens?").run().succeeded();
+    assert!(told.stderr.contains("matrices in q8_0)"), "{}", told.stderr);
 
     assert!(quantize("q8_0").run().failed(1).contains("name a new folder"));
     let other =

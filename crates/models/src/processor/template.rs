@@ -133,8 +133,10 @@ impl ChatTemplate {
             if !path.exists() {
                 continue;
             }
-            let value: serde_json::Value = serde_json::from_slice(&files::read(&path, MAX_FILE_BYTES)?)
-                .map_err(|e| ModelError::File { path, message: format!("not valid JSON ({e})") })?;
+            let value: serde_json::Value =
+                serde_json::from_slice(&files::read(&path, MAX_FILE_BYTES)?).map_err(|e| {
+                    ModelError::File { path, message: format!("not valid JSON ({e}); download it again") }
+                })?;
             if let Some(own) = value.get("chat_template").and_then(template_text) {
                 return Ok(Self { own: Some(own.to_owned()) });
             }

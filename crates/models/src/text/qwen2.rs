@@ -147,13 +147,20 @@ impl Qwen2 {
     }
 
     /// Logits `[vocabulary]` of the last of the hidden states `[tokens, hidden]`, as f32.
+    ///
+    /// # Errors
+    /// No hidden states, or logits that are no numbers: damaged weights, or an overflow.
     pub fn last_logits(&self, hidden: &Tensor) -> Result<Vec<f32>> {
         let Some(last) = hidden.dim(0)?.checked_sub(1) else {
             return Err(ModelError::Argument("logits need at least one token".into()));
         };
         let last = hidden.narrow(0, last, 1)?;
         let logits = on_pool(&self.device, || self.head.forward(&self.norm.forward(&last)?))?;
-        Ok(logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
+        let logits: Vec<f32> = logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        match logits.iter().all(|logit| logit.is_finite()) {
+            true => Ok(logits),
+            false => Err(ModelError::NotFinite),
+        }
     }
 }
 

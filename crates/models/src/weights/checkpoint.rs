@@ -31,6 +31,7 @@ pub struct Checkpoint {
     folder: PathBuf,
     files: Vec<OpenFile>,
     tensors: BTreeMap<String, TensorInfo>,
+    written_quantized: bool,
 }
 
 #[derive(Debug)]
@@ -46,8 +47,12 @@ impl Checkpoint {
     /// # Errors
     /// No safetensors files, a shard missing, a header that is damaged, or a file shorter than its header says.
     pub fn open(folder: &Path) -> Result<Self> {
-        let mut checkpoint =
-            Self { folder: folder.to_path_buf(), files: Vec::new(), tensors: BTreeMap::new() };
+        let mut checkpoint = Self {
+            folder: folder.to_path_buf(),
+            files: Vec::new(),
+            tensors: BTreeMap::new(),
+            written_quantized: false,
+        };
         for path in shards(folder)? {
             checkpoint.add(path)?;
         }
@@ -94,8 +99,14 @@ impl Checkpoint {
 
     /// The dtype that most values are stored in: the checkpoint's own.
     pub fn dtype(&self) -> DType {
+        self.float_dtype(|_, _| true)
+    }
+
+    /// The same of the tensors that belong.
+    pub fn float_dtype(&self, belongs: impl Fn(&str, &TensorInfo) -> bool) -> DType {
         let mut values: BTreeMap<&'static str, (usize, DType)> = BTreeMap::new();
-        for info in self.tensors.values().filter(|info| info.dtype.is_float()) {
+        let floats = self.tensors.iter().filter(|(name, info)| info.dtype.is_float() && belongs(name, info));
+        for (_, info) in floats {
             values.entry(info.dtype.as_str()).or_insert((0, info.dtype)).0 +=
                 info.shape.iter().product::<usize>();
         }
@@ -111,6 +122,11 @@ impl Checkpoint {
             }
         }
         weights.into_iter().max_by_key(|(_, count)| *count).map(|(dtype, _)| dtype)
+    }
+
+    /// Whether it was written by [`crate::quantize`]: then what is in floats is meant to be.
+    pub fn was_written_quantized(&self) -> bool {
+        self.written_quantized
     }
 
     pub(super) fn read(&self, info: &TensorInfo, dtype: DType, device: &Device) -> Result<Tensor> {
@@ -133,6 +149,12 @@ impl Checkpoint {
         copied.map_err(|source| ModelError::Io { path: open.path.clone(), source })
     }
 
+    /// Writes the tensor at `info` as floats of another dtype.
+    pub(super) fn convert(&self, info: &TensorInfo, dtype: DType, to: &mut dyn Write) -> Result<()> {
+        let open = &self.files[info.file];
+        read::convert(&open.file, info, dtype, to).map_err(|error| open.failed(error))
+    }
+
     /// The matrix at `info` in `format`: quantized piece by piece, or mapped where it is stored so.
     pub(super) fn quantized(&self, info: &TensorInfo, format: Format) -> Result<QuantizedWeights> {
         let open = &self.files[info.file];
@@ -141,7 +163,11 @@ impl Checkpoint {
         };
         match info.format {
             None => QuantizedWeights::quantize(format, (outputs, inputs), |first, out| {
-                read::widened(&open.file, info, first, out).map_err(|error| open.failed(error))
+                read::widened(&open.file, info, first, out).map_err(|error| open.failed(error))?;
+                match out.iter().all(|weight| weight.is_finite()) {
+                    true => Ok(()),
+                    false => Err(self.not_finite(info)),
+                }
             }),
             Some(stored) => {
                 let start = info.offset_bytes as usize;
@@ -151,10 +177,17 @@ impl Checkpoint {
         }
     }
 
+    fn not_finite(&self, info: &TensorInfo) -> ModelError {
+        let name = self.tensors.iter().find(|(_, of)| std::ptr::eq(*of, info)).map_or("", |(name, _)| name);
+        let message = format!("tensor `{name}` has weights that are no finite numbers; download it again");
+        ModelError::File { path: self.files[info.file].path.clone(), message }
+    }
+
     fn add(&mut self, path: PathBuf) -> Result<()> {
         let (file, header) = Header::read(&path)?;
         let damaged = |message: String| ModelError::File { path: path.clone(), message };
         let stored = manifest::read(&header.metadata).map_err(damaged)?;
+        self.written_quantized |= !stored.is_empty();
         for (name, info) in header.metadata.tensors() {
             let dtype = dtype_of(info.dtype).ok_or_else(|| {
                 damaged(format!("tensor `{name}` is {:?}; longsight reads F32, F16 and BF16", info.dtype))
@@ -167,8 +200,16 @@ impl Checkpoint {
                 shape: info.shape.clone(),
                 format: None,
             };
-            if let Some(stored) = stored.get(&name) {
-                stored.apply(&mut entry).map_err(|e| damaged(format!("tensor `{name}` {e}")))?;
+            match stored.get(&name) {
+                Some(stored) => {
+                    stored.apply(&mut entry).map_err(|e| damaged(format!("tensor `{name}` {e}")))?
+                }
+                None if dtype == DType::U8 => {
+                    return Err(damaged(format!(
+                        "tensor `{name}` is U8; longsight reads F32, F16 and BF16, and what `longsight quantize` wrote"
+                    )));
+                }
+                None => {}
             }
             if self.tensors.contains_key(&name) {
                 return Err(damaged(format!("tensor `{name}` is in two files of this checkpoint")));

@@ -41,7 +41,7 @@ impl GgufTensor {
 pub(super) fn tensors(file: impl Read + Seek, file_bytes: u64) -> Result<Vec<GgufTensor>, String> {
     let mut head = Head { file, alignment: 32 };
     if head.u32()? != u32::from_le_bytes(*b"GGUF") {
-        return Err("not a GGUF file".into());
+        return Err("not a GGUF file; download it again".into());
     }
     match head.u32()? {
         2 | 3 => {}
@@ -83,7 +83,9 @@ impl<R: Read + Seek> Head<R> {
 
     fn bytes<const N: usize>(&mut self) -> Result<[u8; N], String> {
         let mut bytes = [0; N];
-        self.file.read_exact(&mut bytes).map_err(|_| "truncated within its header".to_owned())?;
+        self.file
+            .read_exact(&mut bytes)
+            .map_err(|_| "truncated within its header; download it again".to_owned())?;
         Ok(bytes)
     }
 
@@ -98,7 +100,7 @@ impl<R: Read + Seek> Head<R> {
     fn count(&mut self) -> Result<u64, String> {
         match self.u64()? {
             count if count <= MAX_ENTRIES => Ok(count),
-            count => Err(format!("damaged header: {count} entries")),
+            count => Err(format!("damaged header: {count} entries; download it again")),
         }
     }
 
@@ -106,20 +108,20 @@ impl<R: Read + Seek> Head<R> {
         let skipped = std::io::copy(&mut self.file.by_ref().take(bytes), &mut std::io::sink());
         match skipped {
             Ok(skipped) if skipped == bytes => Ok(()),
-            _ => Err("truncated within its header".into()),
+            _ => Err("truncated within its header; download it again".into()),
         }
     }
 
     fn text(&mut self) -> Result<String, String> {
         let length = self.u64()?;
         if length > MAX_TEXT_BYTES {
-            return Err(format!("damaged header: text of {length} bytes"));
+            return Err(format!("damaged header: text of {length} bytes; download it again"));
         }
         let mut bytes = Vec::new();
         let read = self.file.by_ref().take(length).read_to_end(&mut bytes);
         match (read, String::from_utf8(bytes)) {
             (Ok(read), Ok(text)) if read as u64 == length => Ok(text),
-            _ => Err("damaged header: text cut off, or not UTF-8".into()),
+            _ => Err("damaged header: text cut off, or not UTF-8; download it again".into()),
         }
     }
 
@@ -148,7 +150,7 @@ impl<R: Read + Seek> Head<R> {
                 let (kind, count) = (self.u32()?, self.count()?);
                 (0..count).try_for_each(|_| self.skip_value(kind, false))
             }
-            other => Err(format!("damaged header: value of type {other}")),
+            other => Err(format!("damaged header: value of type {other}; download it again")),
         }
     }
 
@@ -156,7 +158,9 @@ impl<R: Read + Seek> Head<R> {
         let name = self.text()?;
         let dimensions = self.u32()?;
         if dimensions > MAX_DIMENSIONS {
-            return Err(format!("damaged header: tensor `{name}` of {dimensions} dimensions"));
+            return Err(format!(
+                "damaged header: tensor `{name}` of {dimensions} dimensions; download it again"
+            ));
         }
         let mut shape = Vec::new();
         for _ in 0..dimensions {
@@ -179,7 +183,9 @@ impl<R: Read + Seek> Head<R> {
             }
         };
         if format.is_some_and(|f| shape.len() != 2 || !f.fits(shape[1])) {
-            return Err(format!("damaged header: tensor `{name}` of shape {shape:?} cannot be quantized so"));
+            return Err(format!(
+                "damaged header: tensor `{name}` of shape {shape:?} cannot be quantized so; download it again"
+            ));
         }
         let offset_bytes = self.u64()?;
         Ok(GgufTensor { name, shape, dtype, format, offset_bytes })

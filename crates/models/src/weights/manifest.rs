@@ -38,7 +38,11 @@ impl Stored {
                 info.format = Some(self.format);
                 Ok(())
             }
-            _ => Err(format!("is not what the file's metadata say it is ({:?}); quantize again", self)),
+            _ => Err(format!(
+                "is not what the file's metadata say ({} with rows of {} weights); quantize again",
+                WeightDtype::of(self.format),
+                self.inputs
+            )),
         }
     }
 }

@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Tensor, WithDType};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 
 /// Values converted at a time when the dtype changes.
 const PIECE_VALUES: usize = 1 << 18;
@@ -91,18 +91,37 @@ pub(super) fn tensor(
     }
 }
 
+/// Writes the tensor at `info` as `dtype` (f32, bf16 or f16), little-endian.
+pub(super) fn convert(
+    file: &File,
+    info: &TensorInfo,
+    dtype: DType,
+    to: &mut dyn Write,
+) -> Result<(), Failed> {
+    let written = match dtype {
+        DType::F32 => to.write_all(bytemuck::cast_slice(&read_as::<f32>(file, info)?)),
+        DType::BF16 => to.write_all(bytemuck::cast_slice(&read_as::<bf16>(file, info)?)),
+        DType::F16 => to.write_all(bytemuck::cast_slice(&read_as::<f16>(file, info)?)),
+        other => return Err(unsupported(other)),
+    };
+    Ok(written?)
+}
+
 fn unsupported(dtype: DType) -> Failed {
     Failed::Tensor(candle_core::Error::Msg(format!("weights cannot be {}", dtype.as_str())))
 }
 
 fn stored_as<To: Stored>(file: &File, info: &TensorInfo, device: &Device) -> Result<Tensor, Failed> {
-    let values = match info.dtype {
+    Tensor::from_vec(read_as::<To>(file, info)?, info.shape.as_slice(), device).map_err(Failed::Tensor)
+}
+
+fn read_as<To: Stored>(file: &File, info: &TensorInfo) -> Result<Vec<To>, Failed> {
+    match info.dtype {
         DType::F32 => values::<f32, To>(file, info),
         DType::BF16 => values::<bf16, To>(file, info),
         DType::F16 => values::<f16, To>(file, info),
-        other => return Err(unsupported(other)),
-    }?;
-    Tensor::from_vec(values, info.shape.as_slice(), device).map_err(Failed::Tensor)
+        other => Err(unsupported(other)),
+    }
 }
 
 fn values<From: Stored, To: Stored>(file: &File, info: &TensorInfo) -> Result<Vec<To>, Failed> {

@@ -7,7 +7,11 @@ use candle_core::DType;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
+
+/// Hears of weights done, out of all; may stop.
+pub type WriteProgress<'a> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'a;
 
 /// The tensors of a file to be written.
 #[derive(Default)]
@@ -18,21 +22,23 @@ pub struct QuantizedFile<'a> {
 struct Entry<'a> {
     name: &'a str,
     info: &'a TensorInfo,
-    /// None: copied as it is.
+    /// None: floats.
     stored: Option<Stored>,
+    /// Of floats.
+    dtype: DType,
 }
 
 impl Entry<'_> {
     fn bytes(&self) -> usize {
         match (self.stored, &self.info.shape[..]) {
             (Some(stored), [outputs, _]) => outputs * stored.format.row_bytes(stored.inputs),
-            _ => self.info.shape.iter().product::<usize>() * self.info.dtype.size_in_bytes(),
+            _ => self.info.shape.iter().product::<usize>() * self.dtype.size_in_bytes(),
         }
     }
 }
 
 impl<'a> QuantizedFile<'a> {
-    /// Adds a tensor: a matrix in `dtype`, or anything as it is where that is none or a float.
+    /// Adds a tensor: a matrix in `dtype`, or anything as it is where that is none.
     pub fn add(&mut self, name: &'a str, info: &'a TensorInfo, dtype: Option<WeightDtype>) {
         let stored = match (dtype, &info.shape[..]) {
             (Some(dtype), [_, inputs]) => {
@@ -40,15 +46,19 @@ impl<'a> QuantizedFile<'a> {
             }
             _ => None,
         };
-        self.tensors.push(Entry { name, info, stored });
+        let dtype = dtype.and_then(WeightDtype::float).unwrap_or(info.dtype);
+        self.tensors.push(Entry { name, info, stored, dtype });
     }
 
     /// Writes everything to `path` and the disk; returns the file's bytes. `progress` hears of weights done, out of all.
+    ///
+    /// # Errors
+    /// What cannot be read or written; [`ModelError::Stopped`].
     pub fn write(
         mut self,
         checkpoint: &Checkpoint,
         path: &Path,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut WriteProgress<'_>,
     ) -> Result<u64> {
         // Bytes last: floats then stay aligned.
         self.tensors.sort_by_key(|entry| entry.stored.is_some());
@@ -67,11 +77,14 @@ impl<'a> QuantizedFile<'a> {
                     let quantized = checkpoint.quantized(entry.info, stored.format)?;
                     out.write_all(quantized.bytes()).map_err(io)?;
                 }
-                None => checkpoint.copy(entry.info, &mut out)?,
+                None if entry.dtype == entry.info.dtype => checkpoint.copy(entry.info, &mut out)?,
+                None => checkpoint.convert(entry.info, entry.dtype, &mut out)?,
             }
             bytes += entry.bytes() as u64;
             done += weights(entry);
-            progress(done, total);
+            if progress(done, total).is_break() {
+                return Err(ModelError::Stopped);
+            }
         }
         let file = out.into_inner().map_err(|e| io(e.into_error()))?;
         file.sync_all().map_err(io)?;
@@ -90,7 +103,7 @@ impl<'a> QuantizedFile<'a> {
                 (Some(stored), [outputs, _]) => {
                     ("U8", vec![*outputs, stored.format.row_bytes(stored.inputs)])
                 }
-                _ => (dtype_name(entry.info.dtype), entry.info.shape.clone()),
+                _ => (dtype_name(entry.dtype), entry.info.shape.clone()),
             };
             let value = serde_json::json!({"dtype": dtype, "shape": shape, "data_offsets": [start, end]});
             entries.insert(entry.name.into(), value);

@@ -6,6 +6,7 @@ use longsight_kernels::{Format, QuantizedMatrix};
 use longsight_method::{RopePlan, RopeSettings};
 use longsight_models::layers::Rotary;
 use longsight_models::{DType, Device, KvCache, KvDtype, Llava, LoadSettings, Tensor, WeightDtype, quantize};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 /// Rows of 64 and 96 weights in the language model, of 36 and 70 in the tower: K-quants fall back to q8_0, and that to int8.
@@ -104,7 +105,11 @@ fn a_quantized_checkpoint_is_the_one_quantized_on_load() {
     let asked = settings(WeightDtype::Q8_0, WeightDtype::Int8);
     let target = folder.file("made/quantized");
     let mut seen = Vec::new();
-    let made = quantize(folder.path(), &target, &asked, &mut |done, total| seen.push((done, total))).unwrap();
+    let made = quantize(folder.path(), &target, &asked, &mut |done, total| {
+        seen.push((done, total));
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     assert!(seen.windows(2).all(|w| w[0].0 <= w[1].0));
     assert!(seen.last().is_some_and(|(done, total)| done == total));
     assert_eq!(made.bytes, std::fs::metadata(target.join("model.safetensors")).unwrap().len());
@@ -119,8 +124,51 @@ fn a_quantized_checkpoint_is_the_one_quantized_on_load() {
     assert_eq!(logits(&mapped), logits(&loaded));
 }
 
+fn go_on(_: u64, _: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+#[test]
+fn a_tower_in_floats_beside_quantized_weights_is_stored_and_loaded_as_asked() {
+    let folder = Folder::golden(CASE);
+    for vision in [WeightDtype::F32, WeightDtype::F16, WeightDtype::Bf16] {
+        let asked = settings(WeightDtype::Q8_0, vision);
+        let target = folder.file(vision.as_str());
+        let made = quantize(folder.path(), &target, &asked, &mut go_on).unwrap();
+        let in_matrices: u64 = made.matrices.iter().map(|m| m.bytes).sum();
+        assert!(made.bytes > in_matrices, "{vision}: {} of {}", in_matrices, made.bytes);
+        let (mapped, loaded) =
+            (Llava::load(&target, &LoadSettings::default()), Llava::load(folder.path(), &asked));
+        let (mapped, loaded) = (mapped.unwrap(), loaded.unwrap());
+        assert_eq!(mapped.info().dtypes, loaded.info().dtypes);
+        assert!(features(&mapped) == features(&loaded), "{vision}");
+    }
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_an_error_where_they_are_read_or_used() {
+    let folder = Folder::golden(CASE);
+    let asked = settings(WeightDtype::Q8_0, WeightDtype::Int8);
+    let file = folder.file("model.safetensors");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2 / 4 * 4;
+    bytes[middle..middle + 4096].fill(0xff);
+    std::fs::write(&file, bytes).unwrap();
+    let error = refused(folder.path(), &folder.file("made"), &asked);
+    assert!(
+        ["model.safetensors", "tensor `", "finite", "download"].iter().all(|w| error.contains(w)),
+        "{error}"
+    );
+    assert!(!folder.file("made").exists());
+    let model = Llava::load(folder.path(), &LoadSettings::default()).unwrap();
+    let text = model.text();
+    let nan = Tensor::full(f32::NAN, (1, text.embed(&[0]).unwrap().dim(1).unwrap()), &Device::Cpu).unwrap();
+    let error = text.last_logits(&nan).unwrap_err().to_string();
+    assert!(error.contains("not finite"), "{error}");
+}
+
 fn refused(source: &Path, target: &Path, asked: &LoadSettings) -> String {
-    let error = quantize(source, target, asked, &mut |_, _| {}).unwrap_err().to_string();
+    let error = quantize(source, target, asked, &mut go_on).unwrap_err().to_string();
     assert!(!error.contains('\n'), "{error}");
     error
 }
@@ -135,7 +183,9 @@ fn what_cannot_be_quantized_is_refused_and_leaves_nothing() {
     std::fs::remove_dir(&target).unwrap();
     let floats = settings(WeightDtype::F16, WeightDtype::F16);
     assert!(refused(folder.path(), &target, &floats).contains("name a dtype"));
-    quantize(folder.path(), &target, &asked, &mut |_, _| {}).unwrap();
+    let stopped = quantize(folder.path(), &target, &asked, &mut |_, _| ControlFlow::Break(()));
+    assert!(stopped.unwrap_err().to_string().contains("stopped"));
+    quantize(folder.path(), &target, &asked, &mut go_on).unwrap();
     let again = folder.file("again");
     assert!(refused(&target, &again, &asked).contains("quantized already"));
     let other = settings(WeightDtype::Q4_0, WeightDtype::Int8);
@@ -149,8 +199,7 @@ fn what_cannot_be_quantized_is_refused_and_leaves_nothing() {
 fn damage_to_a_quantized_file_is_an_error() {
     let folder = Folder::golden(CASE);
     let target = folder.file("made");
-    quantize(folder.path(), &target, &settings(WeightDtype::Q8_0, WeightDtype::Int8), &mut |_, _| {})
-        .unwrap();
+    quantize(folder.path(), &target, &settings(WeightDtype::Q8_0, WeightDtype::Int8), &mut go_on).unwrap();
     let file = target.join("model.safetensors");
     let good = std::fs::read(&file).unwrap();
     let fails = |bytes: &[u8], what: &str| {

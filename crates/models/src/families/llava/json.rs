@@ -18,8 +18,10 @@ impl Json {
     /// Reads a file that must hold one object.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let bytes = files::read(path, MAX_BYTES)?;
-        let value: Value = serde_json::from_slice(&bytes)
-            .map_err(|e| ModelError::File { path: path.into(), message: format!("not valid JSON ({e})") })?;
+        let value: Value = serde_json::from_slice(&bytes).map_err(|e| ModelError::File {
+            path: path.into(),
+            message: format!("not valid JSON ({e}); download it again"),
+        })?;
         if !value.is_object() {
             return Err(ModelError::File { path: path.into(), message: "holds no JSON object".into() });
         }

@@ -116,7 +116,12 @@ fn dtypes(checkpoint: &Checkpoint, names: &NameMap, settings: &LoadSettings) -> 
         (asked, stored) => Ok(asked.or(stored)),
     };
     let text = kept(settings.dtype, stored(false))?;
-    let vision = kept(settings.vision_dtype, stored(true))?;
+    let as_written = || {
+        let floats = checkpoint.was_written_quantized();
+        let matrix = |name: &str, info: &TensorInfo| names.is_vision(name) && is_matrix(name, info, names);
+        floats.then(|| checkpoint.float_dtype(matrix).into())
+    };
+    let vision = kept(settings.vision_dtype, stored(true))?.or_else(as_written);
     Ok(Dtypes::resolve(text, vision, checkpoint.dtype().into()))
 }
 
@@ -132,14 +137,18 @@ fn kept_tensors<'a>(
     if config.text.tied_head {
         unused.push(names.on_disk("head.weight"));
     }
-    let positions = names.on_disk("vision.embeddings.position_embedding.weight");
     let kept = checkpoint.names().filter(|n| !unused.iter().any(|u| u == n));
     kept.filter_map(|name| {
         let info = checkpoint.info(name)?;
         let dtype = if names.is_vision(name) { dtypes.vision } else { dtypes.text };
-        Some((name, info, dtype, info.shape.len() == 2 && name != positions))
+        Some((name, info, dtype, is_matrix(name, info, names)))
     })
     .collect()
+}
+
+/// Whether a tensor is multiplied by: such tensors take the dtype asked for.
+fn is_matrix(name: &str, info: &TensorInfo, names: &NameMap) -> bool {
+    info.shape.len() == 2 && name != names.on_disk("vision.embeddings.position_embedding.weight")
 }
 
 /// Bytes of all tensors that loading keeps, and how the matrices among them are stored.

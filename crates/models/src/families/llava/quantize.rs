@@ -2,7 +2,7 @@
 
 use super::model::{Description, LoadSettings};
 use crate::files::copy_small_files;
-use crate::weights::{QuantizedFile, StoredMatrices};
+use crate::weights::{QuantizedFile, StoredMatrices, WriteProgress};
 use crate::{ModelError, Result};
 use std::path::Path;
 
@@ -16,16 +16,16 @@ pub struct QuantizedCheckpoint {
 }
 
 /// Writes the checkpoint in `source` to the new folder `target`, its matrices in the dtypes of `settings`; everything else
-/// stays as it is. `progress` hears of the weights done, out of all. The folder appears when it is complete.
+/// stays as it is. `progress` hears of the weights done, out of all, and may stop. The folder appears when it is complete.
 ///
 /// # Errors
 /// No quantized dtype asked for, a checkpoint that is quantized already, a target that exists, files that cannot be read
-/// or written.
+/// or written; [`ModelError::Stopped`]. Whatever it is, nothing is left behind.
 pub fn quantize(
     source: &Path,
     target: &Path,
     settings: &LoadSettings,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut WriteProgress<'_>,
 ) -> Result<QuantizedCheckpoint> {
     let description = Description::read(source, settings)?;
     let dtypes = description.info.dtypes;
