@@ -11,12 +11,13 @@ impl Interrupt {
     pub fn listen() -> Self {
         let heard = Arc::new(AtomicBool::new(false));
         let tell = Arc::clone(&heard);
-        std::thread::spawn(move || {
+        let listen = move || {
             if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 runtime.block_on(stopped());
                 tell.store(true, Ordering::Relaxed);
             }
-        });
+        };
+        let _ = std::thread::Builder::new().spawn(listen); // without it the process ends as it would have
         Self(heard)
     }
 

@@ -2,6 +2,7 @@ use super::{NameMap, QuantizedWeights, WeightDtype, gguf, manifest, read};
 use crate::{ModelError, Result, files};
 use candle_core::{DType, Device, Tensor};
 use longsight_kernels::{Format, MappedFile};
+use rayon::prelude::*;
 use safetensors::tensor::Metadata;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -164,7 +165,9 @@ impl Checkpoint {
         match info.format {
             None => QuantizedWeights::quantize(format, (outputs, inputs), |first, out| {
                 read::widened(&open.file, info, first, out).map_err(|error| open.failed(error))?;
-                match out.iter().all(|weight| weight.is_finite()) {
+                // Without a way out of the loop, which would keep it from becoming vectors.
+                let finite = |weights: &[f32]| weights.iter().fold(true, |all, w| all & w.is_finite());
+                match out.par_chunks(1 << 16).all(finite) {
                     true => Ok(()),
                     false => Err(self.not_finite(info)),
                 }
