@@ -15,7 +15,7 @@ if [ "${1:-}" = --quick ]; then
 fi
 
 cargo build --release --locked -p longsight-bench
-bench=target/release/longsight-bench out=target/bench
+bench=${CARGO_TARGET_DIR:-target}/release/longsight-bench out=target/bench
 mkdir -p "$out"
 
 # show NAME TITLE ARGUMENTS...: the report on standard output, its JSON kept as NAME.json.

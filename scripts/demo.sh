@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seed=${SEED:-1}
 case $seed in '' | *[!0-9]*) fail "SEED=$seed: give a whole number" ;; esac
 world=target/demo/minutes-$seed video=target/demo/minutes-$seed/videos/00000.mp4
-longsight=target/release/longsight
+longsight=${CARGO_TARGET_DIR:-target}/release/longsight
 export LONGSIGHT_MODEL=tiny LONGSIGHT_INDEX_DIR=target/demo/index
 asked=0 right=0
 

@@ -7,7 +7,7 @@
 #   bash scripts/evidence.sh measure    the table by length, context method and pooling, on the held-out videos
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-longsight=${LONGSIGHT:-target/release/longsight}
+longsight=${LONGSIGHT:-${CARGO_TARGET_DIR:-target}/release/longsight}
 work=target/evidence out=docs/evidence
 export LONGSIGHT_MODEL=tiny
 

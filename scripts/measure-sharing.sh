@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 rounds=${1:-3} frames=${2:-64} tower_layers=${3:-26}
 
 cargo build --release --locked --bin longsight --bin seeded-checkpoint
-bin=target/release work=target/measure-sharing
+bin=${CARGO_TARGET_DIR:-target}/release work=target/measure-sharing
 mkdir -p "$work"
 model=$work/ov-0.5b-tower$tower_layers
 [ -d "$model" ] || "$bin/seeded-checkpoint" --shape 0.5b --dtype bf16 --layout hf \

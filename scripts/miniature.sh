@@ -12,7 +12,7 @@
 # shellcheck disable=SC2086 # lists of flags
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-longsight=target/release/longsight
+longsight=${CARGO_TARGET_DIR:-target}/release/longsight
 work=target/miniature out=docs/miniature
 export LONGSIGHT_MODEL=tiny
 stage_one=which,what-number,is-there,first,next

@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/setup.sh ''
 
 cargo build --release --locked --bin longsight --bin seeded-checkpoint
-bin=target/release work=target/smoke-eval
+bin=${CARGO_TARGET_DIR:-target}/release work=target/smoke-eval
 rm -rf "$work"
 mkdir -p "$work"
 "$bin/seeded-checkpoint" --shape tiny --seed 1 --out "$work/checkpoint"

@@ -45,7 +45,7 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="one short round, to try it; writes nothing in docs")
     parser.add_argument("--label", default="", help="ends the raw file's name: a run on another machine then replaces none")
     parser.add_argument("--report-only", action="store_true", help="write docs/benchmarks.md anew from the raw files")
-    parser.add_argument("--bench", default="target/release/longsight-bench", help=argparse.SUPPRESS)
+    parser.add_argument("--bench", default=f"{os.environ.get('CARGO_TARGET_DIR', 'target')}/release/longsight-bench", help=argparse.SUPPRESS)
     parser.add_argument("--work", default="target/bench", help="folder of weights and other large files")
     args = parser.parse_args()
     args.stages = args.stages.split(",")
