@@ -107,10 +107,12 @@ fn writable(file: &Path) -> Result<()> {
         "--report {}: not a regular file; name another",
         file.display()
     );
-    let unfinished = file.with_extension("part");
-    std::fs::write(&unfinished, "").and_then(|()| std::fs::remove_file(&unfinished)).with_context(|| {
+    let there = file.exists();
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
+    opened.with_context(|| {
         format!("--report: cannot write {}; name a file in a folder that exists", file.display())
-    })
+    })?;
+    if there { Ok(()) } else { std::fs::remove_file(file).context("--report") }
 }
 
 fn deliver(args: &Args, report: &impl Report) -> Result<()> {
@@ -147,6 +149,7 @@ mod tests {
             ("account --dtypes q4k/int8/q8/x", "TEXT/VISION/KV"),
             ("memory --shape tiny --video x --longsight /no/such", "no such file"),
             ("memory --shape tiny --video x -- --frames=8", "--frames behind --"),
+            ("second-question --shape tiny --video x -- --model y", "--model behind --"),
         ] {
             let words = std::iter::once("longsight-bench").chain(line.split(' '));
             let refused = match Args::try_parse_from(words) {

@@ -40,20 +40,15 @@ pub(crate) struct WholeRunArgs {
 }
 
 impl WholeRunArgs {
-    /// The program named, or the one beside this one.
+    /// The program named, or the one beside this one. Its flags must leave alone what the tables say about a run.
     pub(crate) fn program(&self) -> Result<PathBuf> {
-        program(self.longsight.as_ref())
-    }
-
-    /// What the table says about a run must be so.
-    pub(crate) fn check_flags(&self) -> Result<()> {
         let own = ["--frames", "--fps", "--max-frames", "--model", "--json", "--threads"];
         let given = |flag: &str| self.flags.iter().any(|f| f.split('=').next() == Some(flag));
         match own.into_iter().find(|flag| given(flag)) {
             Some(flag) => {
                 bail!("{flag} behind --: it is set by the measurement; use its own flags before --")
             }
-            None => Ok(()),
+            None => program(self.longsight.as_ref()),
         }
     }
 
@@ -95,7 +90,6 @@ struct Run {
 /// Runs the program once for each number of frames.
 pub(crate) fn measure(settings: &MemoryArgs, threads: Option<u16>) -> Result<Memory> {
     ensure!(!settings.frames.contains(&0), "--frames must be at least 1 each");
-    settings.runs.check_flags()?;
     let (program, video) = (settings.runs.program()?, settings.runs.video()?);
     let model = settings.runs.model.checkpoint()?;
     let ask = |frames: &usize| {

@@ -65,7 +65,7 @@ fn pair_sums(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
 
 /// For any CPU; the compiler vectorises the columns.
 #[cfg_attr(target_arch = "aarch64", allow(dead_code))] // every such CPU has NEON
-pub(super) fn portable(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
+fn portable(a: &ActivationTile, b: &WeightTile, sums: &mut Sums) {
     *sums = [[0; TILE_COLUMNS]; TILE_ROWS];
     for (a, b) in a.iter().zip(b) {
         for (x, sums) in a.iter().zip(sums.iter_mut()) {
@@ -253,13 +253,34 @@ mod neon {
 mod tests {
     use super::*;
 
-    /// Better CPUs than that are tested above by what they choose.
-    #[cfg(target_arch = "x86_64")]
-    #[test]
-    fn the_assembly_for_avx2_is_exact() {
-        if !is_x86_feature_detected!("avx2") {
-            return;
+    fn exact(a: &ActivationTile, b: &WeightTile) -> Sums {
+        std::array::from_fn(|r| {
+            std::array::from_fn(|c| {
+                let product = |g: usize, i: usize| i64::from(a[g][r][i]) * i64::from(b[g][c][i]);
+                (0..GROUPS).map(|g| product(g, 0) + product(g, 1)).sum::<i64>() as i32
+            })
+        })
+    }
+
+    /// Those that a better CPU than this needs no more, too.
+    fn check(a: &ActivationTile, b: &WeightTile) {
+        let mut sums = [[1; TILE_COLUMNS]; TILE_ROWS];
+        portable(a, b, &mut sums);
+        assert_eq!(sums, exact(a, b));
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            sums = [[1; TILE_COLUMNS]; TILE_ROWS];
+            // SAFETY: the CPU has AVX2, as just checked.
+            #[allow(unsafe_code)]
+            unsafe {
+                x86::tile_avx2(a, b, &mut sums)
+            };
+            assert_eq!(sums, exact(a, b));
         }
+    }
+
+    #[test]
+    fn loops_that_this_cpu_may_not_choose_are_exact_up_to_the_extremes() {
         let value = |i: usize, most: i32| (i as i32 * 7919 % (2 * most + 1) - most) as i16;
         let a: ActivationTile = std::array::from_fn(|g| {
             std::array::from_fn(|r| [value(g * TILE_ROWS + r, 2047), value(g + r, 2047)])
@@ -267,13 +288,9 @@ mod tests {
         let b: WeightTile = std::array::from_fn(|g| {
             std::array::from_fn(|c| [value(g * TILE_COLUMNS + c, 4096), value(g + c, 4096)])
         });
-        let (mut exact, mut sums) = ([[0; TILE_COLUMNS]; TILE_ROWS], [[1; TILE_COLUMNS]; TILE_ROWS]);
-        portable(&a, &b, &mut exact);
-        // SAFETY: the CPU has AVX2, as just checked.
-        #[allow(unsafe_code)]
-        unsafe {
-            x86::tile_avx2(&a, &b, &mut sums)
-        };
-        assert_eq!(sums, exact);
+        check(&a, &b);
+        for (x, w) in [(2047, 4096), (-2047, 4096), (2047, -4096), (-2047, -4096)] {
+            check(&[[[x; 2]; TILE_ROWS]; GROUPS], &[[[w; 2]; TILE_COLUMNS]; GROUPS]);
+        }
     }
 }

@@ -32,7 +32,6 @@ pub struct Checkpoint {
     folder: PathBuf,
     files: Vec<OpenFile>,
     tensors: BTreeMap<String, TensorInfo>,
-    written_quantized: bool,
 }
 
 #[derive(Debug)]
@@ -48,12 +47,8 @@ impl Checkpoint {
     /// # Errors
     /// No safetensors files, a shard missing, a header that is damaged, or a file shorter than its header says.
     pub fn open(folder: &Path) -> Result<Self> {
-        let mut checkpoint = Self {
-            folder: folder.to_path_buf(),
-            files: Vec::new(),
-            tensors: BTreeMap::new(),
-            written_quantized: false,
-        };
+        let mut checkpoint =
+            Self { folder: folder.to_path_buf(), files: Vec::new(), tensors: BTreeMap::new() };
         for path in shards(folder)? {
             checkpoint.add(path)?;
         }
@@ -127,7 +122,7 @@ impl Checkpoint {
 
     /// Whether it was written by [`crate::quantize`]: then what is in floats is meant to be.
     pub fn was_written_quantized(&self) -> bool {
-        self.written_quantized
+        self.tensors.values().any(|info| info.format.is_some() && !is_gguf(&self.files[info.file].path))
     }
 
     pub(super) fn read(&self, info: &TensorInfo, dtype: DType, device: &Device) -> Result<Tensor> {
@@ -190,7 +185,6 @@ impl Checkpoint {
         let (file, header) = Header::read(&path)?;
         let damaged = |message: String| ModelError::File { path: path.clone(), message };
         let stored = manifest::read(&header.metadata).map_err(damaged)?;
-        self.written_quantized |= !stored.is_empty();
         for (name, info) in header.metadata.tensors() {
             let dtype = dtype_of(info.dtype).ok_or_else(|| {
                 damaged(format!("tensor `{name}` is {:?}; longsight reads F32, F16 and BF16", info.dtype))
@@ -284,13 +278,15 @@ impl Header {
     }
 }
 
+fn is_gguf(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "gguf")
+}
+
 fn gguf_file(folder: &Path) -> Result<Option<PathBuf>> {
     let entries =
         std::fs::read_dir(folder).map_err(|source| ModelError::Io { path: folder.into(), source })?;
-    let mut found: Vec<_> = entries
-        .filter_map(|e| e.ok().map(|e| e.path()))
-        .filter(|p| p.extension().is_some_and(|e| e == "gguf") && p.is_file())
-        .collect();
+    let mut found: Vec<_> =
+        entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| is_gguf(p) && p.is_file()).collect();
     match found.len() {
         0 | 1 => Ok(found.pop()),
         n => Err(ModelError::File {

@@ -2,6 +2,7 @@
 
 use candle_core::DType;
 use longsight_kernels::Format;
+use std::fmt::Display;
 use std::io::{Read, Seek};
 
 /// Limits far above what real files hold: beyond them a file is damaged.
@@ -83,9 +84,7 @@ impl<R: Read + Seek> Head<R> {
 
     fn bytes<const N: usize>(&mut self) -> Result<[u8; N], String> {
         let mut bytes = [0; N];
-        self.file
-            .read_exact(&mut bytes)
-            .map_err(|_| "truncated within its header; download it again".to_owned())?;
+        self.file.read_exact(&mut bytes).map_err(|_| damaged("truncated"))?;
         Ok(bytes)
     }
 
@@ -100,7 +99,7 @@ impl<R: Read + Seek> Head<R> {
     fn count(&mut self) -> Result<u64, String> {
         match self.u64()? {
             count if count <= MAX_ENTRIES => Ok(count),
-            count => Err(format!("damaged header: {count} entries; download it again")),
+            count => Err(damaged(format_args!("{count} entries"))),
         }
     }
 
@@ -108,20 +107,20 @@ impl<R: Read + Seek> Head<R> {
         let skipped = std::io::copy(&mut self.file.by_ref().take(bytes), &mut std::io::sink());
         match skipped {
             Ok(skipped) if skipped == bytes => Ok(()),
-            _ => Err("truncated within its header; download it again".into()),
+            _ => Err(damaged("truncated")),
         }
     }
 
     fn text(&mut self) -> Result<String, String> {
         let length = self.u64()?;
         if length > MAX_TEXT_BYTES {
-            return Err(format!("damaged header: text of {length} bytes; download it again"));
+            return Err(damaged(format_args!("text of {length} bytes")));
         }
         let mut bytes = Vec::new();
         let read = self.file.by_ref().take(length).read_to_end(&mut bytes);
         match (read, String::from_utf8(bytes)) {
             (Ok(read), Ok(text)) if read as u64 == length => Ok(text),
-            _ => Err("damaged header: text cut off, or not UTF-8; download it again".into()),
+            _ => Err(damaged("text cut off, or not UTF-8")),
         }
     }
 
@@ -133,7 +132,7 @@ impl<R: Read + Seek> Head<R> {
             self.alignment = self.u32()?;
             return match self.alignment.is_power_of_two() {
                 true => Ok(()),
-                false => Err(format!("damaged header: alignment {}", self.alignment)),
+                false => Err(damaged(format_args!("alignment {}", self.alignment))),
             };
         }
         self.skip_value(kind, true)
@@ -150,7 +149,7 @@ impl<R: Read + Seek> Head<R> {
                 let (kind, count) = (self.u32()?, self.count()?);
                 (0..count).try_for_each(|_| self.skip_value(kind, false))
             }
-            other => Err(format!("damaged header: value of type {other}; download it again")),
+            other => Err(damaged(format_args!("value of type {other}"))),
         }
     }
 
@@ -158,13 +157,12 @@ impl<R: Read + Seek> Head<R> {
         let name = self.text()?;
         let dimensions = self.u32()?;
         if dimensions > MAX_DIMENSIONS {
-            return Err(format!(
-                "damaged header: tensor `{name}` of {dimensions} dimensions; download it again"
-            ));
+            return Err(damaged(format_args!("tensor `{name}` of {dimensions} dimensions")));
         }
         let mut shape = Vec::new();
         for _ in 0..dimensions {
-            let size = usize::try_from(self.u64()?).map_err(|_| format!("tensor `{name}` is too large"))?;
+            let size = usize::try_from(self.u64()?)
+                .map_err(|_| damaged(format_args!("tensor `{name}` is too large")))?;
             shape.insert(0, size);
         }
         let (dtype, format) = match self.u32()? {
@@ -183,13 +181,15 @@ impl<R: Read + Seek> Head<R> {
             }
         };
         if format.is_some_and(|f| shape.len() != 2 || !f.fits(shape[1])) {
-            return Err(format!(
-                "damaged header: tensor `{name}` of shape {shape:?} cannot be quantized so; download it again"
-            ));
+            return Err(damaged(format_args!("tensor `{name}` of shape {shape:?} cannot be quantized so")));
         }
         let offset_bytes = self.u64()?;
         Ok(GgufTensor { name, shape, dtype, format, offset_bytes })
     }
+}
+
+fn damaged(what: impl Display) -> String {
+    format!("damaged header: {what}; download it again")
 }
 
 /// The canonical name of a Qwen2 tensor of a GGUF file.

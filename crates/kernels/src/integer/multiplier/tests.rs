@@ -4,7 +4,7 @@ use super::*;
 use crate::integer::SUBBLOCKS;
 use crate::integer::bytes::Bytes;
 use crate::integer::codes::Codes;
-use crate::integer::pairs::{Pairs, portable};
+use crate::integer::pairs::Pairs;
 use crate::integer::vnni::Vnni;
 use crate::simd::Separate;
 use crate::tiles::AMX_TILE_ROWS;
@@ -63,38 +63,11 @@ fn check<const ROWS: usize, M: Multiplier<ROWS>>(format: Format, wide: fn(usize)
     }
 }
 
-struct Portable;
-
-impl Multiplier<TILE_ROWS> for Portable {
-    fn new(_format: Format) -> Self {
-        Self
-    }
-
-    fn store_row(x: &ActivationBlock, r: usize, to: &mut ActivationTile) {
-        Pairs::store_row(x, r, to);
-    }
-
-    fn store_columns<F: Fma>(&self, columns: &[WeightBlock; TILE_COLUMNS], to: &mut WeightTile) {
-        Pairs.store_columns::<F>(columns, to);
-    }
-
-    fn panel_sums(
-        &self,
-        x: &PackedBlock<TILE_ROWS>,
-        w: &[WeightTile; PANEL_TILES],
-        sums: &mut PanelSums<TILE_ROWS>,
-    ) -> usize {
-        w.iter().zip(&mut sums.0).for_each(|(w, sums)| portable(&x.values, w, &mut sums[0]));
-        1
-    }
-}
-
 #[test]
-fn every_version_that_this_cpu_runs_is_exact_at_the_extremes() {
+fn every_multiplier_that_this_cpu_has_is_exact_at_the_extremes() {
     let kinds: [fn(usize) -> bool; 4] = [|_| false, |_| true, |r| r.is_multiple_of(3), |r| r == 1];
     for wide in kinds {
         for format in [Format::Int8, Format::Q4K, Format::Q6K] {
-            check::<TILE_ROWS, Portable>(format, wide);
             check::<TILE_ROWS, Pairs>(format, wide);
             if Vnni::fits(format) {
                 check::<TILE_ROWS, Vnni>(format, wide);
