@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# longsight beside transformers (PyTorch) and llama.cpp: the same seeded weights, frames and tokens, in turn, each in a
-# process of its own; writes the generated part of docs/benchmarks.md and the raw figures under docs/benchmarks.
+# longsight compared with transformers (PyTorch) and llama.cpp: the same seeded weights, frames and tokens, in turn, each in
+# its own process. Writes the raw figures and their tables to docs/benchmarks/DATE-MACHINE/, and the list of runs in
+# docs/benchmarks.md.
 #
 #   bash scripts/bench-peers.sh [FLAGS]      --help lists them; --quick tries it and writes nothing in docs
 #

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures longsight on this machine: its limits, the kernels, and the stages of a run beside those limits.
+# Measures longsight on this machine: its limits, the kernels, and the stages of a run as a part of those limits.
 #
 #   bash scripts/bench.sh [--quick] [FLAGS of longsight-bench stages, such as --shape 7b --layers 4 --dtype bf16]
 #
@@ -29,7 +29,7 @@ show() {
 show roofline "The machine's limits" roofline "${limits[@]}"
 show stages "Stages" stages --roofline "$out/roofline.json" "$@"
 if [ "$kernels" = yes ]; then
-  show products "Large products and attention beside the machine's limits" products
+  show products "Large products and attention, as a part of the machine's limits" products
   printf '\n## Kernels (an item is an operation: Gitem/s is GFLOP/s)\n\n'
   cargo bench --locked -p longsight-kernels --bench kernels
 fi

@@ -43,8 +43,8 @@ def arguments():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity")
                         else os.cpu_count())
     parser.add_argument("--quick", action="store_true", help="one short round, to try it; writes nothing in docs")
-    parser.add_argument("--label", default="", help="ends the raw file's name: a run on another machine then replaces none")
-    parser.add_argument("--report-only", action="store_true", help="write docs/benchmarks.md anew from the raw files")
+    parser.add_argument("--label", default="", help="ends the raw file's name: a second run of a day then replaces none")
+    parser.add_argument("--report-only", action="store_true", help="write the pages in docs anew from the raw files")
     programs = Path(os.environ.get("CARGO_TARGET_DIR", "target"), "release")
     parser.add_argument("--bench", default=str(programs / "longsight-bench"), help=argparse.SUPPRESS)
     parser.add_argument("--work", default="target/bench", help="folder of weights and other large files")
@@ -151,7 +151,6 @@ def say(text):
 def main():
     args = arguments()
     docs = Path("docs/benchmarks.md")
-    raw = Path(args.work, "quick") if args.quick else docs.with_suffix("")
     if not args.report_only:
         checkpoint = bench(args, "checkpoint", *model_flags(args))
         limits = bench(args, "roofline", *(["--repeats", "1", "--secs", "0.05"] if args.quick else []))
@@ -163,6 +162,8 @@ def main():
                   "commit": commit(), "roofline": limits, "shape": checkpoint["shape"], "layers": checkpoint["layers"],
                   "rounds": args.rounds, "threads": args.threads, "runs": runs, "failures": failures,
                   "left_out": [peer for peer in PEERS if peer not in args.peers.split(",")]}
+        folder = report.folder_name(result["date"], limits["machine"])
+        raw = Path(args.work, "quick") if args.quick else docs.with_suffix("") / folder
         raw.mkdir(parents=True, exist_ok=True)
         parts = [Path(checkpoint["folder"]).name, *args.stages, *filter(None, [args.label])]
         name = f"{'-'.join(parts)}.json"
@@ -170,9 +171,10 @@ def main():
         unfinished.write_text(json.dumps(result, indent=1) + "\n")
         unfinished.rename(raw / name)
         print(report.markdown(result))
+        say(f"wrote {raw / name}")
     if not args.quick:
-        report.write_section(docs, sorted(raw.glob("*.json")))
-        say(f"wrote {docs} and {raw}")
+        report.write_pages(docs)
+        say(f"wrote {docs} and the pages of {docs.with_suffix('')}")
 
 
 def commit():

@@ -1,6 +1,11 @@
-"""Raw measurements to Markdown: rates, and longsight over each peer round by round."""
+"""Raw measurements to Markdown: rates, and longsight over each peer round by round.
+
+A run's raw figures lie in docs/benchmarks/DATE-MACHINE/. Each such folder has a README.md with the tables of its runs, and
+docs/benchmarks.md has a list of all runs; both are written here.
+"""
 
 import json
+import re
 from statistics import median
 
 BEGIN = "<!-- bench-peers: what stands between these two lines is written by scripts/bench-peers.sh -->"
@@ -8,13 +13,18 @@ END = "<!-- bench-peers: end -->"
 MIB = 1 << 20
 
 
+def folder_name(date, machine):
+    """`2030-01-31-amd-epyc-25-17`: where the raw figures of a day and a machine lie."""
+    noise = r"\((r|tm)\)|\b(processor|cpu|family|model)\b|stepping \d+"
+    return "-".join([date, *re.findall(r"[a-z0-9.]+", re.sub(noise, " ", machine["cpu"].lower()))])
+
+
 def markdown(result):
-    """One file of measurements."""
+    """One run, compared with its peers."""
     machine = result["roofline"]["machine"]
-    lines = [f"### {result['shape']}, {machine['cpu']}, {result['date']}", "",
-             f"LLaVA-OneVision {result['shape']}'s shape{cut(result['layers'])}. {machine['cores']} cores, "
-             f"{result['threads']} threads, {' '.join(machine['features'])}; {result['system']}; commit {result['commit']}; "
-             f"{result['rounds']} round{'s' if result['rounds'] > 1 else ''}.", "", *versions(result), ""]
+    lines = [f"LLaVA-OneVision {result['shape']}'s shape{cut(result['layers'])}. {result['date']}, {machine['cpu']}, "
+             f"{machine['cores']} cores, {result['threads']} threads, {' '.join(machine['features'])}; {result['system']}; "
+             f"commit {result['commit']}; {result['rounds']} round{'s' if result['rounds'] > 1 else ''}.", "", *versions(result), ""]
     for table in (limits_table(result["roofline"]), rates_table(result["runs"]), memory_table(result["runs"]),
                   tokens_table(result["runs"])):
         lines += [*table, ""] if table else []
@@ -100,7 +110,7 @@ def memory_table(runs):
 
 
 def tokens_table(runs):
-    """The token each side finds most probable behind each prompt: that all do the same work."""
+    """The token each side finds most probable after each prompt: that all do the same work."""
     found = {}
     for run in runs:
         for entry in run["output"].get("results", []):
@@ -136,14 +146,50 @@ def table(titles, rows):
 STAGES = ("tower", "prefill", "decode")
 
 
-def write_section(docs, files):
-    """Replaces the generated part of `docs`, or adds it at the end. Other measurements lie beside those of peers."""
-    text = docs.read_text()
-    results = [(file.name, json.loads(file.read_text())) for file in files]
-    sections = "\n".join(f"{markdown(result)}\nRaw: [{name}](benchmarks/{name})\n"
-                         for name, result in results if "roofline" in result)
-    before, _, rest = text.partition(BEGIN)
+def products_markdown(result):
+    """What `longsight-bench products --report` wrote; the limit was measured in turn with each product."""
+    rows = [[entry["kernel"], entry["dtype"], spread(entry["giga_per_sec"]["all"]),
+             f"{spread(entry['percent_of_limit']['all'], 0)} ({entry['limit']})"] for entry in result["results"]]
+    lines = table(["kernel", "dtype", "10^9 operations a second", "% of limit"], rows)
+    return "\n".join([f"{result['machine']['cpu']}, {result['machine']['threads']} threads.", "", *lines]) + "\n"
+
+
+def page(folder):
+    """README.md of a folder of raw figures: the tables of every file."""
+    lines = [f"# {folder.name}", "", "Written by scripts/bench-peers.sh from the files of this folder.", ""]
+    for file in sorted(folder.glob("*.json")):
+        result = json.loads(file.read_text())
+        lines += [f"## {file.stem}", "", f"Raw figures: [{file.name}]({file.name})", ""]
+        if "roofline" in result:
+            lines.append(markdown(result))
+        elif file.stem == "products":
+            lines.append(products_markdown(result))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def run_row(folder, file):
+    """A run's line in the list of docs/benchmarks.md; None where the file is not a comparison with peers."""
+    result = json.loads(file.read_text())
+    if "roofline" not in result:
+        return None
+    return [result["date"], result["roofline"]["machine"]["cpu"], result["shape"], result["commit"], result["rounds"],
+            f"[{file.stem}]({folder.parent.name}/{folder.name}/README.md)"]
+
+
+def write_pages(docs):
+    """Writes every folder's README.md, and replaces the generated part of `docs` or adds it at the end."""
+    rows = []
+    for folder in sorted(folder for folder in docs.with_suffix("").iterdir() if folder.is_dir()):
+        write(folder / "README.md", page(folder))
+        rows += filter(None, (run_row(folder, file) for file in sorted(folder.glob("*.json"))))
+    listed = "\n".join(table(["date", "CPU", "shape", "commit", "rounds", "tables"], rows))
+    before, _, rest = docs.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
-    unfinished = docs.with_suffix(".part")
-    unfinished.write_text(f"{before.rstrip()}\n\n{BEGIN}\n\n{sections}\n{END}\n{after.lstrip()}")
-    unfinished.rename(docs)
+    write(docs, f"{before.rstrip()}\n\n{BEGIN}\n\n{listed}\n\n{END}{after.rstrip()}\n")
+
+
+def write(file, text):
+    """Whole or not at all."""
+    unfinished = file.with_suffix(".part")
+    unfinished.write_text(text)
+    unfinished.rename(file)

@@ -1,5 +1,6 @@
 """python3 tools/bench/tests.py (in the virtual environment of scripts/bench-peers.sh, or any Python with numpy)."""
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,10 @@ RESULT = {"date": "2030-01-01", "system": "S", "commit": "c", "roofline": LIMITS
                    run("peer", "bf16", 0, 2.0, 2 << 20), run("longsight", "q8_0", 1, 8.0),
                    run("peer", "bf16", 1, 4.0, 4 << 20)]}
 
+PRODUCTS = {"machine": {"cpu": "X", "threads": 2},
+            "results": [{"kernel": "fc1", "dtype": "int8", "limit": "int8", "giga_per_sec": {"all": [1.0, 2.0, 3.0]},
+                         "percent_of_limit": {"all": [25.0, 50.0, 75.0]}}]}
+
 
 class Report(unittest.TestCase):
     def test_ratios_are_taken_round_by_round(self):
@@ -50,15 +55,30 @@ class Report(unittest.TestCase):
         self.assertIn("- Not measured: text 64: llama.cpp q8_0: gone", text)
         self.assertIn("could not be installed: other", text)
 
-    def test_the_section_is_replaced_and_the_rest_kept(self):
-        with tempfile.TemporaryDirectory() as folder:
-            docs = Path(folder, "benchmarks.md")
+    def test_a_folder_is_named_by_day_and_machine(self):
+        def named(cpu):
+            return report.folder_name("2030-01-31", {"cpu": cpu})
+
+        self.assertEqual(named("AMD EPYC (family 25, model 17, stepping 1)"), "2030-01-31-amd-epyc-25-17")
+        self.assertEqual(named("Intel(R) Xeon(R) Processor (family 6, model 207, stepping 2)"), "2030-01-31-intel-xeon-6-207")
+
+    def test_pages_are_written_and_the_rest_kept(self):
+        with tempfile.TemporaryDirectory() as root:
+            docs, folder = Path(root, "benchmarks.md"), Path(root, "benchmarks", "2030-01-01-x")
+            folder.mkdir(parents=True)
             docs.write_text(f"# Before\n\n{report.BEGIN}\nold\n{report.END}\n\n# After\n")
-            other = Path(folder, "quality.json")
-            other.write_text('{"kl": 0.5}')
+            (folder / "peers.json").write_text(json.dumps(RESULT))
+            (folder / "products.json").write_text(json.dumps(PRODUCTS))
+            (folder / "quality.json").write_text('{"kl": 0.5}')
             for _ in range(2):
-                report.write_section(docs, [other])
-            self.assertEqual(docs.read_text().split(), f"# Before {report.BEGIN} {report.END} # After".split())
+                report.write_pages(docs)
+            text, page = docs.read_text(), (folder / "README.md").read_text()
+        self.assertTrue(text.startswith(f"# Before\n\n{report.BEGIN}") and text.endswith(f"{report.END}\n\n# After\n"))
+        self.assertIn("| 2030-01-01 | X | 0.5b | c | 2 | [peers](benchmarks/2030-01-01-x/README.md) |", text)
+        self.assertNotIn("old", text)
+        self.assertIn("| q8_0 | 1 | peer bf16 | 4 | 0.25 | 0.25 |", page)
+        self.assertIn("| fc1 | int8 | 2.00 (1.00 to 3.00) | 50 (25 to 75) (int8) |", page)
+        self.assertIn("[quality.json](quality.json)", page)
 
 
 class Sides(unittest.TestCase):
