@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # longsight compared with transformers (PyTorch) and llama.cpp: the same seeded weights, frames and tokens, in turn, each in
-# its own process. Writes the raw figures and their tables to docs/benchmarks/DATE-MACHINE/, and the list of runs in
-# docs/benchmarks.md.
+# its own process. Writes the raw figures and their tables to docs/benchmarks/DATE-MACHINE/, and the list of runs to
+# docs/benchmarks/README.md; what they mean is written by hand in docs/benchmarks.md.
 #
 #   bash scripts/bench-peers.sh [FLAGS]      --help lists them; --quick tries it and writes nothing in docs
 #

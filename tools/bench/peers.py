@@ -150,7 +150,7 @@ def say(text):
 
 def main():
     args = arguments()
-    docs = Path("docs/benchmarks.md")
+    docs = Path("docs/benchmarks")
     if not args.report_only:
         checkpoint = bench(args, "checkpoint", *model_flags(args))
         limits = bench(args, "roofline", *(["--repeats", "1", "--secs", "0.05"] if args.quick else []))
@@ -163,7 +163,7 @@ def main():
                   "rounds": args.rounds, "threads": args.threads, "runs": runs, "failures": failures,
                   "left_out": [peer for peer in PEERS if peer not in args.peers.split(",")]}
         folder = report.folder_name(result["date"], limits["machine"])
-        raw = Path(args.work, "quick") if args.quick else docs.with_suffix("") / folder
+        raw = Path(args.work, "quick") if args.quick else docs / folder
         raw.mkdir(parents=True, exist_ok=True)
         parts = [Path(checkpoint["folder"]).name, *args.stages, *filter(None, [args.label])]
         name = f"{'-'.join(parts)}.json"
@@ -174,7 +174,7 @@ def main():
         say(f"wrote {raw / name}")
     if not args.quick:
         report.write_pages(docs)
-        say(f"wrote {docs} and the pages of {docs.with_suffix('')}")
+        say(f"wrote the pages of {docs}")
 
 
 def commit():

@@ -1,7 +1,7 @@
 """Raw measurements to Markdown: rates, and longsight over each peer round by round.
 
 A run's raw figures lie in docs/benchmarks/DATE-MACHINE/. Each such folder has a README.md with the tables of its runs, and
-docs/benchmarks.md has a list of all runs; both are written here.
+docs/benchmarks/README.md lists all runs; both are written here.
 """
 
 import json
@@ -167,25 +167,25 @@ def page(folder):
     return "\n".join(lines).rstrip() + "\n"
 
 
-def run_row(folder, file):
-    """A run's line in the list of docs/benchmarks.md; None where the file is not a comparison with peers."""
+def run_row(file):
+    """A run's line in the list of all; None where the file is not a comparison with peers."""
     result = json.loads(file.read_text())
     if "roofline" not in result:
         return None
     return [result["date"], result["roofline"]["machine"]["cpu"], result["shape"], result["commit"], result["rounds"],
-            f"[{file.stem}]({folder.parent.name}/{folder.name}/README.md)"]
+            f"[{file.stem}]({file.parent.name}/README.md)"]
 
 
 def write_pages(docs):
-    """Writes every folder's README.md, and replaces the generated part of `docs` or adds it at the end."""
-    rows = []
-    for folder in sorted(folder for folder in docs.with_suffix("").iterdir() if folder.is_dir()):
+    """Writes the README.md of every folder of raw figures in `docs`, and replaces the list of runs in its own."""
+    rows, index = [], docs / "README.md"
+    for folder in sorted(folder for folder in docs.iterdir() if folder.is_dir()):
         write(folder / "README.md", page(folder))
-        rows += filter(None, (run_row(folder, file) for file in sorted(folder.glob("*.json"))))
+        rows += filter(None, map(run_row, sorted(folder.glob("*.json"))))
     listed = "\n".join(table(["date", "CPU", "shape", "commit", "rounds", "tables"], rows))
-    before, _, rest = docs.read_text().partition(BEGIN)
+    before, _, rest = index.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
-    write(docs, f"{before.rstrip()}\n\n{BEGIN}\n\n{listed}\n\n{END}{after.rstrip()}\n")
+    write(index, f"{before.rstrip()}\n\n{BEGIN}\n\n{listed}\n\n{END}{after.rstrip()}\n")
 
 
 def write(file, text):

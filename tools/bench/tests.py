@@ -64,17 +64,17 @@ class Report(unittest.TestCase):
 
     def test_pages_are_written_and_the_rest_kept(self):
         with tempfile.TemporaryDirectory() as root:
-            docs, folder = Path(root, "benchmarks.md"), Path(root, "benchmarks", "2030-01-01-x")
-            folder.mkdir(parents=True)
-            docs.write_text(f"# Before\n\n{report.BEGIN}\nold\n{report.END}\n\n# After\n")
+            index, folder = Path(root, "README.md"), Path(root, "2030-01-01-x")
+            folder.mkdir()
+            index.write_text(f"# Before\n\n{report.BEGIN}\nold\n{report.END}\n\n# After\n")
             (folder / "peers.json").write_text(json.dumps(RESULT))
             (folder / "products.json").write_text(json.dumps(PRODUCTS))
             (folder / "quality.json").write_text('{"kl": 0.5}')
             for _ in range(2):
-                report.write_pages(docs)
-            text, page = docs.read_text(), (folder / "README.md").read_text()
+                report.write_pages(Path(root))
+            text, page = index.read_text(), (folder / "README.md").read_text()
         self.assertTrue(text.startswith(f"# Before\n\n{report.BEGIN}") and text.endswith(f"{report.END}\n\n# After\n"))
-        self.assertIn("| 2030-01-01 | X | 0.5b | c | 2 | [peers](benchmarks/2030-01-01-x/README.md) |", text)
+        self.assertIn("| 2030-01-01 | X | 0.5b | c | 2 | [peers](2030-01-01-x/README.md) |", text)
         self.assertNotIn("old", text)
         self.assertIn("| q8_0 | 1 | peer bf16 | 4 | 0.25 | 0.25 |", page)
         self.assertIn("| fc1 | int8 | 2.00 (1.00 to 3.00) | 50 (25 to 75) (int8) |", page)
