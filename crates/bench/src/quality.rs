@@ -9,9 +9,9 @@ use anyhow::{Context, Result};
 use clap::Args;
 use longsight_engine::EngineSettings;
 use longsight_engine::prefill::Prefill;
-use longsight_method::{PoolPlan, PoolSpec, RopePlan, RopeSettings};
+use longsight_method::{PoolPlan, PoolSpec, Positions, RopePlan, RopeSettings};
 use longsight_models::processor::RgbFrame;
-use longsight_models::{Device, KvCache, KvDtype, Llava, ModelError};
+use longsight_models::{Device, KvCache, KvDtype, Lmm, ModelError};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -73,7 +73,7 @@ pub(crate) fn measure(settings: &QualityArgs) -> Result<Quality> {
     let seeded = settings.model.checkpoint()?;
     let outputs = |dtype: &str| -> Result<Outputs> {
         let (text, vision) = dtype.split_once('/').unwrap_or((dtype, dtype));
-        let model = Llava::load(&seeded.folder, &load_settings(text, Some(vision))?)?;
+        let model = Lmm::load(&seeded.folder, &load_settings(text, Some(vision))?)?;
         Ok(Outputs { log_probabilities: prompts(&model, settings)?, features: features(&model, settings)? })
     };
     let exact = outputs("f32")?;
@@ -93,23 +93,28 @@ pub(crate) fn measure(settings: &QualityArgs) -> Result<Quality> {
     })
 }
 
-fn prompts(model: &Llava, settings: &QualityArgs) -> Result<Vec<Vec<f64>>> {
+fn prompts(model: &Lmm, settings: &QualityArgs) -> Result<Vec<Vec<f64>>> {
     let tokens = usize::from(settings.tokens);
     let rope = RopePlan::new(&RopeSettings::default(), &model.config().rope_shape(None, None), tokens)?;
-    let mut cache = KvCache::new(model.text().kv_shape(), tokens, KvDtype::F32, &Device::Cpu)?;
+    let mut cache = KvCache::new(model.decoder().kv_shape(), tokens, KvDtype::F32, &Device::Cpu)?;
     let ids = token_ids(tokens * usize::from(settings.prompts), model.info().vocabulary);
     ids.chunks(tokens)
         .map(|ids| {
             cache.truncate(0);
-            let mut prefill = Prefill::new(model, &rope, &mut cache, EngineSettings::default().chunk_tokens);
-            prefill.push(model.text().embed(ids)?)?;
+            let mut prefill = Prefill::new(
+                model,
+                (&rope, Positions::default()),
+                &mut cache,
+                EngineSettings::default().chunk_tokens,
+            );
+            prefill.push(model.decoder().embed(ids)?)?;
             let hidden = prefill.flush()?.context("nothing was prefilled")?;
-            Ok(log_softmax(&model.text().last_logits(&hidden)?))
+            Ok(log_softmax(&model.decoder().last_logits(&hidden)?))
         })
         .collect()
 }
 
-fn features(model: &Llava, settings: &QualityArgs) -> Result<Vec<Vec<f32>>> {
+fn features(model: &Lmm, settings: &QualityArgs) -> Result<Vec<Vec<f32>>> {
     const NOISE_FRAMES: usize = 4;
     let (preprocessor, side) = (model.preprocessor(), model.preprocessor().side());
     let frames: Vec<Vec<u8>> = match settings.images.as_slice() {
@@ -124,7 +129,7 @@ fn features(model: &Llava, settings: &QualityArgs) -> Result<Vec<Vec<f32>>> {
             .collect::<Result<_>>()?,
     };
     let config = model.config();
-    let plan: PoolPlan = config.pool_plan(frames.len(), PoolSpec::Uniform { stride: 2 })?;
+    let plan: PoolPlan = config.vision.pool_plan(frames.len(), PoolSpec::Uniform { stride: 2 }, false)?;
     (0..frames.len())
         .map(|i| {
             let pixels = preprocessor.normalise(std::iter::once(frames[i].as_slice()), model.device())?;

@@ -12,7 +12,7 @@ use crate::seeded::{SeededArgs, SeededFolder};
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use longsight_engine::PeakMemory;
-use longsight_models::Llava;
+use longsight_models::Lmm;
 use report::{Costs, Stages};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -98,7 +98,7 @@ pub(crate) fn measure(settings: &StagesArgs) -> Result<Stages> {
     let SeededFolder { folder, shape, layers } = settings.model.checkpoint()?;
     let peak = PeakMemory::watch();
     let started = Instant::now();
-    let model = Llava::load(&folder, &load).with_context(|| format!("cannot load {}", folder.display()))?;
+    let model = Lmm::load(&folder, &load).with_context(|| format!("cannot load {}", folder.display()))?;
     let load_secs = started.elapsed().as_secs_f64();
 
     let mut rates = Vec::new();

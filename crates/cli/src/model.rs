@@ -5,7 +5,7 @@ use crate::progress::DownloadBars;
 use crate::settings::Resolved;
 use anyhow::Result;
 use longsight_hub::{HubSettings, ModelFolder, ModelSource, NoProgress, resolve};
-use longsight_models::{Description, Llava};
+use longsight_models::{Description, Lmm};
 use std::path::PathBuf;
 
 /// Finds, downloads or unpacks the checkpoint.
@@ -39,6 +39,6 @@ pub fn describe(folder: &ModelFolder, resolved: &Resolved) -> Result<Description
 }
 
 /// Loads the weights.
-pub fn load(description: Description, resolved: &Resolved) -> Result<Llava> {
-    Ok(Llava::from_description(description, &resolved.load.device)?)
+pub fn load(description: Description, resolved: &Resolved) -> Result<Lmm> {
+    Ok(Lmm::from_description(description, &resolved.load.device)?)
 }

@@ -110,7 +110,7 @@ fn run_settings(args: &RunArgs) -> RunSettings {
             beta: method.beta,
             ..Default::default()
         },
-        pool: method.pool.unwrap_or_default(),
+        pool: method.pool,
         dedupe: method.dedupe,
         template: args.model.template,
         prompt: Default::default(),

@@ -4,7 +4,7 @@ use crate::units::about;
 use longsight_engine::human_bytes as bytes;
 use longsight_engine::index::IndexUse;
 use longsight_engine::{Evidence, Fitting, Moment, Receipt, RunPlan, TimeEstimate};
-use longsight_method::FrameRole;
+use longsight_method::UnitRole;
 use longsight_models::{Dtypes, StoredMatrices};
 use longsight_video::MediaTime;
 
@@ -28,7 +28,7 @@ pub fn before(plan: &RunPlan, time: &TimeEstimate) -> String {
 /// A few lines after an answer; the warnings of its plan were given before.
 pub fn after(receipt: &Receipt, plan: &RunPlan) -> String {
     let (tokens, context, timings) = (&receipt.tokens, &receipt.context, &receipt.timings);
-    let fine = receipt.frames.iter().filter(|f| f.role == FrameRole::Fine).count();
+    let fine = receipt.frames.iter().filter(|f| f.role == UnitRole::Fine).count();
     let span = match (receipt.frames.first(), receipt.frames.last()) {
         (Some(first), Some(last)) => format!("{} to {}", first.time_secs, last.time_secs),
         _ => "none".into(),
@@ -145,7 +145,7 @@ pub fn plan(plan: &RunPlan, time: &TimeEstimate, fitting: Option<&Fitting>) -> S
         pool.visual_tokens(),
         pool.newline_tokens(),
         plan.text_tokens(),
-        plan.positions.total_tokens(),
+        plan.layout.total_tokens(),
         pool.spec,
         pool.mode,
         plan.chunks.len(),
@@ -178,8 +178,8 @@ pub fn plan(plan: &RunPlan, time: &TimeEstimate, fitting: Option<&Fitting>) -> S
 /// The frames' times, in groups as they are pooled; a fine frame is marked with a star.
 fn frames(plan: &RunPlan) -> String {
     let mut text = String::new();
-    let marked = plan.sample.frames.iter().zip(&plan.pool.frames).map(|(frame, pooled)| {
-        let star = if pooled.role == FrameRole::Fine { '*' } else { ' ' };
+    let marked = plan.sample.frames.iter().zip(&plan.pool.units).map(|(frame, pooled)| {
+        let star = if pooled.role == UnitRole::Fine { '*' } else { ' ' };
         format!("{star}{} #{}", frame.time, frame.index)
     });
     let all: Vec<String> = marked.collect();

@@ -1,6 +1,6 @@
 //! Bytes of a run at its peak, and the largest run that fits.
 
-use crate::plan::{shapes, with_frames};
+use crate::plan::with_frames;
 use crate::settings::RunSettings;
 use longsight_kernels::MOST_SPARE_BYTES;
 use longsight_method::{PoolSpec, largest_fitting};
@@ -53,10 +53,9 @@ pub(crate) fn estimate(
     video: &VideoInfo,
     kv_tokens: usize,
 ) -> MemoryEstimate {
-    let (shape, engine) = shapes(model, settings);
     MemoryEstimate {
-        weights_bytes: shape.weights_bytes,
-        kv_cache_bytes: shape.kv_cache_bytes(kv_tokens, &engine),
+        weights_bytes: model.weights_bytes,
+        kv_cache_bytes: settings.kv_dtype(model).bytes(model.config.decoder.kv_shape(), kv_tokens),
         work_bytes: work_bytes(model, settings),
         video_decoder_bytes: decoder_bytes(video),
         program_bytes: PROGRAM_BYTES + TOKENIZER_TOKEN_BYTES * model.tokenizer.vocabulary() as u64,
@@ -73,23 +72,27 @@ fn decoder_bytes(video: &VideoInfo) -> u64 {
 
 /// Activations in f32: what is alive at the widest point of a layer.
 fn work_bytes(model: &ModelInfo, settings: &RunSettings) -> u64 {
-    let (shape, engine) = shapes(model, settings);
+    let shape = model.shape();
+    let engine = &settings.engine;
     let floats = |n: usize| n as u64 * 4;
     let tower = &shape.tower;
-    let rows = engine.encode_batch_frames * tower.patches;
-    let at_once = engine.encode_batch_frames.min(model.config.vision.frames_at_once()) * tower.patches;
+    let patches = engine.encode_batch_frames * tower.patches;
+    let rows = engine.encode_batch_frames * tower.merged_tokens;
+    let at_once = engine.encode_batch_frames.min(model.config.vision.tower.frames_at_once()) * tower.patches;
     // In the tower's MLP: the residual, its norm, the hidden row, the same packed in tiles (half of it in integers), and the
-    // product on its way out; beside them the batch's features. In the projector: these, and its own.
-    let layer = floats(at_once * (3 * tower.width + 2 * tower.mlp) + rows * tower.width);
-    let encode = layer.max(floats(rows * (tower.width + 3 * shape.hidden)));
-    let pixels = floats(engine.encode_batch_frames * 3 * tower.image_side * tower.image_side);
+    // product on its way out; and the batch's features. In the merger: these, in another order too where patches are joined,
+    // and its own.
+    let layer = floats(at_once * (3 * tower.width + 2 * tower.mlp) + patches * tower.width);
+    let features = if rows == patches { patches } else { 2 * patches };
+    let encode = layer.max(floats(features * tower.width + rows * 3 * shape.hidden));
+    let pixels = floats(engine.encode_batch_frames * tower.pixel_values);
     // In the gated MLP: residual, norm and both hidden rows; beside them a batch's features, where frames re-use them;
     // and the frames' tokens that wait for a full chunk.
     let decode =
         floats(engine.chunk_tokens * (3 * shape.hidden + 2 * shape.mlp)) + floats(rows * shape.hidden);
     let waiting = floats((engine.chunk_tokens + rows) * shape.hidden);
     // The last encoded frame's features, for frames that re-use them.
-    let last = floats(tower.patches * shape.hidden);
+    let last = floats(tower.merged_tokens * shape.hidden);
     // Freed blocks that wait for the next of their size.
     let spare = encode.max(decode).min(MOST_SPARE_BYTES as u64);
     encode.max(decode) + spare + pixels + waiting + last + floats(shape.vocab)
@@ -136,10 +139,11 @@ pub fn fit_to_memory(
                 .is_some_and(|bytes| bytes <= allowed_bytes)
         })
     };
-    let coarser_pool = coarser(settings.pool, model.config.vision.grid_side());
+    let wanted_pool = settings.pool_spec(model);
+    let coarser_pool = coarser(wanted_pool, model.config.vision.grid().shorter_side());
     let coarser = coarser_pool.and_then(|pool| most(pool).map(|frames| (pool, frames)));
-    let (pool, frames) = match most(settings.pool) {
-        Some(frames) => (settings.pool, frames),
+    let (pool, frames) = match most(wanted_pool) {
+        Some(frames) => (wanted_pool, frames),
         None => coarser?,
     };
     let flag = match with_frames(&settings.video.sample, frames).budget {
@@ -147,7 +151,7 @@ pub fn fit_to_memory(
         FrameBudget::Fps { max_frames, .. } => format!("--max-frames {max_frames}"),
         FrameBudget::Indices(indices) => format!("--frames {}", indices.len()),
     };
-    let pool_flag = if pool == settings.pool { String::new() } else { format!(" --pool {pool}") };
+    let pool_flag = if pool == wanted_pool { String::new() } else { format!(" --pool {pool}") };
     Some(Fitting {
         frames,
         pool,
@@ -165,19 +169,19 @@ fn peak(
     frames: usize,
     pool: PoolSpec,
 ) -> Option<u64> {
-    let visual = model.config.pool_plan(frames, pool).ok()?.total_tokens();
+    let visual = model.config.vision.pool_plan(frames, pool, false).ok()?.total_tokens();
     let tokens = text_tokens + visual + settings.generation.max_new_tokens + settings.engine.spare_tokens;
     Some(estimate(model, settings, video, tokens).total_bytes())
 }
 
 /// The next coarser pooling: strides doubled as far as the grid allows.
-fn coarser(pool: PoolSpec, grid_side: usize) -> Option<PoolSpec> {
+fn coarser(pool: PoolSpec, side: usize) -> Option<PoolSpec> {
     let next = match pool {
-        PoolSpec::Uniform { stride } => PoolSpec::Uniform { stride: (stride * 2).min(grid_side) },
+        PoolSpec::Uniform { stride } => PoolSpec::Uniform { stride: (stride * 2).min(side) },
         PoolSpec::Progressive { group, fine_stride, coarse_stride } => PoolSpec::Progressive {
             group,
             fine_stride: (fine_stride * 2).min(coarse_stride),
-            coarse_stride: (coarse_stride * 2).min(grid_side),
+            coarse_stride: (coarse_stride * 2).min(side),
         },
     };
     (next != pool).then_some(next)

@@ -11,7 +11,7 @@ use crate::settings::RunSettings;
 use crate::{EngineError, Result};
 use longsight_method::PoolPlan;
 use longsight_models::processor::{FrameFit, Preprocessor, RgbFrame};
-use longsight_models::{Llava, ModelError, Tensor};
+use longsight_models::{Lmm, ModelError, Tensor};
 use longsight_video::{Frame, FrameReader, open_frames};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ pub(crate) trait FrameTokens {
 
 /// Decodes and encodes a few frames at a time, in order.
 pub struct FrameEncoder<'a> {
-    model: &'a Llava,
+    model: &'a Lmm,
     pool: PoolPlan,
     frames: Receiver<Result<ResizedFrame>>,
     batch_frames: usize,
@@ -85,11 +85,12 @@ pub struct FrameEncoder<'a> {
 
 impl<'a> FrameEncoder<'a> {
     /// Starts the decoder.
-    pub fn open(model: &'a Llava, plan: &RunPlan, settings: &RunSettings) -> Result<Self> {
+    pub fn open(model: &'a Lmm, plan: &RunPlan, settings: &RunSettings) -> Result<Self> {
         let reader = open_frames(&plan.video, &plan.sample, &settings.video.decode)?;
         let batch_frames = settings.engine.encode_batch_frames;
         let (sender, frames) = sync_channel(batch_frames.min(plan.sample.frames.len()));
-        let fit = if settings.prompt.interleaved.is_some() { FrameFit::Pad } else { FrameFit::Stretch };
+        let pixels = &model.config().vision.pixels;
+        let fit = if settings.prompt.interleaved.is_some() { pixels.still_fit } else { pixels.video_fit };
         let mut resizer = Resizer {
             preprocessor: model.preprocessor().clone(),
             fit,
@@ -122,7 +123,7 @@ impl<'a> FrameEncoder<'a> {
     fn fill(&mut self, timings: &mut Timings) -> Result<()> {
         let first = self.report.reused.len();
         let most = first.saturating_add(self.batch_frames.saturating_mul(FRAMES_PER_BATCH_FRAME));
-        let end = self.pool.frames.len().min(most);
+        let end = self.pool.units.len().min(most);
         let mut pixels = Vec::new();
         while self.report.reused.len() < end && pixels.len() < self.batch_frames {
             let frame = self.take(timings)?;

@@ -7,7 +7,7 @@ use crate::receipt::Timings;
 use crate::settings::RunSettings;
 use crate::{EngineError, Result};
 use longsight_method::{PoolPlan, PoolSpec};
-use longsight_models::{Llava, ModelError, Tensor};
+use longsight_models::{Lmm, ModelError, Tensor};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ struct EncodedFrame {
 impl EncodedFrames {
     /// Decodes and encodes the frames of `plan`, and pools each with every one of `strides`.
     pub fn encode(
-        model: &Llava,
+        model: &Lmm,
         plan: &RunPlan,
         strides: &[usize],
         settings: &RunSettings,
@@ -90,7 +90,7 @@ fn uniform_plans(plan: &RunPlan, strides: &[usize]) -> Result<BTreeMap<usize, Po
     let frames = plan.sample.frames.len();
     let uniform = |stride: &usize| {
         let spec = PoolSpec::Uniform { stride: *stride };
-        let uniform = PoolPlan::new(plan.pool.grid_side, frames, spec, plan.pool.mode, plan.pool.newline);
+        let uniform = PoolPlan::new(plan.pool.grid, frames, spec, plan.pool.mode, plan.pool.newline);
         Ok((*stride, uniform.map_err(ModelError::from)?))
     };
     strides.iter().map(uniform).collect()
@@ -105,7 +105,7 @@ pub(crate) struct HeldFrames<'a> {
 
 impl<'a> HeldFrames<'a> {
     pub(crate) fn new(encoded: &'a EncodedFrames, plan: &RunPlan) -> Result<Self> {
-        let strides: Vec<usize> = plan.pool.frames.iter().map(|frame| frame.stride).collect();
+        let strides: Vec<usize> = plan.pool.units.iter().map(|frame| frame.stride).collect();
         let held =
             encoded.frames.iter().zip(&strides).all(|(frame, stride)| frame.tokens.contains_key(stride));
         if !held || encoded.frames.len() != strides.len() {

@@ -1,7 +1,6 @@
 //! How long a run will take, about: its operations over the speed of a short probe on this machine.
 
-use crate::plan::{RunPlan, shapes};
-use crate::settings::RunSettings;
+use crate::plan::RunPlan;
 use longsight_models::ModelInfo;
 use longsight_video::DecodeStrategy;
 use serde::Serialize;
@@ -36,10 +35,9 @@ const RUN_START_SECS: f64 = 0.08;
 
 impl TimeEstimate {
     /// Probes the machine for a moment and estimates the run.
-    pub fn new(model: &ModelInfo, plan: &RunPlan, settings: &RunSettings) -> Self {
+    pub fn new(model: &ModelInfo, plan: &RunPlan) -> Self {
         let speed = probe();
-        let (shape, _) = shapes(model, settings);
-        let flops = shape.flops(plan.sample.frames.len(), plan.positions.total_tokens());
+        let flops = model.shape().flops(plan.pool.units.len(), plan.layout.total_tokens());
         let pixels = f64::from(plan.video.width) * f64::from(plan.video.height);
         let runs = if plan.sample.strategy == DecodeStrategy::Images { 0 } else { plan.sample.runs.len() };
         let video_decode_secs = plan.sample.frames_to_decode as f64 * pixels

@@ -1,14 +1,14 @@
 //! Token by token from the first logits to the end of the answer.
 
 use crate::observer::Observer;
+use crate::prefill::next_rotary;
 use crate::sampler::Sampler;
 use crate::settings::{GenerationSettings, LogprobCount};
 use crate::{EngineError, Result};
-use longsight_method::RopePlan;
-use longsight_models::layers::Rotary;
+use longsight_method::{Positions, RopePlan};
+use longsight_models::decoder::AttentionProbe;
 use longsight_models::processor::TextTokenizer;
-use longsight_models::text::AttentionProbe;
-use longsight_models::{KvCache, Llava};
+use longsight_models::{KvCache, Lmm};
 use serde::Serialize;
 
 /// Why an answer ended.
@@ -47,9 +47,9 @@ pub struct Generation {
 /// A prompt in a KV cache, to be continued.
 pub struct Continuation<'a> {
     /// The model.
-    pub model: &'a Llava,
-    /// The positions' frequencies.
-    pub rope: &'a RopePlan,
+    pub model: &'a Lmm,
+    /// The positions' frequencies, and where slots stand.
+    pub rope: (&'a RopePlan, Positions),
     /// The prompt's keys and values; the answer's are appended, but for its last token.
     pub cache: &'a mut KvCache,
     /// Watches the attention of each token that is fed back.
@@ -84,10 +84,10 @@ pub fn generate(
         if token_ids.len() == settings.max_new_tokens {
             break StopReason::MaxNewTokens;
         }
-        let rotary = Rotary::new(rope, cache.tokens(), 1, model.device())?;
-        let embedding = model.text().embed(&[token])?;
-        let hidden = model.text().forward_probed(&embedding, &rotary, cache, probe.as_deref_mut())?;
-        logits = model.text().last_logits(&hidden)?;
+        let rotary = next_rotary(rope, cache, 1, model)?;
+        let embedding = model.decoder().embed(&[token])?;
+        let hidden = model.decoder().forward_probed(&embedding, &rotary, cache, probe.as_deref_mut())?;
+        logits = model.decoder().last_logits(&hidden)?;
     };
     if let Some(rest) = stream.finish(&token_ids, tokenizer)? {
         observer.text(&rest);

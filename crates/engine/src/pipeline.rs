@@ -7,7 +7,7 @@ use crate::receipt::Receipt;
 use crate::session::Session;
 use crate::settings::RunSettings;
 use crate::{Generation, Result};
-use longsight_models::Llava;
+use longsight_models::Lmm;
 use longsight_video::VideoSource;
 
 /// An answer and how it came about.
@@ -28,7 +28,7 @@ pub struct Answer {
 /// # Errors
 /// A video that cannot be read, settings that cannot be meant or do not fit the memory allowed; see [`crate::EngineError`].
 pub fn answer(
-    model: &Llava,
+    model: &Lmm,
     source: &VideoSource,
     question: &str,
     settings: &RunSettings,

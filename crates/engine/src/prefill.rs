@@ -2,15 +2,15 @@
 //! the prompt's start, one border at the end of the visual prefix, then multiples from there.
 
 use crate::Result;
-use longsight_method::RopePlan;
+use longsight_method::{Positions, RopePlan};
+use longsight_models::decoder::AttentionProbe;
 use longsight_models::layers::Rotary;
-use longsight_models::text::AttentionProbe;
-use longsight_models::{KvCache, Llava, Tensor};
+use longsight_models::{KvCache, Lmm, Tensor};
 
 /// Collects embeddings until a chunk is full and runs it; nothing else of the prompt is held.
 pub struct Prefill<'a> {
-    model: &'a Llava,
-    rope: &'a RopePlan,
+    model: &'a Lmm,
+    rope: (&'a RopePlan, Positions),
     cache: &'a mut KvCache,
     chunk_tokens: usize,
     waiting: Vec<Tensor>,
@@ -21,7 +21,12 @@ pub struct Prefill<'a> {
 
 impl<'a> Prefill<'a> {
     /// Continues behind the tokens that `cache` holds.
-    pub fn new(model: &'a Llava, rope: &'a RopePlan, cache: &'a mut KvCache, chunk_tokens: usize) -> Self {
+    pub fn new(
+        model: &'a Lmm,
+        rope: (&'a RopePlan, Positions),
+        cache: &'a mut KvCache,
+        chunk_tokens: usize,
+    ) -> Self {
         Self {
             model,
             rope,
@@ -70,10 +75,21 @@ impl<'a> Prefill<'a> {
         }
         self.waiting_tokens = rest;
         let chunk = all.narrow(0, 0, tokens)?;
-        let rotary = Rotary::new(self.rope, self.cache.tokens(), tokens, self.model.device())?;
+        let rotary = next_rotary(self.rope, self.cache, tokens, self.model)?;
         self.hidden = None;
         let probe = self.probe.as_deref_mut();
-        self.hidden = Some(self.model.text().forward_probed(&chunk, &rotary, self.cache, probe)?);
+        self.hidden = Some(self.model.decoder().forward_probed(&chunk, &rotary, self.cache, probe)?);
         Ok(())
     }
+}
+
+/// The rotary table of the next `tokens` slots of `cache`.
+pub(crate) fn next_rotary(
+    (rope, positions): (&RopePlan, Positions),
+    cache: &KvCache,
+    tokens: usize,
+    model: &Lmm,
+) -> Result<Rotary> {
+    let slots = cache.tokens()..cache.tokens() + tokens;
+    Ok(Rotary::new(rope, &positions.of(slots), model.device())?)
 }

@@ -7,7 +7,7 @@ use crate::index::{IndexReceipt, IndexUse};
 use crate::plan::window_warning;
 use crate::session::Session;
 use crate::settings::{EngineSettings, GenerationSettings, PromptSettings};
-use longsight_method::{ContextMethod, FrameRole, NewlineMode, PoolMode, PoolSpec};
+use longsight_method::{ContextMethod, NewlineMode, PoolMode, PoolSpec, UnitRole};
 use longsight_models::processor::TemplateKind;
 use longsight_models::{Dtypes, StoredMatrices};
 use longsight_video::{DecodeStrategy, FrameBudget, MediaTime, SCALER_FLAGS, SampleSettings};
@@ -143,7 +143,7 @@ pub struct FrameReceipt {
     /// Presentation time.
     pub time_secs: MediaTime,
     /// Its part in its group.
-    pub role: FrameRole,
+    pub role: UnitRole,
     /// Its pooling stride.
     pub stride: usize,
     /// Its visual tokens.
@@ -255,9 +255,9 @@ impl Receipt {
                 plan.sample.frames.len()
             ));
         }
-        let prefix = plan.positions.visual_prefix_tokens();
-        let window = model.config().text.max_positions;
-        if plan.positions.total_tokens() <= window {
+        let prefix = plan.layout.visual_prefix_tokens();
+        let window = model.config().decoder.max_positions;
+        if plan.layout.total_tokens() <= window {
             // The conversation may have outgrown what the plan knew of.
             warnings.extend(window_warning(window, prefix + after_tokens));
         }
@@ -271,7 +271,7 @@ impl Receipt {
             tokens: TokenReceipt {
                 visual: plan.pool.visual_tokens(),
                 newline: plan.pool.newline_tokens(),
-                text: plan.before_ids.len() + after_tokens,
+                text: plan.prompt.before_ids.len() + after_tokens,
                 prompt: prefix + after_tokens,
                 reused,
                 generated: generation.token_ids.len(),
@@ -317,7 +317,7 @@ fn model_receipt(session: &Session<'_>) -> ModelReceipt {
             "cpu"
         },
         instruction_set: device.is_cpu().then(longsight_kernels::instruction_set),
-        pixel_settings_source: info.config.pixels.source.clone(),
+        pixel_settings_source: info.config.vision.pixels.source.clone(),
     }
 }
 
@@ -337,7 +337,7 @@ fn video_receipt(session: &Session<'_>) -> VideoReceipt {
         decode_strategy: sample.strategy,
         decode_strategy_reason: sample.strategy_reason.clone(),
         scaler_flags: SCALER_FLAGS,
-        subtitle_cues: plan.subtitle_cues,
+        subtitle_cues: plan.prompt.subtitle_cues,
     }
 }
 
@@ -359,13 +359,13 @@ fn requested(settings: &SampleSettings) -> String {
 fn frame_receipts(session: &Session<'_>) -> Vec<FrameReceipt> {
     let (_, plan, _, _, frames, _) = session.parts();
     let record =
-        |(planned, pooled): (&longsight_video::PlannedFrame, &longsight_method::PooledFrame)| FrameReceipt {
+        |(planned, pooled): (&longsight_video::PlannedFrame, &longsight_method::PooledUnit)| FrameReceipt {
             index: planned.index,
             time_secs: planned.time,
             role: pooled.role,
             stride: pooled.stride,
             visual_tokens: pooled.visual_tokens,
-            first_position: plan.positions.frame_span(planned.ordinal).start,
+            first_position: plan.layout.unit_span(planned.ordinal).start,
             replaced_by_index: frames
                 .replaced
                 .iter()
@@ -373,7 +373,7 @@ fn frame_receipts(session: &Session<'_>) -> Vec<FrameReceipt> {
                 .map(|r| r.by_index),
             reused: frames.reused.get(planned.ordinal).is_some_and(|reused| *reused),
         };
-    plan.sample.frames.iter().zip(&plan.pool.frames).map(record).collect()
+    plan.sample.frames.iter().zip(&plan.pool.units).map(record).collect()
 }
 
 fn dedupe_receipt(session: &Session<'_>, index: Option<&IndexReceipt>) -> DedupeReceipt {

@@ -9,20 +9,19 @@ use crate::memory::PeakMemory;
 use crate::observer::{Observer, Silent, Stage};
 use crate::pipeline::Answer;
 use crate::plan::RunPlan;
-use crate::prefill::Prefill;
+use crate::prefill::{Prefill, next_rotary};
 use crate::receipt::{Receipt, Timings};
 use crate::settings::RunSettings;
 use crate::{EngineError, Result};
-use longsight_models::layers::Rotary;
+use longsight_models::decoder::AttentionProbe;
 use longsight_models::processor::{Role, Turn};
-use longsight_models::text::AttentionProbe;
-use longsight_models::{KvCache, Llava, Tensor};
+use longsight_models::{KvCache, Lmm, Tensor};
 use std::path::Path;
 use std::time::Instant;
 
 /// Holds the visual prefix and every turn so far, so that a further question costs only its own tokens.
 pub struct Session<'a> {
-    model: &'a Llava,
+    model: &'a Lmm,
     plan: RunPlan,
     settings: RunSettings,
     cache: KvCache,
@@ -62,7 +61,7 @@ impl AnswerScore {
 impl<'a> Session<'a> {
     /// Decodes, encodes and prefills the video.
     pub fn start(
-        model: &'a Llava,
+        model: &'a Lmm,
         plan: RunPlan,
         settings: &RunSettings,
         observer: &mut dyn Observer,
@@ -74,7 +73,7 @@ impl<'a> Session<'a> {
     /// The same with an index of the video's work, where there is one: what it holds is not computed again, and what it lacks is
     /// kept there. What comes of it is bit-equal to [`Self::start`]. An index that cannot be used is a warning.
     pub fn start_indexed(
-        model: &'a Llava,
+        model: &'a Lmm,
         mut plan: RunPlan,
         settings: &RunSettings,
         index: Option<(&Index, &Path)>,
@@ -110,7 +109,7 @@ impl<'a> Session<'a> {
 
     /// Prefills a video whose frames are encoded already, under any pooling whose strides `encoded` holds.
     pub fn start_encoded(
-        model: &'a Llava,
+        model: &'a Lmm,
         plan: RunPlan,
         settings: &RunSettings,
         encoded: &EncodedFrames,
@@ -121,7 +120,7 @@ impl<'a> Session<'a> {
     }
 
     fn begin(
-        model: &'a Llava,
+        model: &'a Lmm,
         plan: RunPlan,
         settings: &RunSettings,
         frames: &mut dyn FrameTokens,
@@ -134,13 +133,13 @@ impl<'a> Session<'a> {
     }
 
     /// A session that has seen nothing yet.
-    fn empty(model: &'a Llava, plan: RunPlan, settings: &RunSettings) -> Result<Self> {
+    fn empty(model: &'a Lmm, plan: RunPlan, settings: &RunSettings) -> Result<Self> {
         let peak = PeakMemory::watch();
         let cache =
-            KvCache::new(model.text().kv_shape(), plan.kv_capacity_tokens, plan.kv_dtype, model.device())?;
+            KvCache::new(model.decoder().kv_shape(), plan.kv_capacity_tokens, plan.kv_dtype, model.device())?;
         Ok(Self {
             model,
-            prefix_tokens: plan.positions.visual_prefix_tokens(),
+            prefix_tokens: plan.layout.visual_prefix_tokens(),
             timings: Timings { probe_secs: plan.probe_secs, ..Timings::default() },
             plan,
             settings: settings.clone(),
@@ -184,10 +183,10 @@ impl<'a> Session<'a> {
 
     fn prefill_video(&mut self, frames: &mut dyn FrameTokens, observer: &mut dyn Observer) -> Result<()> {
         let total = self.plan.sample.frames.len();
-        let text = self.model.text();
+        let text = self.model.decoder();
         let mut prefill =
-            Prefill::new(self.model, &self.plan.rope, &mut self.cache, self.settings.engine.chunk_tokens);
-        prefill.push(text.embed(&self.plan.before_ids)?)?;
+            Prefill::new(self.model, self.plan.rotary(), &mut self.cache, self.settings.engine.chunk_tokens);
+        prefill.push(text.embed(&self.plan.prompt.before_ids)?)?;
         observer.progress(Stage::Frames, 0, total);
         let mut done = 0;
         loop {
@@ -197,7 +196,7 @@ impl<'a> Session<'a> {
             }
             let started = Instant::now();
             for tokens in batch {
-                if let Some(ids) = self.plan.between_ids.get(done).filter(|ids| !ids.is_empty()) {
+                if let Some(ids) = self.plan.prompt.between_ids.get(done).filter(|ids| !ids.is_empty()) {
                     prefill.push(text.embed(ids)?)?;
                 }
                 prefill.push(tokens)?;
@@ -298,8 +297,8 @@ impl<'a> Session<'a> {
         for (i, token) in score.token_ids.iter().enumerate() {
             if i > 0 {
                 let fed = score.token_ids[i - 1];
-                let rotary = Rotary::new(&self.plan.rope, self.cache.tokens(), 1, self.model.device())?;
-                let text = self.model.text();
+                let rotary = next_rotary(self.plan.rotary(), &self.cache, 1, self.model)?;
+                let text = self.model.decoder();
                 let hidden = text.forward(&text.embed(&[fed])?, &rotary, &mut self.cache)?;
                 self.held_ids.push(fed);
                 logits = text.last_logits(&hidden)?;
@@ -327,7 +326,7 @@ impl<'a> Session<'a> {
         let started = Instant::now();
         let prompt = Continuation {
             model: self.model,
-            rope: &self.plan.rope,
+            rope: self.plan.rotary(),
             cache: &mut self.cache,
             probe: probe.as_mut(),
         };
@@ -352,11 +351,11 @@ impl<'a> Session<'a> {
         probe: Option<&mut AttentionProbe>,
         observer: &mut dyn Observer,
     ) -> Result<(Vec<f32>, usize, usize)> {
-        let ids = self.plan.question_ids(self.model.info(), turns, &self.settings)?;
+        let ids = self.plan.prompt.question_ids(self.model.info(), turns, &self.settings)?;
         let reused = self.keep_common(&ids);
         self.cache.ensure_room(ids.len() - reused + answer_tokens)?;
         let hidden = self.prefill_text(&ids, reused, probe, observer)?;
-        Ok((self.model.text().last_logits(&hidden)?, ids.len(), reused))
+        Ok((self.model.decoder().last_logits(&hidden)?, ids.len(), reused))
     }
 
     /// Drops from the cache what does not begin `ids`, and returns how many of them it still holds. At least one id is
@@ -384,14 +383,14 @@ impl<'a> Session<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Tensor> {
         let chunk = self.settings.engine.chunk_tokens;
-        let text = self.model.text();
+        let text = self.model.decoder();
         let mut hidden = None;
         let mut at = start;
         while at < ids.len() {
             let end = ids.len().min((at / chunk + 1) * chunk);
             let watch = probe.as_deref_mut().filter(|_| end == ids.len());
             let mut prefill =
-                Prefill::new(self.model, &self.plan.rope, &mut self.cache, chunk).watched_by(watch);
+                Prefill::new(self.model, self.plan.rotary(), &mut self.cache, chunk).watched_by(watch);
             prefill.push(text.embed(&ids[at..end])?)?;
             hidden = prefill.flush()?;
             self.held_ids.extend(&ids[at..end]);
@@ -407,7 +406,7 @@ impl<'a> Session<'a> {
         hidden.ok_or_else(|| EngineError::Setting("the chat template leaves nothing to answer".into()))
     }
 
-    pub(crate) fn parts(&self) -> (&Llava, &RunPlan, &RunSettings, &KvCache, &FrameReport, &PeakMemory) {
+    pub(crate) fn parts(&self) -> (&Lmm, &RunPlan, &RunSettings, &KvCache, &FrameReport, &PeakMemory) {
         (self.model, &self.plan, &self.settings, &self.cache, &self.frames, &self.peak)
     }
 }

@@ -16,8 +16,8 @@ pub struct RunSettings {
     pub video: VideoSettings,
     /// How positions are extended.
     pub context: ContextSettings,
-    /// How frames are pooled.
-    pub pool: PoolSpec,
+    /// How units are pooled; None takes what is usual for the model.
+    pub pool: Option<PoolSpec>,
     /// Which frames re-use the features of a frame before them.
     pub dedupe: Dedupe,
     /// Which template renders the conversation.
@@ -187,9 +187,14 @@ impl RunSettings {
         self.kv_dtype.unwrap_or(KvDtype::of_weights(model.dtype))
     }
 
+    /// How the units of a run with this model are pooled.
+    pub fn pool_spec(&self, model: &ModelInfo) -> PoolSpec {
+        self.pool.unwrap_or(model.config.vision.usual_pool)
+    }
+
     /// Takes the frames and the pooling of a setting that fits a memory limit.
     pub fn apply(&mut self, fitting: &crate::Fitting) {
-        self.pool = fitting.pool;
+        self.pool = Some(fitting.pool);
         self.video.sample = crate::plan::with_frames(&self.video.sample, fitting.frames);
     }
 

@@ -10,7 +10,7 @@ use longsight_engine::evidence::{
     EvidenceHeads, EvidenceSettings, FrameAttention, Reduction, best_frame, frame_scores,
 };
 use longsight_engine::{Observer, RunPlan, RunSettings, Session};
-use longsight_models::Llava;
+use longsight_models::Lmm;
 use longsight_video::{VideoSource, probe};
 use longsight_world::QuestionRow;
 use serde::Serialize;
@@ -85,7 +85,7 @@ pub struct Localisation {
 /// # Errors
 /// What planning and running say.
 pub fn locate(
-    model: &Llava,
+    model: &Lmm,
     data: &[(PathBuf, Vec<QuestionRow>)],
     settings: &RunSettings,
     observer: &mut dyn Observer,

@@ -8,6 +8,7 @@ mod error;
 pub mod evidence;
 pub mod extract;
 pub mod needle;
+mod prompt_key;
 pub mod prompts;
 pub mod report;
 pub mod run;
@@ -16,5 +17,6 @@ pub mod score;
 pub mod task;
 
 pub use error::{EvalError, Result};
+pub use prompt_key::PromptKey;
 pub use sample::{Measured, Record, Sample};
-pub use task::{Averaging, Benchmark, Extractor, Profile, PromptKey, Task};
+pub use task::{Averaging, Benchmark, Extractor, Profile, Task};

@@ -274,43 +274,6 @@ impl Profile {
     }
 }
 
-/// Words around a question that lmms-eval chooses by the model's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PromptKey {
-    /// Any model without words of its own.
-    #[default]
-    Default,
-    /// LLaVA-Video.
-    LlavaVid,
-    /// GPT-4V.
-    #[serde(rename = "gpt4v")]
-    Gpt4v,
-    /// Qwen3-VL.
-    Qwen3Vl,
-    /// Gemini.
-    GeminiApi,
-    /// PLM.
-    Plm,
-}
-
-impl PromptKey {
-    const ALL: [Self; 6] =
-        [Self::Default, Self::LlavaVid, Self::Gpt4v, Self::Qwen3Vl, Self::GeminiApi, Self::Plm];
-
-    /// As lmms-eval spells it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::LlavaVid => "llava_vid",
-            Self::Gpt4v => "gpt4v",
-            Self::Qwen3Vl => "qwen3_vl",
-            Self::GeminiApi => "gemini_api",
-            Self::Plm => "plm",
-        }
-    }
-}
-
 macro_rules! named {
     ($type:ty, $what:literal) => {
         impl fmt::Display for $type {
@@ -334,4 +297,5 @@ macro_rules! named {
 
 named!(Task, "task");
 named!(Profile, "profile");
-named!(PromptKey, "prompt key");
+
+pub(crate) use named;

@@ -3,7 +3,29 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The vision tower's shape.
+/// Dimensions of a KV cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KvShape {
+    /// Decoder layers.
+    pub layers: usize,
+    /// Key and value heads.
+    pub kv_heads: usize,
+    /// Channels of a head.
+    pub head_dim: usize,
+}
+
+impl KvShape {
+    /// Bytes of the keys and values of `tokens` tokens: `value_bytes` for each number (4 for f32, 2 for bf16, 1 for 8
+    /// bits) and `scale_bytes` for each head's key and value (0 where there is no scale). Saturates.
+    pub fn bytes(&self, tokens: usize, value_bytes: usize, scale_bytes: usize) -> u64 {
+        let row_bytes = self.head_dim.saturating_mul(value_bytes).saturating_add(scale_bytes);
+        [self.layers, self.kv_heads, row_bytes, tokens]
+            .into_iter()
+            .fold(2, |bytes: u64, factor| bytes.saturating_mul(factor as u64))
+    }
+}
+
+/// The shape of a vision tower with its merger, for one unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TowerShape {
     /// Encoder layers that are run.
@@ -12,56 +34,39 @@ pub struct TowerShape {
     pub width: usize,
     /// Channels inside the MLP.
     pub mlp: usize,
-    /// Attention heads.
-    pub heads: usize,
-    /// Patches a frame.
+    /// Patches a unit.
     pub patches: usize,
-    /// Pixels a side of a frame.
-    pub image_side: usize,
+    /// Numbers a unit goes in with: pixels x channels.
+    pub pixel_values: usize,
+    /// Visual tokens a unit comes out with, before pooling.
+    pub merged_tokens: usize,
+    /// Multiply-adds of the merger for a unit.
+    pub merger_multiply_adds: u64,
 }
 
 /// The shape of a whole checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelShape {
-    /// Decoder layers.
-    pub layers: usize,
+    /// Layers, key heads and channels of a head.
+    pub kv: KvShape,
     /// Channels of a token.
     pub hidden: usize,
     /// Query heads.
     pub heads: usize,
-    /// Key and value heads.
-    pub kv_heads: usize,
-    /// Channels of a head.
-    pub head_dim: usize,
     /// Channels inside the gated MLP.
     pub mlp: usize,
     /// Rows of the output head.
     pub vocab: usize,
-    /// The vision tower.
+    /// The vision tower; all zeros where there is none.
     pub tower: TowerShape,
     /// Bytes of all weights, as measured from the checkpoint and the chosen dtype.
     pub weights_bytes: u64,
 }
 
-/// What the engine was set to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EngineShape {
-    /// Bytes of one number in the KV cache (4 for f32, 2 for bf16, 1 for 8 bits).
-    pub kv_bytes_per_value: usize,
-    /// Bytes of the scale of one head's key or value of one token in the KV cache (0 where there is none).
-    pub kv_bytes_per_scale: usize,
-    /// Positions in a prefill chunk.
-    pub chunk_tokens: usize,
-    /// Frames in one pass of the vision tower.
-    pub encode_batch_frames: usize,
-    /// Worker threads.
-    pub threads: usize,
-}
-
 /// Floating-point operations by stage.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Flops {
-    /// Vision tower and projector, all frames.
+    /// Vision tower and merger, all units.
     pub tower: f64,
     /// Matrix products of the decoder's prefill, and of the output head at the last position.
     pub prefill_matmul: f64,
@@ -77,42 +82,32 @@ impl Flops {
 }
 
 impl ModelShape {
-    /// Bytes of keys and values for `tokens` positions over all layers; saturates.
-    pub fn kv_cache_bytes(&self, tokens: usize, engine: &EngineShape) -> u64 {
-        let row_bytes =
-            self.head_dim.saturating_mul(engine.kv_bytes_per_value).saturating_add(engine.kv_bytes_per_scale);
-        [self.layers, self.kv_heads, row_bytes, tokens]
-            .into_iter()
-            .fold(2, |bytes: u64, factor| bytes.saturating_mul(factor as u64))
-    }
-
-    /// Operations to encode `frames` frames and prefill a prompt of `tokens` positions.
-    pub fn flops(&self, frames: usize, tokens: usize) -> Flops {
-        let [layers, hidden, mlp, vocab] = [self.layers, self.hidden, self.mlp, self.vocab].map(|n| n as f64);
-        let [heads, kv_heads, head_dim] = [self.heads, self.kv_heads, self.head_dim].map(|n| n as f64);
+    /// Operations to encode `units` units and prefill a prompt of `tokens` tokens.
+    pub fn flops(&self, units: usize, tokens: usize) -> Flops {
+        let KvShape { layers, kv_heads, head_dim } = self.kv;
+        let [layers, kv_heads, head_dim] = [layers, kv_heads, head_dim].map(|n| n as f64);
+        let [hidden, heads, mlp, vocab] = [self.hidden, self.heads, self.mlp, self.vocab].map(|n| n as f64);
         let (query, key_value) = (heads * head_dim, 2.0 * kv_heads * head_dim);
         let tokens = tokens as f64;
         let weights_per_layer = hidden * (query + key_value) + query * hidden + 3.0 * hidden * mlp;
         // Position p attends to p + 1 keys: scores and weighted sum, one multiply-add a channel each.
         let attended = tokens * (tokens + 1.0) / 2.0;
         Flops {
-            tower: frames as f64 * self.flops_per_frame(),
+            tower: units as f64 * self.tower.flops_per_unit(),
             prefill_matmul: 2.0 * (tokens * layers * weights_per_layer + hidden * vocab),
             prefill_attention: 4.0 * layers * query * attended,
         }
     }
+}
 
-    fn flops_per_frame(&self) -> f64 {
-        let tower = &self.tower;
+impl TowerShape {
+    fn flops_per_unit(&self) -> f64 {
         let [layers, width, mlp, patches] =
-            [tower.layers, tower.width, tower.mlp, tower.patches].map(|n| n as f64);
-        let hidden = self.hidden as f64;
-        let patch_side = (tower.image_side / tower.patches.isqrt().max(1)) as f64;
-        let embed = patches * 3.0 * patch_side * patch_side * width;
+            [self.layers, self.width, self.mlp, self.patches].map(|n| n as f64);
+        let embed = self.pixel_values as f64 * width;
         let matmul = layers * patches * (4.0 * width * width + 2.0 * width * mlp);
         let attention = layers * 2.0 * patches * patches * width;
-        let projector = patches * (width * hidden + hidden * hidden);
-        2.0 * (embed + matmul + attention + projector)
+        2.0 * (embed + matmul + attention + self.merger_multiply_adds as f64)
     }
 }
 

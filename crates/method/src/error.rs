@@ -71,21 +71,26 @@ pub enum MethodError {
     },
     /// Average or max pooling with a window larger than the grid.
     #[error(
-        "stride {stride} leaves no token of a {grid_side}x{grid_side} grid under {mode} pooling: use at most {grid_side}"
+        "stride {stride} leaves no token of a {rows}x{columns} grid under {mode} pooling: use at most {}",
+        rows.min(columns)
     )]
     StrideTooLarge {
         /// Stride of the pooling.
         stride: usize,
-        /// Patches a side.
-        grid_side: usize,
+        /// Rows of the grid.
+        rows: usize,
+        /// Columns of the grid.
+        columns: usize,
         /// Pooling mode.
         mode: &'static str,
     },
-    /// A grid side of 0 or far beyond any vision tower.
-    #[error("a vision grid of {grid_side} patches a side cannot be used: it must be from 1 to {max}")]
-    GridSide {
-        /// Patches a side.
-        grid_side: usize,
+    /// A grid of nothing, or one far beyond any vision tower.
+    #[error("a vision grid of {rows}x{columns} cannot be used: both must be from 1 to {max}")]
+    Grid {
+        /// Rows.
+        rows: usize,
+        /// Columns.
+        columns: usize,
         /// The largest that is accepted.
         max: usize,
     },

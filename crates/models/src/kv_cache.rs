@@ -11,26 +11,8 @@ use crate::layers::{
 use crate::{ModelError, Result};
 use candle_core::{DType, Device, Tensor};
 pub use dtype::KvDtype;
+use longsight_method::KvShape;
 use q8::Q8Rows;
-
-/// Dimensions of a cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KvShape {
-    /// Decoder layers.
-    pub layers: usize,
-    /// Key and value heads.
-    pub kv_heads: usize,
-    /// Width of a head.
-    pub head_dim: usize,
-}
-
-impl KvShape {
-    /// Bytes of `tokens` keys and values, scales included; None where they are more than a number holds.
-    fn bytes(&self, tokens: usize, dtype: KvDtype) -> Option<usize> {
-        let row = self.head_dim.checked_mul(dtype.value_bytes())?.checked_add(dtype.scale_bytes())?;
-        [2, self.layers, self.kv_heads, tokens].iter().try_fold(row, |n, size| n.checked_mul(*size))
-    }
-}
 
 /// The cache. Keys are stored rotated.
 pub struct KvCache {
@@ -101,7 +83,8 @@ impl KvCache {
 
     /// Bytes reserved, scales included.
     pub fn bytes(&self) -> usize {
-        self.shape.bytes(self.capacity_tokens, self.dtype).unwrap_or(usize::MAX)
+        let bytes = self.dtype.bytes(self.shape, self.capacity_tokens);
+        usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
     /// Forgets every token from position `tokens` on.
@@ -183,12 +166,11 @@ fn not_this_model(layers: usize) -> ModelError {
 
 /// Asks the system for the whole cache once, since a failed allocation of a tensor would end the process.
 fn ensure_memory(shape: KvShape, tokens: usize, dtype: KvDtype) -> Result<()> {
-    let bytes = shape.bytes(tokens, dtype);
-    match bytes.map(|bytes| Vec::<u8>::new().try_reserve_exact(bytes)) {
-        Some(Ok(())) => Ok(()),
+    let bytes = dtype.bytes(shape, tokens);
+    match usize::try_from(bytes).map(|bytes| Vec::<u8>::new().try_reserve_exact(bytes)) {
+        Ok(Ok(())) => Ok(()),
         _ => Err(ModelError::Argument(format!(
-            "there is no memory for a KV cache of {tokens} tokens ({} bytes): use fewer frames or coarser pooling",
-            bytes.map_or("too many".to_owned(), |n| n.to_string())
+            "there is no memory for a KV cache of {tokens} tokens ({bytes} bytes): use fewer frames or coarser pooling"
         ))),
     }
 }

@@ -1,26 +1,33 @@
 //! Weights and forward passes: from a checkpoint folder to pixels, visual tokens and logits.
 //!
 //! The data's way: [`processor`] (frames to pixels, conversation to token ids) -> [`vision`] (patch features) ->
-//! [`projector`] -> [`pool`] (applies a pool plan) -> [`text`] (embeddings, prefill, logits) over a [`KvCache`].
+//! [`merger`] -> [`pool`] (applies a pool plan) -> [`decoder`] (embeddings, prefill, logits) over a [`KvCache`].
 //! [`families`] reads a family's config and tensor names and wires these parts; it computes nothing itself.
 //! [`layers`] holds the only copy of every layer.
 
+pub mod config;
+pub mod decoder;
 mod error;
 pub mod families;
+pub mod family;
 mod files;
+mod json;
 pub mod kv_cache;
 pub mod layers;
+mod lmm;
+pub mod merger;
 pub mod pool;
 pub mod processor;
-pub mod projector;
-pub mod text;
+mod quantize;
 pub mod vision;
 pub mod weights;
 
 pub use candle_core::{DType, Device, Error as TensorError, Tensor};
+pub use config::ModelConfig;
 pub use error::ModelError;
-pub use families::llava::{Description, Llava, LoadSettings, ModelInfo, QuantizedCheckpoint, quantize};
 pub use kv_cache::{KvCache, KvDtype};
+pub use lmm::{Description, Lmm, LoadSettings, ModelInfo};
+pub use quantize::{QuantizedCheckpoint, quantize};
 pub use weights::{Dtypes, StoredMatrices, WeightDtype};
 
 /// Result with this crate's error.

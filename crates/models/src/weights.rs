@@ -15,7 +15,7 @@ mod write;
 pub use checkpoint::{Checkpoint, TensorInfo};
 pub use dtype::{Dtypes, StoredMatrices, WeightDtype};
 pub use matrix::{Matrix, QuantizedWeights};
-pub use names::NameMap;
+pub use names::{NameMap, Spelling};
 pub use write::{QuantizedFile, WriteProgress};
 
 use crate::{ModelError, Result};

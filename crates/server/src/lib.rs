@@ -23,7 +23,7 @@ mod worker;
 pub use error::ServeError;
 pub use settings::{Limits, ServerSettings};
 
-use longsight_models::Llava;
+use longsight_models::Lmm;
 use state::App;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -37,7 +37,7 @@ use tokio::net::TcpListener;
 /// An address that cannot be bound, or that is not loopback where there is no key and the settings do not allow it; a
 /// data folder that cannot be written to.
 pub async fn serve(
-    model: Llava,
+    model: Lmm,
     settings: ServerSettings,
     shutdown: impl Future<Output = ()> + Send + 'static,
     ready: impl FnOnce(SocketAddr),

@@ -7,7 +7,7 @@ use crate::queue::Queue;
 use crate::uploads::Uploads;
 use crate::{ServeError, ServerSettings};
 use longsight_engine::{EngineError, RunSettings};
-use longsight_models::Llava;
+use longsight_models::Lmm;
 use longsight_video::{VideoInfo, probe};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The server.
 pub(crate) struct App {
-    pub(crate) model: Llava,
+    pub(crate) model: Lmm,
     pub(crate) settings: ServerSettings,
     pub(crate) queue: Queue,
     pub(crate) uploads: Uploads,
@@ -31,7 +31,7 @@ pub(crate) struct App {
 const PROBED: usize = 16;
 
 impl App {
-    pub(crate) fn new(model: Llava, settings: ServerSettings) -> Result<Self, ServeError> {
+    pub(crate) fn new(model: Lmm, settings: ServerSettings) -> Result<Self, ServeError> {
         let limits = &settings.limits;
         let uploads = Uploads::open(&settings.data_folder, limits)?;
         Ok(Self {

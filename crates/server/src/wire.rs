@@ -335,7 +335,7 @@ impl Options {
             run.context.scale = parsed(&word(scale), "scale")?;
         }
         if let Some(pool) = &self.pool {
-            run.pool = parsed(pool, "pool")?;
+            run.pool = Some(parsed(pool, "pool")?);
         }
         if let Some(dedupe) = &self.dedupe {
             run.dedupe = parsed(&word(dedupe), "dedupe")?;

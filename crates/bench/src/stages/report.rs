@@ -8,8 +8,8 @@ use crate::roofline::Roofline;
 use crate::seeded::{Layers, ShapeName};
 use crate::spread::Spread;
 use crate::table::{mib, table};
-use longsight_method::{EngineShape, ModelShape};
-use longsight_models::Llava;
+use longsight_method::ModelShape;
+use longsight_models::Lmm;
 use serde::Serialize;
 
 /// All measurements of one model in one dtype. `tools/bench` writes the same fields for the other programs.
@@ -58,7 +58,7 @@ pub(super) struct Costs<'a> {
 }
 
 impl<'a> Costs<'a> {
-    pub(super) fn new(model: &Llava, dtype: &str, vision_dtype: &str, limits: Option<&'a Roofline>) -> Self {
+    pub(super) fn new(model: &Lmm, dtype: &str, vision_dtype: &str, limits: Option<&'a Roofline>) -> Self {
         let info = model.info();
         Self {
             model: info.config.model_shape(info.weights_bytes, info.vocabulary),
@@ -90,17 +90,8 @@ impl<'a> Costs<'a> {
             Stage::Decode => {
                 // Each weight of the decoder and the head is read once a token, and every key and value.
                 let weights = self.model.flops(0, 1).prefill_matmul / 2.0;
-                let engine = EngineShape {
-                    kv_bytes_per_value: self.kv_bytes_per_value,
-                    kv_bytes_per_scale: 0,
-                    chunk_tokens: 1,
-                    encode_batch_frames: 1,
-                    threads: 1,
-                };
-                Some(
-                    weights * bytes_per_weight(&self.dtype)?
-                        + self.model.kv_cache_bytes(size, &engine) as f64,
-                )
+                let kv_bytes = self.model.kv.bytes(size, self.kv_bytes_per_value, 0);
+                Some(weights * bytes_per_weight(&self.dtype)? + kv_bytes as f64)
             }
         }
     }

@@ -6,13 +6,13 @@ use anyhow::{Context, Result};
 use longsight_engine::generate::{Continuation, generate};
 use longsight_engine::prefill::Prefill;
 use longsight_engine::{EngineSettings, GenerationSettings, Silent};
-use longsight_method::{RopePlan, RopeSettings};
-use longsight_models::{KvCache, KvDtype, Llava};
+use longsight_method::{Positions, RopePlan, RopeSettings};
+use longsight_models::{KvCache, KvDtype, Lmm};
 use std::time::Instant;
 
 /// A model with a cache that takes `tokens` and what is decoded behind them.
 struct Run<'a> {
-    model: &'a Llava,
+    model: &'a Lmm,
     rope: RopePlan,
     cache: KvCache,
     ids: Vec<u32>,
@@ -22,7 +22,7 @@ struct Run<'a> {
 }
 
 /// Prefill and decoding at every size asked for, smallest first. A context that is also a length is prefilled once.
-pub(super) fn rates(model: &Llava, settings: &StagesArgs) -> Result<Vec<Rate>> {
+pub(super) fn rates(model: &Lmm, settings: &StagesArgs) -> Result<Vec<Rate>> {
     let (prefill, decode) = (settings.has(Stage::Prefill), settings.has(Stage::Decode));
     let lengths = if prefill { settings.lengths.as_slice() } else { &[] };
     let contexts = if decode { settings.contexts.as_slice() } else { &[] };
@@ -49,11 +49,11 @@ pub(super) fn rates(model: &Llava, settings: &StagesArgs) -> Result<Vec<Rate>> {
 }
 
 impl<'a> Run<'a> {
-    fn new(model: &'a Llava, tokens: usize, new_tokens: usize) -> Result<Self> {
+    fn new(model: &'a Lmm, tokens: usize, new_tokens: usize) -> Result<Self> {
         let rope = RopePlan::new(&RopeSettings::default(), &model.config().rope_shape(None, None), tokens)?;
         let capacity = tokens + new_tokens;
         let cache = KvCache::new(
-            model.text().kv_shape(),
+            model.decoder().kv_shape(),
             capacity,
             KvDtype::of_weights(model.dtype()),
             model.device(),
@@ -88,8 +88,12 @@ impl<'a> Run<'a> {
         };
         let logits = vec![0.0; self.model.info().vocabulary];
         let started = Instant::now();
-        let prompt =
-            Continuation { model: self.model, rope: &self.rope, cache: &mut self.cache, probe: None };
+        let prompt = Continuation {
+            model: self.model,
+            rope: (&self.rope, Positions::default()),
+            cache: &mut self.cache,
+            probe: None,
+        };
         generate(prompt, logits, &settings, &mut Silent)?;
         Ok((self.cache.tokens() - tokens) as f64 / started.elapsed().as_secs_f64())
     }
@@ -98,8 +102,9 @@ impl<'a> Run<'a> {
     fn logits_after(&mut self, tokens: usize) -> Result<Vec<f32>> {
         self.cache.truncate(0);
         let chunk_tokens = EngineSettings::default().chunk_tokens;
-        let text = self.model.text();
-        let mut prefill = Prefill::new(self.model, &self.rope, &mut self.cache, chunk_tokens);
+        let text = self.model.decoder();
+        let mut prefill =
+            Prefill::new(self.model, (&self.rope, Positions::default()), &mut self.cache, chunk_tokens);
         for ids in self.ids[..tokens].chunks(chunk_tokens) {
             prefill.push(text.embed(ids)?)?;
         }

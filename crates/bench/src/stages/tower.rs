@@ -4,11 +4,11 @@ use super::{Rate, Stage, StagesArgs};
 use crate::inputs::frame_rgb;
 use anyhow::Result;
 use longsight_engine::EngineSettings;
-use longsight_models::{Llava, Tensor};
+use longsight_models::{Lmm, Tensor};
 use std::time::Instant;
 
 /// Frames a second through tower and projector. Normalising the pixels is not counted; peers are given pixels too.
-pub(super) fn rate(model: &Llava, settings: &StagesArgs) -> Result<Rate> {
+pub(super) fn rate(model: &Lmm, settings: &StagesArgs) -> Result<Rate> {
     let frames = usize::from(settings.frames);
     let batches = pixels(model, frames)?;
     if let Some(batch) = batches.first() {
@@ -25,7 +25,7 @@ pub(super) fn rate(model: &Llava, settings: &StagesArgs) -> Result<Rate> {
     Ok(Rate { stage: Stage::Tower, size: frames, per_sec, next_token: None })
 }
 
-fn pixels(model: &Llava, frames: usize) -> Result<Vec<Tensor>> {
+fn pixels(model: &Lmm, frames: usize) -> Result<Vec<Tensor>> {
     let preprocessor = model.preprocessor();
     let rgb: Vec<Vec<u8>> = (0..frames).map(|frame| frame_rgb(frame, preprocessor.side())).collect();
     rgb.chunks(EngineSettings::default().encode_batch_frames)

@@ -16,7 +16,7 @@ use crate::{model, settings, summary};
 use anyhow::{Context, Result};
 use longsight_engine::{Index, Observer, RunPlan, Session, TimeEstimate};
 use longsight_hub::ModelSource;
-use longsight_models::{Description, Llava};
+use longsight_models::{Description, Lmm};
 use longsight_video::{VideoInfo, probe};
 use serde::Serialize;
 use std::io::Write;
@@ -81,7 +81,7 @@ fn prepare(video: &str, run: &RunArgs) -> Result<Prepared> {
 struct Loaded {
     resolved: Resolved,
     plan: RunPlan,
-    model: Llava,
+    model: Lmm,
     model_folder: PathBuf,
     model_commit: Option<String>,
 }
@@ -94,7 +94,7 @@ impl Prepared {
         let plan = RunPlan { probe_secs, ..plan };
         plan.check_memory(&description.info, &resolved.run)?;
         if !quiet {
-            let time = TimeEstimate::new(&description.info, &plan, &resolved.run);
+            let time = TimeEstimate::new(&description.info, &plan);
             note(&summary::before(&plan, &time));
         }
         let model = model::load(description, &resolved)?;

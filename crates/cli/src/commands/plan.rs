@@ -3,7 +3,7 @@ use crate::args::PlanArgs;
 use crate::summary;
 use anyhow::Result;
 use longsight_engine::{Fitting, MemoryEstimate, RunPlan, RunSettings, TimeEstimate, fit_to_memory};
-use longsight_method::{ContextMethod, FrameRole, PoolSpec};
+use longsight_method::{ContextMethod, PoolSpec, UnitRole};
 use longsight_models::ModelInfo;
 use longsight_video::{MediaTime, SamplePlan, VideoInfo};
 use serde::Serialize;
@@ -19,7 +19,7 @@ pub fn run(args: &PlanArgs) -> Result<()> {
         resolved.run.apply(fitting);
         plan = RunPlan::for_video(info, plan.video, &args.question, &resolved.run)?;
     }
-    let time = TimeEstimate::new(info, &plan, &resolved.run);
+    let time = TimeEstimate::new(info, &plan);
     if run.json {
         return write_json(&PlanJson::new(&plan, &time, fitting.as_ref()));
     }
@@ -66,14 +66,14 @@ struct PlanJson<'a> {
 struct FrameJson {
     index: usize,
     time_secs: MediaTime,
-    role: FrameRole,
+    role: UnitRole,
     stride: usize,
     visual_tokens: usize,
 }
 
 impl<'a> PlanJson<'a> {
     fn new(plan: &'a RunPlan, time: &'a TimeEstimate, fitting: Option<&'a Fitting>) -> Self {
-        let frames = plan.sample.frames.iter().zip(&plan.pool.frames).map(|(planned, pooled)| FrameJson {
+        let frames = plan.sample.frames.iter().zip(&plan.pool.units).map(|(planned, pooled)| FrameJson {
             index: planned.index,
             time_secs: planned.time,
             role: pooled.role,
@@ -87,7 +87,7 @@ impl<'a> PlanJson<'a> {
             visual_tokens: plan.pool.visual_tokens(),
             newline_tokens: plan.pool.newline_tokens(),
             text_tokens: plan.text_tokens(),
-            prompt_tokens: plan.positions.total_tokens(),
+            prompt_tokens: plan.layout.total_tokens(),
             kv_capacity_tokens: plan.kv_capacity_tokens,
             kv_dtype: plan.kv_dtype.as_str(),
             prefill_chunks: plan.chunks.len(),

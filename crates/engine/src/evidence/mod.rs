@@ -10,8 +10,8 @@ pub use pictures::{IllustratedEvidence, THUMBNAIL_WIDTH};
 
 use crate::plan::RunPlan;
 use crate::{EngineError, Result};
-use longsight_models::text::AttentionProbe;
-use longsight_models::{Llava, ModelInfo};
+use longsight_models::decoder::AttentionProbe;
+use longsight_models::{Lmm, ModelInfo};
 use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
@@ -54,7 +54,7 @@ pub enum EvidenceHeads {
 impl EvidenceHeads {
     /// The heads, and where the choice comes from.
     pub fn resolve(&self, model: &ModelInfo) -> (Vec<(usize, usize)>, &'static str) {
-        let decoder = &model.config.text;
+        let decoder = &model.config.decoder;
         let all = |from: usize| {
             (from..decoder.layers).flat_map(|layer| (0..decoder.heads).map(move |head| (layer, head)))
         };
@@ -140,10 +140,10 @@ pub(crate) struct EvidenceWatch {
 }
 
 impl EvidenceWatch {
-    pub(crate) fn new(model: &Llava, plan: &RunPlan, settings: &EvidenceSettings) -> Result<Self> {
+    pub(crate) fn new(model: &Lmm, plan: &RunPlan, settings: &EvidenceSettings) -> Result<Self> {
         let (heads, heads_source) = settings.heads.resolve(model.info());
-        let spans = (0..plan.sample.frames.len()).map(|ordinal| plan.positions.frame_span(ordinal)).collect();
-        let empty = AttentionProbe::new(&model.config().text, &heads, spans)?;
+        let spans = (0..plan.sample.frames.len()).map(|ordinal| plan.layout.unit_span(ordinal)).collect();
+        let empty = AttentionProbe::new(&model.config().decoder, &heads, spans)?;
         Ok(Self { settings: settings.clone(), heads_source, empty, neutral: Vec::new() })
     }
 

@@ -5,7 +5,7 @@ use crate::plan::RunPlan;
 use crate::receipt::Timings;
 use crate::settings::RunSettings;
 use crate::{EngineError, Result};
-use longsight_models::{DType, Llava, Tensor};
+use longsight_models::{DType, Lmm, Tensor};
 use longsight_store::{Builder, Entry};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -46,7 +46,7 @@ impl From<StoredReport> for FrameReport {
 
 /// Tokens of each frame, newlines inside its span included.
 fn frame_tokens(plan: &RunPlan) -> impl Iterator<Item = usize> {
-    plan.pool.frames.iter().map(|frame| frame.tokens())
+    plan.pool.units.iter().map(|unit| unit.tokens())
 }
 
 /// Encodes frames, and keeps their tokens on the way.
@@ -70,10 +70,10 @@ impl<'a> RecordedFrames<'a> {
     }
 
     /// Bytes of the payload, about.
-    pub(crate) fn expected_bytes(model: &Llava, plan: &RunPlan) -> usize {
+    pub(crate) fn expected_bytes(model: &Lmm, plan: &RunPlan) -> usize {
         frame_tokens(plan)
             .sum::<usize>()
-            .saturating_mul(model.config().text.hidden)
+            .saturating_mul(model.config().decoder.hidden)
             .saturating_mul(size_of::<f32>())
     }
 
@@ -126,7 +126,7 @@ impl FrameTokens for RecordedFrames<'_> {
 /// Frames whose tokens the index holds.
 pub(crate) struct IndexedFrames<'a> {
     entry: Entry,
-    model: &'a Llava,
+    model: &'a Lmm,
     layout: FramesLayout,
     dtype: DType,
     batch_frames: usize,
@@ -137,12 +137,7 @@ pub(crate) struct IndexedFrames<'a> {
 impl<'a> IndexedFrames<'a> {
     /// # Errors
     /// An entry that does not hold what `plan` needs, though its key says so.
-    pub(crate) fn new(
-        entry: Entry,
-        model: &'a Llava,
-        plan: &RunPlan,
-        settings: &RunSettings,
-    ) -> Result<Self> {
+    pub(crate) fn new(entry: Entry, model: &'a Lmm, plan: &RunPlan, settings: &RunSettings) -> Result<Self> {
         let refuse = |what: &str| EngineError::Setting(format!("an entry of embeddings {what}"));
         let layout: FramesLayout =
             serde_json::from_value(entry.layout().clone()).map_err(|e| refuse(&e.to_string()))?;
@@ -153,7 +148,7 @@ impl<'a> IndexedFrames<'a> {
             .saturating_mul(layout.hidden)
             .saturating_mul(dtype.size_in_bytes());
         if !frame_tokens(plan).eq(layout.tokens.iter().copied())
-            || layout.hidden != model.config().text.hidden
+            || layout.hidden != model.config().decoder.hidden
             || layout.frames.reused.len() != layout.tokens.len()
             || bytes != entry.payload().len()
         {

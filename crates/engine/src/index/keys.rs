@@ -3,15 +3,15 @@
 use super::VideoIdentity;
 use crate::plan::RunPlan;
 use crate::settings::RunSettings;
-use longsight_models::Llava;
+use longsight_models::Lmm;
 use longsight_store::Key;
 use serde_json::{Value, json};
 
 /// Raised whenever the same inputs give other bytes, or the same bytes are read in another way.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// The program, and where it computes: floats may differ in their last bits between versions and instruction sets.
-fn program(model: &Llava) -> Value {
+fn program(model: &Lmm) -> Value {
     let device = model.device();
     let device = match (device.is_cpu(), device.is_cuda()) {
         (true, _) => longsight_kernels::instruction_set(),
@@ -24,18 +24,20 @@ fn program(model: &Llava) -> Value {
 /// Pooled embeddings: shared by all questions, context methods and language model dtypes.
 pub(super) fn embeddings(
     identity: &VideoIdentity,
-    model: &Llava,
+    model: &Lmm,
     plan: &RunPlan,
     settings: &RunSettings,
 ) -> Key {
     let indices: Vec<usize> = plan.sample.frames.iter().map(|frame| frame.index).collect();
-    let strides: Vec<usize> = plan.pool.frames.iter().map(|frame| frame.stride).collect();
+    let strides: Vec<usize> = plan.pool.units.iter().map(|frame| frame.stride).collect();
+    let pixels = &model.config().vision.pixels;
+    let fit = if settings.prompt.interleaved.is_some() { pixels.still_fit } else { pixels.video_fit };
     let description = json!({
         "program": program(model),
         "video": identity.video,
         "frame_indices": indices,
         "scaler_flags": longsight_video::SCALER_FLAGS,
-        "padded": settings.prompt.interleaved.is_some(),
+        "fit": fit.name(),
         "dedupe": settings.dedupe.to_string(),
         "model": identity.model,
         "vision_dtype": model.info().dtypes.vision.as_str(),
@@ -57,13 +59,13 @@ pub(super) fn neutral(prefix: &Key, heads: &[(usize, usize)]) -> Key {
 }
 
 /// The visual prefix of the KV cache: its embeddings, the text before and between them, and every position's angle.
-pub(super) fn prefix(embeddings: &Key, model: &Llava, plan: &RunPlan, settings: &RunSettings) -> Key {
+pub(super) fn prefix(embeddings: &Key, model: &Lmm, plan: &RunPlan, settings: &RunSettings) -> Key {
     let rope = &plan.rope;
     let description = json!({
         "program": program(model),
         "embeddings": embeddings.name(),
-        "before_ids": plan.before_ids,
-        "between_ids": plan.between_ids,
+        "before_ids": plan.prompt.before_ids,
+        "between_ids": plan.prompt.between_ids,
         "context": rope.method.to_string(),
         "scale": rope.scale,
         "inv_freq": rope.inv_freq,

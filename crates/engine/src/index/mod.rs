@@ -17,7 +17,7 @@ use crate::observer::Observer;
 use crate::plan::RunPlan;
 use crate::settings::RunSettings;
 use crate::{EngineError, Result};
-use longsight_models::{KvCache, Llava};
+use longsight_models::{KvCache, Lmm};
 use longsight_store::{Claim, Entry, FileDigests, Key, Store, StoreError, StoreSettings};
 use longsight_video::VideoSource;
 use serde::Serialize;
@@ -105,7 +105,7 @@ impl<'a> Indexing<'a> {
     pub(crate) fn new(
         index: &'a Index,
         identity: &VideoIdentity,
-        (model, plan, settings): (&Llava, &RunPlan, &RunSettings),
+        (model, plan, settings): (&Lmm, &RunPlan, &RunSettings),
     ) -> Self {
         let embeddings_key = keys::embeddings(identity, model, plan, settings);
         let prefix_key = keys::prefix(&embeddings_key, model, plan, settings);
@@ -150,7 +150,7 @@ impl<'a> Indexing<'a> {
         report: &FrameReport,
         observer: &mut dyn Observer,
     ) -> Result<()> {
-        let tokens = plan.positions.visual_prefix_tokens();
+        let tokens = plan.layout.visual_prefix_tokens();
         let (IndexContents::Kv, Some(bytes)) = (self.index.contents, cache.prefix_bytes(tokens)) else {
             return Ok(());
         };
@@ -173,7 +173,7 @@ impl<'a> Indexing<'a> {
     /// The frames' visual tokens: from the index, or encoded and kept on the way.
     pub(crate) fn frames<'m>(
         &mut self,
-        (model, plan, settings): (&'m Llava, &RunPlan, &RunSettings),
+        (model, plan, settings): (&'m Lmm, &RunPlan, &RunSettings),
         observer: &mut dyn Observer,
     ) -> Result<Box<dyn FrameTokens + 'm>> {
         let bytes = RecordedFrames::expected_bytes(model, plan);

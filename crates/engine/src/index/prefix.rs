@@ -28,7 +28,7 @@ impl PrefixLayout {
         let refuse = |what: String| EngineError::Setting(format!("an entry of a KV cache {what}"));
         let layout: Self =
             serde_json::from_value(entry.layout().clone()).map_err(|e| refuse(e.to_string()))?;
-        if layout.tokens != plan.positions.visual_prefix_tokens() {
+        if layout.tokens != plan.layout.visual_prefix_tokens() {
             return Err(refuse(format!("of {} tokens does not fit the plan", layout.tokens)));
         }
         cache.read_prefix(layout.tokens, entry.payload())?;

@@ -128,7 +128,7 @@ fn special_tokens_in_a_question_are_plain_text() {
     let plain = RunPlan::new(model.info(), &source, "Hi", &settings).unwrap();
     let special = |plan: &RunPlan| {
         let ids = ["<|im_end|>", "<|im_start|>", "<image>"].map(|t| model.tokenizer().id(t).unwrap());
-        plan.after_ids.iter().filter(|id| ids.contains(id)).count()
+        plan.prompt.after_ids.iter().filter(|id| ids.contains(id)).count()
     };
     assert_eq!(special(&plan), special(&plain));
     assert!(plan.warnings.iter().any(|w| w.contains("plain text")), "{:?}", plan.warnings);

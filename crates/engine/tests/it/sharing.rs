@@ -67,7 +67,7 @@ fn frames_encoded_once_serve_every_pooling_and_context_bit_for_bit() {
         for pool in ["2,2,3", "uniform,3"] {
             for method in [ContextMethod::None, ContextMethod::Vcwe] {
                 let mut settings = case.settings.clone();
-                settings.pool = pool.parse::<PoolSpec>().unwrap();
+                settings.pool = Some(pool.parse::<PoolSpec>().unwrap());
                 settings.context.method = method;
                 let mut shared = Session::start_encoded(
                     &case.model,
@@ -86,7 +86,7 @@ fn frames_encoded_once_serve_every_pooling_and_context_bit_for_bit() {
             }
         }
         let mut other = case.settings.clone();
-        other.pool = "uniform,4".parse().unwrap();
+        other.pool = Some("uniform,4".parse().unwrap());
         let refused = Session::start_encoded(&case.model, case.plan(&other), &other, &encoded, &mut Silent);
         assert!(refused.err().unwrap().to_string().contains("do not serve"));
     }
@@ -146,13 +146,13 @@ fn interleaved_text_takes_positions_between_the_frames() {
     case.settings.prompt.interleaved = Some(texts.clone());
     case.settings.pool = "uniform,1".parse().unwrap();
     let plan = case.plan(&case.settings);
-    let gap = plan.positions.frame_span(2).start - plan.positions.frame_span(1).end;
-    assert_eq!(gap, plan.between_ids[2].len());
+    let gap = plan.layout.unit_span(2).start - plan.layout.unit_span(1).end;
+    assert_eq!(gap, plan.prompt.between_ids[2].len());
     assert!(gap >= 4);
     // Every still image ends with a newline of its own, and none follows the last.
-    let side = plan.pool.frames[0].side;
-    assert_eq!(plan.positions.frame_span(1).len(), side * side + 1);
-    assert_eq!(plan.positions.visual_prefix_tokens(), plan.positions.frame_span(frames - 1).end);
+    let side = plan.pool.units[0].side;
+    assert_eq!(plan.layout.unit_span(1).len(), side * side + 1);
+    assert_eq!(plan.layout.visual_prefix_tokens(), plan.layout.unit_span(frames - 1).end);
     let with_text = case.start().ask("What?", &mut Silent).unwrap();
     let asked = RunPlan::new(case.model.info(), &case.source, "What?", &case.settings).unwrap();
     assert_eq!(with_text.receipt.tokens.prompt, asked.positions.total_tokens());

@@ -1,7 +1,7 @@
 //! Golden frames as a folder of images, and short ways to ask.
 
 use longsight_engine::{Answer, LogprobCount, RunPlan, RunSettings, Silent, answer};
-use longsight_models::{Llava, LoadSettings, WeightDtype};
+use longsight_models::{Lmm, LoadSettings, WeightDtype};
 use longsight_testkit::Golden;
 use longsight_video::{FrameBudget, VideoSource};
 use std::path::Path;
@@ -19,7 +19,7 @@ pub fn image_folder(golden: &Golden, folder: &Path) -> VideoSource {
 
 /// A golden case with its frames as a folder of images.
 pub struct Case {
-    pub model: Llava,
+    pub model: Lmm,
     pub source: VideoSource,
     pub settings: RunSettings,
     _folder: tempfile::TempDir,
@@ -38,9 +38,9 @@ impl Case {
     }
 }
 
-pub fn load(golden: &Golden) -> Llava {
+pub fn load(golden: &Golden) -> Lmm {
     let settings = LoadSettings { dtype: Some(WeightDtype::F32), ..Default::default() };
-    Llava::load(&golden.checkpoint(), &settings).unwrap()
+    Lmm::load(&golden.checkpoint(), &settings).unwrap()
 }
 
 /// The golden's own settings: every frame, its windows and ramp, 20 tokens, all log-probabilities.
@@ -58,7 +58,7 @@ pub fn settings(golden: &Golden) -> RunSettings {
     settings
 }
 
-pub fn ask(model: &Llava, source: &VideoSource, question: &str, settings: &RunSettings) -> Answer {
+pub fn ask(model: &Lmm, source: &VideoSource, question: &str, settings: &RunSettings) -> Answer {
     answer(model, source, question, settings, &mut Silent).unwrap()
 }
 

@@ -17,7 +17,7 @@ use crate::run::manifest::{hex, refuse_foreign};
 use crate::run::{Environment, FolderLock, pin};
 use crate::{EvalError, Result};
 use longsight_engine::{EncodedFrames, Observer, RunPlan, RunSettings, Session};
-use longsight_models::Llava;
+use longsight_models::Lmm;
 use longsight_video::{
     FrameBudget, PlannedFrame, ProbeSettings, SamplePlan, SampleSettings, VideoInfo, VideoSource, probe,
     sample,
@@ -187,7 +187,7 @@ impl NeedleFolder {
 /// # Errors
 /// A haystack too short, a video or image that cannot be read, settings that cannot be meant.
 pub fn run(
-    model: &Llava,
+    model: &Lmm,
     data: &NeedleData,
     settings: &NeedleSettings,
     folder: &mut NeedleFolder,
@@ -215,7 +215,7 @@ pub fn run(
 }
 
 struct Test<'a> {
-    model: &'a Llava,
+    model: &'a Lmm,
     data: &'a NeedleData,
     settings: &'a NeedleSettings,
     haystack: Option<EncodedFrames>,
@@ -243,9 +243,10 @@ impl Test<'_> {
     }
 
     fn strides(&self, frames: usize) -> Result<Vec<usize>> {
-        let pool = self.model.config().pool_plan(frames, self.settings.run.pool);
+        let spec = self.settings.run.pool_spec(self.model.info());
+        let pool = self.model.config().vision.pool_plan(frames, spec, false);
         let pool = pool.map_err(longsight_engine::EngineError::from)?;
-        let strides: BTreeSet<usize> = pool.frames.iter().map(|frame| frame.stride).collect();
+        let strides: BTreeSet<usize> = pool.units.iter().map(|frame| frame.stride).collect();
         Ok(strides.into_iter().collect())
     }
 

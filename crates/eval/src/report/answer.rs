@@ -4,7 +4,7 @@ use super::format::{counted, escape, secs, thousands};
 use super::html::page;
 use super::svg::{Anchor, Svg};
 use longsight_engine::{Answer, Evidence, Receipt, human_bytes};
-use longsight_method::FrameRole;
+use longsight_method::UnitRole;
 use longsight_video::{MediaTime, Thumbnail};
 use std::fmt::Write;
 
@@ -143,7 +143,7 @@ fn timeline(receipt: &Receipt, evidence: Option<&Evidence>) -> String {
         svg.close();
     }
     for frame in &receipt.frames {
-        let fine = frame.role == FrameRole::Fine;
+        let fine = frame.role == UnitRole::Fine;
         let at = x(frame.time_secs.secs());
         let what = if fine { "fine" } else { "coarse" };
         svg.open(
@@ -161,7 +161,7 @@ fn timeline(receipt: &Receipt, evidence: Option<&Evidence>) -> String {
             [Anchor::Start, Anchor::Middle, Anchor::Middle, Anchor::Middle, Anchor::End][step as usize];
         svg.text((x(secs), base + 18.0), anchor, &clock(secs.round()), "");
     }
-    let fine = receipt.frames.iter().filter(|frame| frame.role == FrameRole::Fine).count();
+    let fine = receipt.frames.iter().filter(|frame| frame.role == UnitRole::Fine).count();
     let caption = format!(
         "{} from {} to {}; {} on a fine grid (tall marks), the others on a coarse one",
         counted(receipt.frames.len(), "sampled frame"),

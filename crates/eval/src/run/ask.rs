@@ -10,7 +10,7 @@ use longsight_engine::{
     Answer, ContextSettings, EncodedFrames, EngineError, Observer, RunPlan, RunSettings, Session,
 };
 use longsight_method::PoolSpec;
-use longsight_models::Llava;
+use longsight_models::Lmm;
 use longsight_video::{VideoError, VideoInfo, VideoSource, probe};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
@@ -66,7 +66,7 @@ pub struct Variant {
     /// How positions are extended.
     pub context: ContextSettings,
     /// How frames are pooled.
-    pub pool: PoolSpec,
+    pub pool: Option<PoolSpec>,
     /// Where its answers go.
     pub folder: RunFolder,
 }
@@ -78,7 +78,7 @@ pub struct Variant {
 /// What stops a run as a whole: the log cannot be written, settings that cannot be meant, too little memory, or the caller
 /// asked to stop. A video that fails is recorded.
 pub fn run(
-    model: &Llava,
+    model: &Lmm,
     samples: &[Sample],
     settings: &EvalSettings,
     variants: &mut [Variant],
@@ -109,7 +109,7 @@ fn by_video(samples: &[Sample]) -> Vec<Vec<&Sample>> {
 }
 
 struct Asker<'a> {
-    model: &'a Llava,
+    model: &'a Lmm,
     settings: &'a EvalSettings,
     variants: &'a mut [Variant],
     watch: &'a mut dyn Watch,
@@ -183,7 +183,7 @@ impl Asker<'_> {
         for (variant, pending) in waiting {
             let run = self.settings_of(*variant, &pending[0].run);
             let plan = RunPlan::for_video(self.model.info(), video.info.clone(), "", &run)?;
-            strides.extend(plan.pool.frames.iter().map(|frame| frame.stride));
+            strides.extend(plan.pool.units.iter().map(|frame| frame.stride));
             planned = Some((plan, run));
         }
         let Some((plan, run)) = planned else {

@@ -198,7 +198,7 @@ pub fn settings_value(run: &RunSettings) -> Value {
         "attention_factor": !context.attention_factor_off,
         "alpha": context.alpha,
         "beta": context.beta,
-        "pool": run.pool.to_string(),
+        "pool": run.pool.map_or("auto".to_owned(), |pool| pool.to_string()),
         "dedupe": run.dedupe,
         "template": run.template.to_string(),
         "generation": run.generation,

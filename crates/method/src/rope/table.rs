@@ -1,6 +1,6 @@
 use super::RopePlan;
 
-/// cos and sin of consecutive positions, already times the attention factor.
+/// cos and sin of a run of positions, already times the attention factor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CosSin {
     /// Positions x half_dim, row-major.
@@ -12,15 +12,15 @@ pub struct CosSin {
 }
 
 impl RopePlan {
-    /// The table for positions `start .. start + n`, each array n x head_dim/2.
+    /// The table of `positions`, each array positions x head_dim/2.
     ///
     /// Angles are f64 and only the results are rounded to f32: at position 50,000 an f32 angle is off by
     /// thousandths of a radian, and a bf16 position past 256 is not even the right integer.
-    pub fn table(&self, start: usize, n: usize) -> CosSin {
+    pub fn table(&self, positions: &[usize]) -> CosSin {
         let half_dim = self.inv_freq.len();
-        let mut cos = Vec::with_capacity(n.saturating_mul(half_dim));
-        let mut sin = Vec::with_capacity(n.saturating_mul(half_dim));
-        for position in (0..n).map(|offset| (start as f64) + offset as f64) {
+        let mut cos = Vec::with_capacity(positions.len().saturating_mul(half_dim));
+        let mut sin = Vec::with_capacity(positions.len().saturating_mul(half_dim));
+        for position in positions.iter().map(|position| *position as f64) {
             for inv_freq in &self.inv_freq {
                 let (s, c) = (position * inv_freq).sin_cos();
                 cos.push((c * self.attention_factor) as f32);

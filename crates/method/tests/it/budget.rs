@@ -1,41 +1,38 @@
 //! Bytes, operations and the solver.
 
-use longsight_method::{EngineShape, ModelShape, TowerShape, largest_fitting};
+use longsight_method::{KvShape, ModelShape, TowerShape, largest_fitting};
 use proptest::prelude::*;
 
-const SO400M: TowerShape =
-    TowerShape { layers: 26, width: 1152, mlp: 4304, heads: 16, patches: 729, image_side: 384 };
+const SO400M: TowerShape = TowerShape {
+    layers: 26,
+    width: 1152,
+    mlp: 4304,
+    patches: 729,
+    pixel_values: 378 * 378 * 3,
+    merged_tokens: 729,
+    merger_multiply_adds: 729 * (1152 * 3584 + 3584 * 3584),
+};
 
 const QWEN2_7B: ModelShape = ModelShape {
-    layers: 28,
+    kv: KvShape { layers: 28, kv_heads: 4, head_dim: 128 },
     hidden: 3584,
     heads: 28,
-    kv_heads: 4,
-    head_dim: 128,
     mlp: 18_944,
     vocab: 152_064,
     tower: SO400M,
     weights_bytes: 16_000_000_000,
 };
 
-const BF16: EngineShape = EngineShape {
-    kv_bytes_per_value: 2,
-    kv_bytes_per_scale: 0,
-    chunk_tokens: 512,
-    encode_batch_frames: 4,
-    threads: 2,
-};
-
 #[test]
 fn kv_cache_of_the_7b_shape() {
+    let kv = QWEN2_7B.kv;
     // 2 (keys, values) x 28 layers x 4 heads x 128 channels x 2 bytes.
-    assert_eq!(QWEN2_7B.kv_cache_bytes(1, &BF16), 57_344);
-    assert_eq!(QWEN2_7B.kv_cache_bytes(50_177, &BF16), 57_344 * 50_177);
-    assert_eq!(QWEN2_7B.kv_cache_bytes(0, &BF16), 0);
-    assert_eq!(QWEN2_7B.kv_cache_bytes(usize::MAX, &BF16), u64::MAX);
+    assert_eq!(kv.bytes(1, 2, 0), 57_344);
+    assert_eq!(kv.bytes(50_177, 2, 0), 57_344 * 50_177);
+    assert_eq!(kv.bytes(0, 2, 0), 0);
+    assert_eq!(kv.bytes(usize::MAX, 2, 0), u64::MAX);
     // A byte a channel and a scale of 4 bytes for each 128 of them.
-    let q8 = EngineShape { kv_bytes_per_value: 1, kv_bytes_per_scale: 4, ..BF16 };
-    assert_eq!(QWEN2_7B.kv_cache_bytes(1, &q8), 2 * 28 * 4 * (128 + 4));
+    assert_eq!(kv.bytes(1, 1, 4), 2 * 28 * 4 * (128 + 4));
 }
 
 #[test]
@@ -62,19 +59,18 @@ fn flops_of_the_so400m_tower() {
 #[test]
 fn hostile_shapes_do_not_overflow() {
     let n = usize::MAX;
-    let tower = TowerShape { layers: n, width: n, mlp: n, heads: n, patches: 0, image_side: n };
-    let shape = ModelShape {
+    let tower = TowerShape {
         layers: n,
-        hidden: n,
-        heads: n,
-        kv_heads: n,
-        head_dim: n,
+        width: n,
         mlp: n,
-        vocab: n,
-        tower,
-        weights_bytes: u64::MAX,
+        patches: n,
+        pixel_values: n,
+        merged_tokens: n,
+        merger_multiply_adds: u64::MAX,
     };
-    assert_eq!(shape.kv_cache_bytes(1, &BF16), u64::MAX);
+    let kv = KvShape { layers: n, kv_heads: n, head_dim: n };
+    let shape = ModelShape { kv, hidden: n, heads: n, mlp: n, vocab: n, tower, weights_bytes: u64::MAX };
+    assert_eq!(kv.bytes(1, 2, 0), u64::MAX);
     assert!(shape.flops(1, n).total().is_finite());
 }
 

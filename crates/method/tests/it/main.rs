@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod budget;
-mod pooling;
-mod position;
+mod layout;
+mod reduce;
 mod rope;
 mod rope_golden;
 
-use longsight_method::{NewlineMode, PoolMode, PoolPlan, PoolSpec};
+use longsight_method::{Grid, NewlineMode, PoolMode, PoolPlan, PoolSpec};
 
 fn golden(json: &str) -> serde_json::Value {
     serde_json::from_str(json).unwrap()
@@ -16,5 +16,5 @@ fn golden(json: &str) -> serde_json::Value {
 /// A 27 x 27 grid, bilinear, as LLaVA-OneVision has it.
 fn onevision(frames: usize, spec: &str) -> PoolPlan {
     let spec: PoolSpec = spec.parse().unwrap();
-    PoolPlan::new(27, frames, spec, PoolMode::Bilinear, NewlineMode::OneToken).unwrap()
+    PoolPlan::new(Grid::square(27), frames, spec, PoolMode::Bilinear, NewlineMode::OneToken).unwrap()
 }

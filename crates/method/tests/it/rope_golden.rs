@@ -108,7 +108,7 @@ fn tables_equal_the_golden_at_large_positions() {
         let plan = plan(case, ContextMethod::Vcwe, Ramp::Truncated);
         for want in case["cos_sin_times_attention_factor"].as_array().unwrap() {
             let position = want["position"].as_u64().unwrap() as usize;
-            let table = plan.table(position, 1);
+            let table = plan.table(&[position]);
             for (got, name) in [(&table.cos, "cos"), (&table.sin, "sin")] {
                 let want = floats(&want[name]);
                 assert_eq!(got.len(), want.len());

@@ -1,5 +1,6 @@
 use crate::{ModelError, Result};
 use candle_core::{DType, Device};
+use longsight_method::KvShape;
 use std::fmt;
 
 /// How keys and values are stored; whatever it is, attention computes in f32 on the CPU.
@@ -36,13 +37,18 @@ impl KvDtype {
     }
 
     /// Bytes of one channel.
-    pub fn value_bytes(self) -> usize {
+    fn value_bytes(self) -> usize {
         self.tensor_dtype().map_or(1, |dtype| dtype.size_in_bytes())
     }
 
     /// Bytes of the scale of one head's key or value; 0 where there is none.
-    pub fn scale_bytes(self) -> usize {
+    fn scale_bytes(self) -> usize {
         if self == Self::Q8 { size_of::<f32>() } else { 0 }
+    }
+
+    /// Bytes of a cache of `tokens` tokens, scales included; saturates.
+    pub fn bytes(self, shape: KvShape, tokens: usize) -> u64 {
+        shape.bytes(tokens, self.value_bytes(), self.scale_bytes())
     }
 
     /// Errors where a device has no kernels for this dtype.

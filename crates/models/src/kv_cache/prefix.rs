@@ -14,7 +14,7 @@ fn unwritten(error: std::io::Error) -> ModelError {
 impl KvCache {
     /// Bytes that [`Self::write_prefix`] writes; None where they are more than a number holds.
     pub fn prefix_bytes(&self, tokens: usize) -> Option<usize> {
-        self.shape.bytes(tokens, self.dtype)
+        usize::try_from(self.dtype.bytes(self.shape, tokens)).ok().filter(|bytes| *bytes < usize::MAX)
     }
 
     /// Writes the first `tokens` tokens.

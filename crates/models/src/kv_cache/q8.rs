@@ -1,7 +1,7 @@
-use super::KvShape;
 use crate::Result;
 use candle_core::{DType, Tensor};
 use longsight_kernels::{KeyValues, KvStore, quantize_q8};
+use longsight_method::KvShape;
 use std::io::Write;
 
 /// The keys or the values of one layer, in signed bytes.

@@ -6,17 +6,17 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 use longsight_kernels as kernels;
 use longsight_method::RopePlan;
 
-/// cos and sin `[tokens, head_dim / 2]` of consecutive positions, in f32.
+/// cos and sin `[tokens, head_dim / 2]` of the positions of consecutive tokens, in f32.
 pub struct Rotary {
     cos: Tensor,
     sin: Tensor,
 }
 
 impl Rotary {
-    /// The table of positions `start .. start + tokens` under `plan`.
-    pub fn new(plan: &RopePlan, start: usize, tokens: usize, device: &Device) -> Result<Self> {
-        let table = plan.table(start, tokens);
-        let shape = (tokens, table.half_dim);
+    /// The table of `positions`, one a token, under `plan`.
+    pub fn new(plan: &RopePlan, positions: &[usize], device: &Device) -> Result<Self> {
+        let table = plan.table(positions);
+        let shape = (positions.len(), table.half_dim);
         Ok(Self {
             cos: Tensor::from_vec(table.cos, shape, device)?,
             sin: Tensor::from_vec(table.sin, shape, device)?,

@@ -6,6 +6,6 @@ mod template;
 mod tokenizer;
 mod tokenizer_files;
 
-pub use pixels::{FrameFit, Preprocessor, RgbFrame};
-pub use template::{ChatTemplate, Conversation, PromptText, Role, TemplateKind, Turn};
+pub use pixels::{FrameFit, PixelSettings, Preprocessor, RgbFrame};
+pub use template::{ChatTemplate, Conversation, PLACEHOLDER, PromptText, Role, TemplateKind, Turn};
 pub use tokenizer::TextTokenizer;

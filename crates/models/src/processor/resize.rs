@@ -1,17 +1,17 @@
-//! Bicubic resizing of RGB frames, byte for byte what Pillow's `Image.resize(size, BICUBIC)` gives.
+//! Resizing of RGB frames: bicubic, byte for byte what Pillow's `Image.resize(size, BICUBIC)` gives, and Lanczos, within a
+//! level of torchvision's `resize` of bytes with antialiasing.
 //!
-//! Two passes with a rounded u8 image between them (columns first where the height
-//! shrinks by more than twice what the width does, as for a portrait video, else rows first: Pillow 13; up to 12 it was
-//! always rows first, which differs by a level here and there); weights are 22-bit fixed point. Sums
+//! Two passes with a rounded u8 image between them. Bicubic takes columns first where the height
+//! shrinks by more than twice what the width does, as for a portrait video, else rows first: Pillow 13 (up to 12 it was
+//! always rows first, which differs by a level here and there). Lanczos takes rows first, as torchvision does. Weights are 22-bit fixed point. Sums
 //! are exact whole numbers held as f64, so the order of additions is free and both passes vectorise: the
 //! horizontal one over a pixel's channels, the vertical one along rows.
 
 use rayon::prelude::*;
+use std::f64::consts::PI;
 
 /// Fixed-point bits of a weight: 32 less 8 of a pixel less 2 for overshoot, as in Pillow.
 const PRECISION_BITS: u32 = 32 - 8 - 2;
-/// Half the support of the cubic kernel, in inputs, before antialiasing widens it.
-const SUPPORT: f64 = 2.0;
 const CHANNELS: usize = 3;
 /// A pixel is padded to whole vectors while rows are filtered.
 const LANES: usize = 4;
@@ -50,23 +50,48 @@ pub enum ResizeError {
     },
 }
 
-/// Resizes one row-major RGB image; for many of one size, keep a [`BicubicResizer`].
+/// The kernel that an output's inputs are weighted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    /// Cubic convolution with a = -1/2.
+    Bicubic,
+    /// Windowed sinc of three lobes.
+    Lanczos,
+}
+
+impl Filter {
+    /// Half the support, in inputs, before antialiasing widens it.
+    fn support(self) -> f64 {
+        match self {
+            Self::Bicubic => 2.0,
+            Self::Lanczos => 3.0,
+        }
+    }
+
+    fn weight(self, x: f64) -> f64 {
+        match self {
+            Self::Bicubic => cubic(x),
+            Self::Lanczos => lanczos(x),
+        }
+    }
+}
+
+/// Resizes one row-major RGB image of `(width, height)` pixels; for many of one size, keep a [`Resizer`].
 ///
 /// # Errors
-/// If a side is 0 or above 65,536, or `src` is not width_in * height_in * 3 bytes.
+/// If a side is 0 or above 65,536, or `src` is not width * height * 3 bytes.
 pub fn resize_rgb(
     src: &[u8],
-    width_in: usize,
-    height_in: usize,
-    width_out: usize,
-    height_out: usize,
+    from: (usize, usize),
+    to: (usize, usize),
+    filter: Filter,
 ) -> Result<Vec<u8>, ResizeError> {
-    BicubicResizer::new(width_in, height_in, width_out, height_out)?.resize_rgb(src)
+    Resizer::new(from, to, filter)?.resize_rgb(src)
 }
 
 /// Weights of both axes for one pair of sizes, reusable for every frame of a video and from any thread.
 #[derive(Debug, Clone)]
-pub struct BicubicResizer {
+pub struct Resizer {
     width_in: usize,
     height_in: usize,
     horizontal: Axis,
@@ -74,27 +99,26 @@ pub struct BicubicResizer {
     vertical_first: bool,
 }
 
-impl BicubicResizer {
-    /// Computes the weights.
+impl Resizer {
+    /// Computes the weights from `(width, height)` pixels to others.
     ///
     /// # Errors
     /// If a side is 0 or above 65,536.
     pub fn new(
-        width_in: usize,
-        height_in: usize,
-        width_out: usize,
-        height_out: usize,
-    ) -> Result<BicubicResizer, ResizeError> {
+        (width_in, height_in): (usize, usize),
+        (width_out, height_out): (usize, usize),
+        filter: Filter,
+    ) -> Result<Resizer, ResizeError> {
         if [width_in, height_in, width_out, height_out].iter().any(|side| !(1..=MAX_SIDE).contains(side)) {
             return Err(ResizeError::Size { width_in, height_in, width_out, height_out });
         }
-        let horizontal = Axis::new(width_in, width_out);
-        let vertical = Axis::new(height_in, height_out);
+        let horizontal = Axis::new(width_in, width_out, filter);
+        let vertical = Axis::new(height_in, height_out, filter);
         // Rounding between the passes makes their order visible.
         let shrinks = |axis: &Axis| axis.inputs as i64 - axis.outputs() as i64;
         let (rows, columns) = (shrinks(&vertical), shrinks(&horizontal));
-        let vertical_first = rows > 0 && rows > 2 * columns;
-        Ok(BicubicResizer { width_in, height_in, horizontal, vertical, vertical_first })
+        let vertical_first = filter == Filter::Bicubic && rows > 0 && rows > 2 * columns;
+        Ok(Resizer { width_in, height_in, horizontal, vertical, vertical_first })
     }
 
     /// Resizes a row-major RGB image of width_in * height_in * 3 bytes to width_out * height_out * 3 bytes.
@@ -193,10 +217,10 @@ struct Taps {
 }
 
 impl Axis {
-    fn new(inputs: usize, outputs: usize) -> Axis {
+    fn new(inputs: usize, outputs: usize, filter: Filter) -> Axis {
         let scale = inputs as f64 / outputs as f64;
         let widening = scale.max(1.0);
-        let support = SUPPORT * widening;
+        let support = filter.support() * widening;
         let mut axis = Axis { inputs, taps: Vec::with_capacity(outputs), weights: Vec::new() };
         let mut exact = Vec::new();
         for output in 0..outputs {
@@ -205,7 +229,7 @@ impl Axis {
             let first = (centre - support + 0.5) as usize;
             let end = ((centre + support + 0.5) as usize).min(inputs);
             exact.clear();
-            exact.extend((first..end).map(|input| cubic((input as f64 - centre + 0.5) / widening)));
+            exact.extend((first..end).map(|input| filter.weight((input as f64 - centre + 0.5) / widening)));
             let sum: f64 = exact.iter().sum();
             let start = axis.weights.len();
             axis.weights.extend(exact.iter().map(|weight| to_fixed_point(weight / sum)));
@@ -236,6 +260,12 @@ fn cubic(x: f64) -> f64 {
     }
 }
 
+/// sinc(x) sinc(x / 3) within three lobes.
+fn lanczos(x: f64) -> f64 {
+    let sinc = |x: f64| if x == 0.0 { 1.0 } else { (x * PI).sin() / (x * PI) };
+    if x.abs() < 3.0 { sinc(x) * sinc(x / 3.0) } else { 0.0 }
+}
+
 /// Halves away from zero.
 fn to_fixed_point(weight: f64) -> f64 {
     (weight * f64::from(1_u32 << PRECISION_BITS)).round()
@@ -264,6 +294,10 @@ mod tests {
         pixels.flat_map(|(y, x)| [0, 1, 2].map(|c| value(y, x, c))).collect()
     }
 
+    fn bicubic(src: &[u8], from: (usize, usize), to: (usize, usize)) -> Result<Vec<u8>, ResizeError> {
+        resize_rgb(src, from, to, Filter::Bicubic)
+    }
+
     fn pixel(image: &[u8], width: usize, y: usize, x: usize) -> serde_json::Value {
         serde_json::json!(&image[(y * width + x) * CHANNELS..][..CHANNELS])
     }
@@ -280,7 +314,7 @@ mod tests {
         for case in cases {
             let [width_in, height_in, width, height] = ["width_in", "height_in", "width_out", "height_out"]
                 .map(|key| case[key].as_u64().unwrap() as usize);
-            let out = resize_rgb(&pattern(width_in, height_in), width_in, height_in, width, height).unwrap();
+            let out = bicubic(&pattern(width_in, height_in), (width_in, height_in), (width, height)).unwrap();
             assert_eq!(out.len(), width * height * CHANNELS);
             let shown = case.get("rgb").or(case.get("corner_rgb_4x4")).unwrap().as_array().unwrap();
             for (y, row) in shown.iter().enumerate() {
@@ -295,7 +329,7 @@ mod tests {
     /// Hash from Pillow 13.0: `resize((38, 38))`, which differs from `resize((38, 192)).resize((38, 38))`.
     #[test]
     fn a_portrait_image_is_resized_columns_first() {
-        let out = resize_rgb(&pattern(108, 192), 108, 192, 38, 38).unwrap();
+        let out = bicubic(&pattern(108, 192), (108, 192), (38, 38)).unwrap();
         assert_eq!(sha256(&out), "c9523d5daad420c42fb464052733b8ac4be3915f6ca8092c5f46aa247e4f6b3c");
     }
 
@@ -305,7 +339,7 @@ mod tests {
             [(1, 1, 384, 384), (1, 500, 7, 3), (500, 1, 3, 7), (65_536, 1, 1, 2)]
         {
             let src = [0, 128, 255].repeat(width_in * height_in);
-            let out = resize_rgb(&src, width_in, height_in, width, height).unwrap();
+            let out = bicubic(&src, (width_in, height_in), (width, height)).unwrap();
             assert_eq!(out, [0, 128, 255].repeat(width * height));
         }
     }
@@ -313,7 +347,7 @@ mod tests {
     #[test]
     fn overshoot_is_clamped_to_black_and_white() {
         let edge: Vec<u8> = [0, 0, 0, 255, 255, 255].iter().flat_map(|v| [*v; CHANNELS]).collect();
-        let out = resize_rgb(&edge, 6, 1, 24, 1).unwrap();
+        let out = bicubic(&edge, (6, 1), (24, 1)).unwrap();
         assert!(out.chunks(CHANNELS).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]));
         let red: Vec<u8> = out.iter().step_by(CHANNELS).copied().collect();
         assert_eq!((red[8], red[15]), (0, 255));
@@ -322,7 +356,7 @@ mod tests {
 
     #[test]
     fn one_resizer_serves_many_frames() {
-        let resizer = BicubicResizer::new(50, 37, 24, 24).unwrap();
+        let resizer = Resizer::new((50, 37), (24, 24), Filter::Bicubic).unwrap();
         let frame = pattern(50, 37);
         let first = resizer.resize_rgb(&frame).unwrap();
         resizer.resize_rgb(&vec![255; frame.len()]).unwrap();
@@ -339,14 +373,14 @@ mod tests {
             (usize::MAX, 2, 1, 1),
             (1, 1, 1, usize::MAX),
         ] {
-            let error = resize_rgb(&[0; 3], width_in, height_in, width, height).unwrap_err();
+            let error = bicubic(&[0; 3], (width_in, height_in), (width, height)).unwrap_err();
             assert_eq!(
                 error,
                 ResizeError::Size { width_in, height_in, width_out: width, height_out: height }
             );
         }
         for given in [0, 11, 13] {
-            let error = resize_rgb(&vec![0; given], 2, 2, 1, 1).unwrap_err();
+            let error = bicubic(&vec![0; given], (2, 2), (1, 1)).unwrap_err();
             assert_eq!(error, ResizeError::Bytes { width: 2, height: 2, expected: 12, given });
         }
     }

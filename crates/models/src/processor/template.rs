@@ -1,5 +1,6 @@
 //! A conversation as the text that the model was trained on.
 
+use crate::family::Family;
 use crate::{ModelError, Result, files};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, context};
@@ -40,11 +41,10 @@ pub struct Turn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TemplateKind {
-    /// `qwen_1_5`, with its system turn: the one these models were trained with.
+    /// The one that the model's family was trained with.
     #[default]
-    #[serde(rename = "qwen_1_5")]
-    Qwen15,
-    /// The checkpoint's own `chat_template`, as transformers applies it; without one, the form of its 4.45.2 converter.
+    Trained,
+    /// The checkpoint's own `chat_template`, as transformers applies it.
     Checkpoint,
 }
 
@@ -53,16 +53,16 @@ impl FromStr for TemplateKind {
 
     fn from_str(s: &str) -> Result<Self, String> {
         match s {
-            "qwen_1_5" => Ok(Self::Qwen15),
+            "trained" => Ok(Self::Trained),
             "checkpoint" => Ok(Self::Checkpoint),
-            _ => Err(format!("unknown template `{s}`: qwen_1_5 or checkpoint")),
+            _ => Err(format!("unknown template `{s}`: trained (that of the model's family) or checkpoint")),
         }
     }
 }
 
 impl std::fmt::Display for TemplateKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if *self == Self::Qwen15 { "qwen_1_5" } else { "checkpoint" })
+        f.write_str(if *self == Self::Trained { "trained" } else { "checkpoint" })
     }
 }
 
@@ -95,9 +95,7 @@ pub struct PromptText {
 }
 
 /// Stands for the video while a template is rendered; no text can hold it, so a question cannot forge it.
-const PLACEHOLDER: &str = "\u{0}video\u{0}";
-
-const SYSTEM: &str = "You are a helpful assistant.";
+pub const PLACEHOLDER: &str = "\u{0}video\u{0}";
 
 /// What templates write where the video stands.
 const VIDEO: &str = "<video>";
@@ -108,12 +106,6 @@ const MASKED_VIDEO: &str = "<\u{0}video>";
 const MAX_FILE_BYTES: u64 = 64 << 20;
 /// Far above any context window.
 const MAX_PROMPT_BYTES: usize = 64 << 20;
-
-/// The form that transformers' 4.45.2 converter wrote for llava-hf checkpoints.
-const CONVERTER_TEMPLATE: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n\
-    {% for part in message.content %}{% if part.type == 'video' %}<video>\n{% endif %}{% endfor %}\
-    {% for part in message.content %}{% if part.type == 'text' %}{{ part.text }}{% endif %}{% endfor %}<|im_end|>\n\
-    {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 /// The templates that a checkpoint can be asked with.
 #[derive(Debug, Clone)]
@@ -148,33 +140,40 @@ impl ChatTemplate {
     ///
     /// # Errors
     /// A template that cannot be rendered, has no place for a video, or whose form around inline frames is not known.
-    pub fn render(&self, kind: TemplateKind, conversation: &Conversation<'_>) -> Result<PromptText> {
+    pub fn render(
+        &self,
+        family: &dyn Family,
+        kind: TemplateKind,
+        conversation: &Conversation<'_>,
+    ) -> Result<PromptText> {
         let mut text = match kind {
-            TemplateKind::Qwen15 => qwen_1_5(conversation),
+            TemplateKind::Trained => family.render(conversation),
             TemplateKind::Checkpoint if conversation.frames_inline => {
                 return Err(ModelError::Tokenizer(
-                    "frames and text can be interleaved under --template qwen_1_5 only".into(),
+                    "frames and text can be interleaved under --template trained only".into(),
                 ));
             }
-            TemplateKind::Checkpoint => self.checkpoint(conversation)?,
+            TemplateKind::Checkpoint => self.checkpoint(family, conversation)?,
         };
         text.push_str(conversation.answer_prefix);
         let Some((before, after)) = text.split_once(PLACEHOLDER) else {
             return Err(ModelError::Tokenizer(
-                "the checkpoint's chat template has no place for a video; use --template qwen_1_5".into(),
+                "the checkpoint's chat template has no place for a video; use --template trained".into(),
             ));
         };
         Ok(PromptText { before: before.to_owned(), after: after.to_owned() })
     }
 
-    fn checkpoint(&self, conversation: &Conversation<'_>) -> Result<String> {
-        let source = self.own.as_deref().unwrap_or(CONVERTER_TEMPLATE);
+    fn checkpoint(&self, family: &dyn Family, conversation: &Conversation<'_>) -> Result<String> {
+        let source = self.own.as_deref().or(family.usual_template()).ok_or_else(|| {
+            ModelError::Tokenizer("the checkpoint has no chat template; use --template trained".into())
+        })?;
         // Marks for training masks, which Jinja itself does not know.
         let source = ["{% generation %}", "{% endgeneration %}", "{%- generation %}", "{%- endgeneration %}"]
             .iter()
             .fold(source.to_owned(), |s, tag| s.replace(tag, ""));
         let bad = |e: minijinja::Error| {
-            ModelError::Tokenizer(format!("chat template of the checkpoint: {e}; use --template qwen_1_5"))
+            ModelError::Tokenizer(format!("chat template of the checkpoint: {e}; use --template trained"))
         };
         let mut environment = Environment::new();
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
@@ -226,22 +225,6 @@ fn message(turn: &Turn, with_video: bool) -> minijinja::Value {
     let text = context! { type => "text", text => turn.content.replace(VIDEO, MASKED_VIDEO) };
     let content = if with_video { vec![context! { type => "video" }, text] } else { vec![text] };
     context! { role => turn.role.name(), content }
-}
-
-fn qwen_1_5(conversation: &Conversation<'_>) -> String {
-    let system = conversation.system.unwrap_or(SYSTEM);
-    let mut text = format!("<|im_start|>system\n{system}<|im_end|>\n");
-    for (i, turn) in conversation.turns.iter().enumerate() {
-        let role = turn.role.name();
-        let video = match i {
-            0 if conversation.frames_inline => PLACEHOLDER.to_owned(),
-            0 => format!("{PLACEHOLDER}\n"),
-            _ => String::new(),
-        };
-        text.push_str(&format!("<|im_start|>{role}\n{video}{}<|im_end|>\n", turn.content));
-    }
-    text.push_str("<|im_start|>assistant\n");
-    text
 }
 
 #[cfg(test)]

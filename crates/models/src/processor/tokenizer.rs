@@ -14,8 +14,8 @@ pub struct TextTokenizer {
 
 impl TextTokenizer {
     /// Reads `tokenizer.json` of a checkpoint folder, or `vocab.json` and `merges.txt` where older repositories have
-    /// those; an answer ends at `eos_ids` or `<|im_end|>`.
-    pub fn read(folder: &Path, eos_ids: &[u32]) -> Result<Self> {
+    /// those; an answer ends at `eos_ids` or at the token `end_of_turn`.
+    pub fn read(folder: &Path, eos_ids: &[u32], end_of_turn: &str) -> Result<Self> {
         let mut path = folder.join("tokenizer.json");
         let inner = if !path.exists() && folder.join("vocab.json").exists() {
             let assembled = tokenizer_files::assemble(folder)?;
@@ -28,15 +28,15 @@ impl TextTokenizer {
             path,
             message: format!("not a tokenizer ({e}); download it again"),
         })?;
-        Self::new(inner, eos_ids)
+        Self::new(inner, eos_ids, end_of_turn)
     }
 
-    fn new(mut inner: Tokenizer, eos_ids: &[u32]) -> Result<Self> {
+    fn new(mut inner: Tokenizer, eos_ids: &[u32], end_of_turn: &str) -> Result<Self> {
         // Files saved after training may carry a maximum length, which would cut prompts without a word.
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|e| ModelError::Tokenizer(e.to_string()))?;
         let mut stop_ids = eos_ids.to_vec();
-        stop_ids.extend(inner.token_to_id("<|im_end|>"));
+        stop_ids.extend(inner.token_to_id(end_of_turn));
         stop_ids.sort_unstable();
         stop_ids.dedup();
         let vocabulary = largest_id(&inner) as usize + 1;

@@ -1,10 +1,11 @@
-//! The SigLIP tower as LLaVA-OneVision uses it: no class token, no pooling head, and the feature is the last layer's
-//! output *before* `post_layernorm`.
+//! The SigLIP tower as video models use it: no class token, no pooling head. The feature is the last layer's output, before
+//! `post_layernorm` (LLaVA) or after it (SmolVLM).
 
 use crate::Result;
 use crate::layers::{AttentionInput, LayerNorm, Linear, attention, gelu_tanh, on_pool};
 use crate::weights::{Matrix, Weights};
 use candle_core::Tensor;
+use longsight_method::Grid;
 
 /// Rows of activations that a CPU works on at once.
 const CPU_ROWS: usize = 768;
@@ -26,6 +27,8 @@ pub struct SiglipConfig {
     pub patch_side: usize,
     /// Epsilon of the layer norms.
     pub eps: f64,
+    /// Whether `post_layernorm` is applied to the last layer's output.
+    pub post_norm: bool,
 }
 
 impl Default for SiglipConfig {
@@ -38,25 +41,21 @@ impl Default for SiglipConfig {
             image_side: 384,
             patch_side: 14,
             eps: 1e-6,
+            post_norm: false,
         }
     }
 }
 
 impl SiglipConfig {
-    /// Patches along a side; pixels beyond the last whole patch are not used.
-    pub fn grid_side(&self) -> usize {
-        self.image_side / self.patch_side
-    }
-
-    /// Patches of a frame.
-    pub fn patches(&self) -> usize {
-        self.grid_side() * self.grid_side()
+    /// Patches of a frame; pixels beyond the last whole patch are not used.
+    pub fn grid(&self) -> Grid {
+        Grid::square(self.image_side / self.patch_side)
     }
 
     /// Frames of a batch that go through the tower together on a CPU: enough rows to share among its cores, and few enough
     /// that activations stay in the caches and take little memory.
     pub fn frames_at_once(&self) -> usize {
-        (CPU_ROWS / self.patches().max(1)).max(1)
+        (CPU_ROWS / self.grid().tokens().max(1)).max(1)
     }
 }
 
@@ -66,6 +65,7 @@ pub struct Siglip {
     patch: Linear,
     positions: Tensor,
     layers: Vec<Layer>,
+    post_norm: Option<LayerNorm>,
 }
 
 struct Layer {
@@ -90,13 +90,15 @@ impl Siglip {
             let kernel = w.get("weight", &[c, 3, p, p])?.reshape((c, 3 * p * p))?;
             Linear::new(Matrix::Floats(kernel), Some(w.get("bias", &[c])?))
         };
-        let positions = embeddings.get_f32("position_embedding.weight", &[config.patches(), c])?;
+        let positions = embeddings.get_f32("position_embedding.weight", &[config.grid().tokens(), c])?;
         let layers = (0..config.layers)
             .map(|i| Layer::load(&weights.below(format!("encoder.layers.{i}")), config))
             .collect::<Result<_>>()?;
-        weights.ignore("post_layernorm.weight"); // in every checkpoint, used by none of these models
-        weights.ignore("post_layernorm.bias");
-        Ok(Self { config: config.clone(), patch, positions, layers })
+        let norm = weights.below("post_layernorm");
+        let post_norm = config.post_norm.then(|| LayerNorm::load(&norm, c, config.eps)).transpose()?;
+        norm.ignore("weight"); // in every checkpoint, not used by every model
+        norm.ignore("bias");
+        Ok(Self { config: config.clone(), patch, positions, layers, post_norm })
     }
 
     /// Its shape.
@@ -121,14 +123,17 @@ impl Siglip {
         for layer in &self.layers {
             x = layer.forward(&x)?;
         }
-        Ok(x)
+        match &self.post_norm {
+            Some(norm) => Ok(norm.forward(&x)?),
+            None => Ok(x),
+        }
     }
 
     /// Cuts frames into flattened patches `[frames, patches, 3 * patch * patch]`, row-major: the convolution with
     /// stride = kernel is then a matrix product.
     fn patches(&self, pixels: &Tensor) -> Result<Tensor> {
         let (frames, _, _, _) = pixels.dims4()?;
-        let (g, p) = (self.config.grid_side(), self.config.patch_side);
+        let (g, p) = (self.config.grid().rows, self.config.patch_side);
         let used = pixels.narrow(2, 0, g * p)?.narrow(3, 0, g * p)?.contiguous()?;
         let cut = used.reshape(vec![frames, 3, g, p, g, p])?.permute(vec![0, 2, 4, 1, 3, 5])?;
         Ok(cut.contiguous()?.reshape((frames, g * g, 3 * p * p))?)

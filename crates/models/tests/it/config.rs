@@ -2,7 +2,7 @@
 
 use crate::folder::Folder;
 use longsight_method::{NewlineMode, PoolMode};
-use longsight_models::families::llava::{Family, LlavaConfig};
+use longsight_models::config::{Family, ModelConfig};
 use serde_json::{Value, json};
 
 #[test]
@@ -24,7 +24,7 @@ fn preprocessor_files_in_all_four_places() {
         for (later, _) in &places[i + 1..] {
             folder.write(later, &other);
         }
-        let pixels = LlavaConfig::read(folder.path()).unwrap().pixels;
+        let pixels = ModelConfig::read(folder.path()).unwrap().pixels;
         assert_eq!(pixels.source.as_deref(), Some(*place));
         assert_eq!((pixels.mean, pixels.std), ([0.1, 0.2, 0.3], [0.4, 0.5, 0.6]));
     }
@@ -34,12 +34,12 @@ fn preprocessor_files_in_all_four_places() {
 fn without_a_preprocessor_file_pixels_are_normalised_as_in_training() {
     let folder = Folder::golden("d32-gqa-tied");
     folder.remove("preprocessor_config.json").write("processor_config.json", "{\"num_image_tokens\": 729}");
-    let pixels = LlavaConfig::read(folder.path()).unwrap().pixels;
+    let pixels = ModelConfig::read(folder.path()).unwrap().pixels;
     assert_eq!((pixels.mean, pixels.std, pixels.source), ([0.5; 3], [0.5; 3], None));
 }
 
 /// A config of the original layout with the published tower, without weights.
-fn original(change: impl FnOnce(&mut Value)) -> LlavaConfig {
+fn original(change: impl FnOnce(&mut Value)) -> ModelConfig {
     let folder = Folder::empty();
     let mut config = json!({
         "architectures": ["LlavaQwenForCausalLM"], "model_type": "llava", "hidden_size": 3584,
@@ -50,7 +50,7 @@ fn original(change: impl FnOnce(&mut Value)) -> LlavaConfig {
     });
     change(&mut config);
     folder.write("config.json", config.to_string());
-    LlavaConfig::read(folder.path()).unwrap()
+    ModelConfig::read(folder.path()).unwrap()
 }
 
 #[test]
@@ -118,10 +118,10 @@ fn defaults_of_transformers_classes_fill_omitted_keys() {
     let folder = Folder::empty();
     let config = json!({"model_type": "llava_onevision", "text_config": {"hidden_size": 64, "num_attention_heads": 2}});
     folder.write("config.json", config.to_string());
-    let config = LlavaConfig::read(folder.path()).unwrap();
+    let config = ModelConfig::read(folder.path()).unwrap();
     let vision = &config.vision;
     assert_eq!((vision.heads, vision.layers, vision.hidden, vision.grid_side()), (16, 26, 1152, 27));
-    let text = &config.text;
+    let text = &config.decoder;
     assert_eq!((text.kv_heads, text.head_dim, text.layers, text.rope_theta), (2, 32, 32, 1e4));
     assert_eq!((text.eps, text.tied_head, text.max_positions), (1e-6, false, 32768));
 }

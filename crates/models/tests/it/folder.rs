@@ -1,6 +1,6 @@
 //! A golden checkpoint copied to a folder of its own, to be changed.
 
-use longsight_models::{DType, Description, Llava, LoadSettings, ModelError, WeightDtype};
+use longsight_models::{DType, Description, Lmm, LoadSettings, ModelError, WeightDtype};
 use longsight_testkit::golden::checkpoint_dir;
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
@@ -100,8 +100,8 @@ impl Folder {
         self.write("model.safetensors", parts.concat())
     }
 
-    pub fn load(&self) -> Result<Llava, ModelError> {
-        Llava::load(self.path(), &LoadSettings::default())
+    pub fn load(&self) -> Result<Lmm, ModelError> {
+        Lmm::load(self.path(), &LoadSettings::default())
     }
 
     /// All but the weights, to be loaded in `dtype`.
@@ -109,8 +109,8 @@ impl Folder {
         Description::read(self.path(), &LoadSettings { dtype, ..Default::default() }).unwrap()
     }
 
-    pub fn load_as(&self, dtype: DType) -> Llava {
-        Llava::load(self.path(), &LoadSettings { dtype: Some(dtype.into()), ..Default::default() }).unwrap()
+    pub fn load_as(&self, dtype: DType) -> Lmm {
+        Lmm::load(self.path(), &LoadSettings { dtype: Some(dtype.into()), ..Default::default() }).unwrap()
     }
 }
 

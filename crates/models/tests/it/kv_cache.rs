@@ -2,27 +2,28 @@
 
 use longsight_models::kv_cache::KvShape;
 use longsight_models::layers::Rotary;
-use longsight_models::{DType, Device, KvCache, KvDtype, Llava, LoadSettings};
+use longsight_models::{DType, Device, KvCache, KvDtype, Lmm, LoadSettings};
 use longsight_testkit::{Golden, Tolerance};
 
 const DTYPES: [KvDtype; 4] = [KvDtype::F32, KvDtype::F16, KvDtype::Bf16, KvDtype::Q8];
 
-fn load(case: &str, dtype: DType) -> Llava {
+fn load(case: &str, dtype: DType) -> Lmm {
     let settings = LoadSettings { dtype: Some(dtype.into()), ..Default::default() };
-    Llava::load(&Golden::load(case).checkpoint(), &settings).unwrap()
+    Lmm::load(&Golden::load(case).checkpoint(), &settings).unwrap()
 }
 
-fn cache(model: &Llava, tokens: usize, dtype: KvDtype) -> KvCache {
-    KvCache::new(model.text().kv_shape(), tokens, dtype, &Device::Cpu).unwrap()
+fn cache(model: &Lmm, tokens: usize, dtype: KvDtype) -> KvCache {
+    KvCache::new(model.decoder().kv_shape(), tokens, dtype, &Device::Cpu).unwrap()
 }
 
 /// Logits of the last of `ids`, which follow what the cache holds.
-fn step(model: &Llava, ids: &[u32], cache: &mut KvCache) -> Vec<f32> {
+fn step(model: &Lmm, ids: &[u32], cache: &mut KvCache) -> Vec<f32> {
     let shape = model.config().rope_shape(None, None);
     let plan = longsight_method::RopePlan::new(&Default::default(), &shape, 1).unwrap();
-    let rotary = Rotary::new(&plan, cache.tokens(), ids.len(), &Device::Cpu).unwrap();
-    let hidden = model.text().forward(&model.text().embed(ids).unwrap(), &rotary, cache).unwrap();
-    model.text().last_logits(&hidden).unwrap()
+    let slots = cache.tokens()..cache.tokens() + ids.len();
+    let rotary = Rotary::new(&plan, &slots.collect::<Vec<_>>(), &Device::Cpu).unwrap();
+    let hidden = model.decoder().forward(&model.decoder().embed(ids).unwrap(), &rotary, cache).unwrap();
+    model.decoder().last_logits(&hidden).unwrap()
 }
 
 fn ids(count: usize) -> Vec<u32> {

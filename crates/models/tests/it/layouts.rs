@@ -2,14 +2,14 @@
 
 use crate::folder::{Folder, Stored, safetensors_file};
 use crate::parity::{generate, load};
-use longsight_models::families::llava::LlavaConfig;
-use longsight_models::{DType, Llava};
+use longsight_models::config::ModelConfig;
+use longsight_models::{DType, Lmm};
 use longsight_testkit::Golden;
 use longsight_testkit::layouts::{Layout, convert_checkpoint};
 use serde_json::{Value, json};
 
 /// Logits after the golden's prompt, and the greedy tokens that follow.
-fn answer(golden: &Golden, model: &Llava) -> (Vec<f32>, Vec<u32>) {
+fn answer(golden: &Golden, model: &Lmm) -> (Vec<f32>, Vec<u32>) {
     generate(golden, model, "vcwe", usize::MAX / 2, 4)
 }
 
@@ -115,7 +115,7 @@ fn tying_is_read_from_the_text_config_first() {
 #[test]
 fn an_explicit_head_dim_overrides_hidden_over_heads() {
     let golden = Golden::load("d128-explicit-bf16");
-    let text = LlavaConfig::read(&golden.checkpoint()).unwrap().text;
+    let text = ModelConfig::read(&golden.checkpoint()).unwrap().text;
     assert_eq!(text.head_dim, golden.meta.head_dim);
     assert_ne!(text.head_dim, text.hidden / text.heads);
 }
@@ -152,7 +152,7 @@ fn rope_parameters_of_transformers_5_and_rope_theta_agree() {
     });
     assert_same(&golden, &folder, "rope_parameters and dtype");
     folder.set("/text_config/rope_parameters/rope_theta", json!(5e5));
-    assert_eq!(LlavaConfig::read(folder.path()).unwrap().text.rope_theta, 5e5);
+    assert_eq!(ModelConfig::read(folder.path()).unwrap().text.rope_theta, 5e5);
 }
 
 #[test]

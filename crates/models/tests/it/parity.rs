@@ -3,20 +3,20 @@
 use longsight_method::{PoolSpec, RopePlan, RopeSettings, Scale};
 use longsight_models::layers::Rotary;
 use longsight_models::processor::RgbFrame;
-use longsight_models::{DType, Device, KvCache, KvDtype, Llava, LoadSettings, Tensor};
+use longsight_models::{DType, Device, KvCache, KvDtype, Lmm, LoadSettings, Tensor};
 use longsight_testkit::golden::Golden;
 use longsight_testkit::{Tolerance, relative_error};
 
-pub fn load(golden: &Golden, dtype: DType) -> Llava {
+pub fn load(golden: &Golden, dtype: DType) -> Lmm {
     let settings = LoadSettings { dtype: Some(dtype.into()), ..Default::default() };
-    Llava::load(&golden.checkpoint(), &settings).unwrap()
+    Lmm::load(&golden.checkpoint(), &settings).unwrap()
 }
 
 fn flat(t: &Tensor) -> Vec<f32> {
     t.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
 
-fn spec(golden: &Golden, model: &Llava, spec: &str) -> longsight_method::PoolPlan {
+fn spec(golden: &Golden, model: &Lmm, spec: &str) -> longsight_method::PoolPlan {
     let frames = golden.u8s("frames").shape[0];
     model.config().pool_plan(frames, spec.parse().unwrap()).unwrap()
 }
@@ -70,7 +70,7 @@ fn tower_projector_and_pooling() {
             plan.newline = longsight_method::NewlineMode::None;
             let frames = plan.frames.len();
             let features = tensor(&golden, "projected");
-            let newline = Tensor::zeros(model.config().text.hidden, DType::F32, &Device::Cpu).unwrap();
+            let newline = Tensor::zeros(model.config().decoder.hidden, DType::F32, &Device::Cpu).unwrap();
             let pooled: Vec<f32> = (0..frames)
                 .flat_map(|i| {
                     flat(
@@ -97,10 +97,10 @@ fn spliced_embeddings() {
 }
 
 /// Prompt and visual tokens from pixels on.
-fn embeddings(golden: &Golden, model: &Llava) -> Tensor {
+fn embeddings(golden: &Golden, model: &Lmm) -> Tensor {
     let plan = spec(golden, model, "4,2,8");
     let visual = model.visual_tokens(&tensor(golden, "pixels"), &plan, 0).unwrap();
-    let ids = |name: &str| model.text().embed(&golden.ids(name)).unwrap();
+    let ids = |name: &str| model.decoder().embed(&golden.ids(name)).unwrap();
     let mut parts = vec![ids("prompt_before_ids"), visual];
     if plan.trailing_newline_tokens() > 0 {
         parts.push(model.newline().unwrap());
@@ -109,7 +109,7 @@ fn embeddings(golden: &Golden, model: &Llava) -> Tensor {
     Tensor::cat(&parts, 0).unwrap()
 }
 
-fn rope_plan(golden: &Golden, model: &Llava, method: &str) -> RopePlan {
+fn rope_plan(golden: &Golden, model: &Lmm, method: &str) -> RopePlan {
     let meta = &golden.meta;
     let expected = &meta.methods[method];
     let settings = RopeSettings {
@@ -127,7 +127,7 @@ fn rope_plan(golden: &Golden, model: &Llava, method: &str) -> RopePlan {
 /// Last logits after a prefill in `chunk`s, and the greedy tokens that follow.
 pub fn generate(
     golden: &Golden,
-    model: &Llava,
+    model: &Lmm,
     method: &str,
     chunk: usize,
     new_tokens: usize,
@@ -137,22 +137,24 @@ pub fn generate(
     let total = x.dim(0).unwrap();
     let device = Device::Cpu;
     let kv_dtype = KvDtype::of_weights(model.dtype());
-    let mut cache = KvCache::new(model.text().kv_shape(), total + new_tokens, kv_dtype, &device).unwrap();
+    let mut cache = KvCache::new(model.decoder().kv_shape(), total + new_tokens, kv_dtype, &device).unwrap();
     let step = |x: &Tensor, cache: &mut KvCache| -> Tensor {
-        let rotary = Rotary::new(&plan, cache.tokens(), x.dim(0).unwrap(), &device).unwrap();
-        model.text().forward(x, &rotary, cache).unwrap()
+        let slots = cache.tokens()..cache.tokens() + x.dim(0).unwrap();
+        let rotary = Rotary::new(&plan, &slots.collect::<Vec<_>>(), &device).unwrap();
+        model.decoder().forward(x, &rotary, cache).unwrap()
     };
     let mut hidden = None;
     for start in (0..total).step_by(chunk) {
         hidden = Some(step(&x.narrow(0, start, chunk.min(total - start)).unwrap(), &mut cache));
     }
-    let first = model.text().last_logits(&hidden.unwrap()).unwrap();
+    let first = model.decoder().last_logits(&hidden.unwrap()).unwrap();
     let (mut logits, mut tokens) = (first.clone(), Vec::new());
     while tokens.len() < new_tokens {
         let known = &logits[..golden.meta.tokenizer_size];
         let best = known.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0 as u32;
         tokens.push(best);
-        logits = model.text().last_logits(&step(&model.text().embed(&[best]).unwrap(), &mut cache)).unwrap();
+        logits =
+            model.decoder().last_logits(&step(&model.decoder().embed(&[best]).unwrap(), &mut cache)).unwrap();
     }
     (first, tokens)
 }

@@ -5,7 +5,7 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use longsight_kernels::{Format, QuantizedMatrix};
 use longsight_method::{RopePlan, RopeSettings};
 use longsight_models::layers::Rotary;
-use longsight_models::{DType, Device, KvCache, KvDtype, Llava, LoadSettings, Tensor, WeightDtype, quantize};
+use longsight_models::{DType, Device, KvCache, KvDtype, Lmm, LoadSettings, Tensor, WeightDtype, quantize};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -27,18 +27,18 @@ fn noise(n: usize) -> Vec<f32> {
     (0..n).map(|_| next()).collect()
 }
 
-pub fn features(model: &Llava) -> Vec<f32> {
+pub fn features(model: &Lmm) -> Vec<f32> {
     let side = model.config().vision.image_side;
     let pixels = Tensor::from_vec(noise(2 * 3 * side * side), (2, 3, side, side), &Device::Cpu).unwrap();
     model.features(&pixels).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
 
-pub fn logits(model: &Llava) -> Vec<f32> {
+pub fn logits(model: &Lmm) -> Vec<f32> {
     let ids: Vec<u32> = (5..25).collect();
-    let text = model.text();
+    let text = model.decoder();
     let shape = model.config().rope_shape(None, None);
     let plan = RopePlan::new(&RopeSettings::default(), &shape, 1).unwrap();
-    let rotary = Rotary::new(&plan, 0, ids.len(), &Device::Cpu).unwrap();
+    let rotary = Rotary::new(&plan, &(0..ids.len()).collect::<Vec<_>>(), &Device::Cpu).unwrap();
     let mut cache = KvCache::new(text.kv_shape(), ids.len(), KvDtype::F32, &Device::Cpu).unwrap();
     let hidden = text.forward(&text.embed(&ids).unwrap(), &rotary, &mut cache).unwrap();
     text.last_logits(&hidden).unwrap()
@@ -84,7 +84,7 @@ pub fn features_and_logits_stay_close_to_those_of_floats() {
         (WeightDtype::Q6K, WeightDtype::Q6K, 0.999),
         (WeightDtype::Q4_0, WeightDtype::Q4_0, 0.7), // logits of random weights,
     ] {
-        let model = Llava::load(folder.path(), &settings(dtype, vision)).unwrap();
+        let model = Lmm::load(folder.path(), &settings(dtype, vision)).unwrap();
         let near = [cosine(&features(&model), &exact_features), cosine(&logits(&model), &exact_logits)];
         assert!(near.iter().all(|c| *c > least), "{dtype}: {near:?}");
     }
@@ -114,10 +114,8 @@ fn a_quantized_checkpoint_is_the_one_quantized_on_load() {
     assert!(seen.last().is_some_and(|(done, total)| done == total));
     assert_eq!(made.bytes, std::fs::metadata(target.join("model.safetensors")).unwrap().len());
 
-    let (mapped, loaded) = (
-        Llava::load(&target, &LoadSettings::default()).unwrap(),
-        Llava::load(folder.path(), &asked).unwrap(),
-    );
+    let (mapped, loaded) =
+        (Lmm::load(&target, &LoadSettings::default()).unwrap(), Lmm::load(folder.path(), &asked).unwrap());
     assert_eq!(mapped.info().dtypes, loaded.info().dtypes);
     assert_eq!(mapped.info().matrices, loaded.info().matrices);
     assert_eq!(features(&mapped), features(&loaded));
@@ -138,7 +136,7 @@ fn a_tower_in_floats_beside_quantized_weights_is_stored_and_loaded_as_asked() {
         let made = quantize(folder.path(), &target, &asked, &mut go_on).unwrap();
         sizes.push(made.bytes);
         let (mapped, loaded) =
-            (Llava::load(&target, &LoadSettings::default()), Llava::load(folder.path(), &asked));
+            (Lmm::load(&target, &LoadSettings::default()), Lmm::load(folder.path(), &asked));
         let (mapped, loaded) = (mapped.unwrap(), loaded.unwrap());
         assert_eq!(mapped.info().dtypes, loaded.info().dtypes);
         assert!(features(&mapped) == features(&loaded), "{vision}");
@@ -161,8 +159,8 @@ fn weights_that_are_no_numbers_are_an_error_where_they_are_read_or_used() {
         "{error}"
     );
     assert!(!folder.file("made").exists());
-    let model = Llava::load(folder.path(), &LoadSettings::default()).unwrap();
-    let text = model.text();
+    let model = Lmm::load(folder.path(), &LoadSettings::default()).unwrap();
+    let text = model.decoder();
     let nan = Tensor::full(f32::NAN, (1, text.embed(&[0]).unwrap().dim(1).unwrap()), &Device::Cpu).unwrap();
     let error = text.last_logits(&nan).unwrap_err().to_string();
     assert!(error.contains("not finite"), "{error}");
@@ -190,7 +188,7 @@ fn what_cannot_be_quantized_is_refused_and_leaves_nothing() {
     let again = folder.file("again");
     assert!(refused(&target, &again, &asked).contains("quantized already"));
     let other = settings(WeightDtype::Q4_0, WeightDtype::Int8);
-    let error = Llava::load(&target, &other).err().unwrap().to_string();
+    let error = Lmm::load(&target, &other).err().unwrap().to_string();
     assert!(error.contains("quantized to q8_0"), "{error}");
     let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(!names.iter().any(|n| n.to_string_lossy().starts_with(".quantize")), "{names:?}");
@@ -205,7 +203,7 @@ fn damage_to_a_quantized_file_is_an_error() {
     let good = std::fs::read(&file).unwrap();
     let fails = |bytes: &[u8], what: &str| {
         std::fs::write(&file, bytes).unwrap();
-        let error = Llava::load(&target, &LoadSettings::default()).err().unwrap().to_string();
+        let error = Lmm::load(&target, &LoadSettings::default()).err().unwrap().to_string();
         assert!(error.contains(what), "{error}");
     };
     fails(&good[..good.len() - 1], "truncated");

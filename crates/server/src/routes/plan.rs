@@ -31,11 +31,11 @@ fn planned(app: &App, request: &PlanRequest) -> ApiResult<Value> {
         let video = app.probe(&input, &run)?;
         let plan = RunPlan::for_video(app.model.info(), video, &request.question, &run)?;
         app.check_frames(plan.sample.frames.len())?;
-        let time = TimeEstimate::new(app.model.info(), &plan, &run);
+        let time = TimeEstimate::new(app.model.info(), &plan);
         Ok((plan, time))
     };
     let (plan, time) = planned().map_err(|error| input.hide(error))?;
-    let frames = plan.sample.frames.iter().zip(&plan.pool.frames).map(|(frame, pooled)| {
+    let frames = plan.sample.frames.iter().zip(&plan.pool.units).map(|(frame, pooled)| {
         json!({
             "time_secs": frame.time,
             "role": pooled.role,
@@ -56,13 +56,13 @@ fn planned(app: &App, request: &PlanRequest) -> ApiResult<Value> {
             "visual": plan.pool.visual_tokens(),
             "newline": plan.pool.newline_tokens(),
             "text": plan.text_tokens(),
-            "prompt": plan.positions.total_tokens(),
+            "prompt": plan.layout.total_tokens(),
         },
         "context": {
             "method": plan.rope.method,
             "scale": plan.rope.scale,
             "window_tokens": plan.rope.window_tokens,
-            "language_window_tokens": app.model.config().text.max_positions,
+            "language_window_tokens": app.model.config().decoder.max_positions,
         },
         "memory": {
             "total_bytes": memory.total_bytes(),

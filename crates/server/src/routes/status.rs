@@ -21,7 +21,7 @@ fn model_json(app: &App) -> Value {
             "built_in": app.settings.model_name == "tiny",
             "visual_window_tokens":
                 app.settings.run.context.visual_window_tokens.unwrap_or(info.config.visual_window_tokens),
-            "language_window_tokens": info.config.text.max_positions,
+            "language_window_tokens": info.config.decoder.max_positions,
             "dtype": info.dtypes.to_string(),
         },
     })

@@ -13,8 +13,7 @@ use longsight_eval::run::{
 };
 use longsight_eval::{Benchmark, Profile, PromptKey, Sample, Task};
 use longsight_method::PoolSpec;
-use longsight_models::families::llava::Family;
-use longsight_models::{Description, Llava};
+use longsight_models::{Description, Lmm};
 use longsight_video::FrameBudget;
 
 /// A benchmark, ready to be asked.
@@ -57,9 +56,8 @@ impl Bench {
         let (samples, _) = Selection { filters: Vec::new(), limit: None, shard }.apply(whole)?;
         let folder = model::folder(&run.model.model, run.engine.quiet)?;
         let description = model::describe(&folder, &resolved)?;
-        let family = description.info.config.family;
-        let video_key = if family == Family::Video { PromptKey::LlavaVid } else { PromptKey::Default };
-        let prompt_key = source.prompt_key.unwrap_or(video_key);
+        let family = description.info.config.family.name();
+        let prompt_key = source.prompt_key.unwrap_or(PromptKey::of_family(family));
         let pinned = Pinned {
             task,
             profile,
@@ -68,7 +66,7 @@ impl Bench {
             samples: count,
             selection,
             model_digest: checkpoint_digest(&folder.path)?,
-            family: family.name().to_owned(),
+            family: family.to_owned(),
             dtype: description.info.dtypes.to_string(),
             frames: frames_in_words(task, &resolved),
             decoder: resolved.run.video.probe.tools.version()?,
@@ -100,7 +98,7 @@ impl Bench {
     }
 
     /// Loads the weights.
-    pub fn load(self) -> Result<(Vec<Sample>, EvalSettings, Llava)> {
+    pub fn load(self) -> Result<(Vec<Sample>, EvalSettings, Lmm)> {
         let model = model::load(self.description, &self.resolved)?;
         Ok((self.samples, self.settings, model))
     }
@@ -158,7 +156,7 @@ fn take_benchmark_defaults(resolved: &mut Resolved, task: Task, run: &RunArgs) {
         resolved.run.generation.max_new_tokens = task.max_new_tokens();
     }
     if task == Task::LongVideoBenchSubs && run.method.pool.is_none() {
-        resolved.run.pool = PoolSpec::Uniform { stride: 1 }; // still images keep every token
+        resolved.run.pool = Some(PoolSpec::Uniform { stride: 1 }); // still images keep every token
     }
 }
 

@@ -84,7 +84,7 @@ fn with_frames(settings: &EvalSettings, frames: usize) -> EvalSettings {
 fn variant(bench: &Bench, settings: &EvalSettings, setting: &Setting) -> Result<Variant> {
     let mut own = settings.clone();
     own.run.context.method = setting.context;
-    own.run.pool = setting.pool;
+    own.run.pool = Some(setting.pool);
     let folder = RunFolder::open(&setting.folder, &bench.manifest(&own))?;
     Ok(Variant { context: own.run.context, pool: own.run.pool, folder })
 }

@@ -1,9 +1,9 @@
 //! The original (lmms-lab) layout: one flat config with Qwen2 keys at top level and `mm_*` keys beside them.
 
-use super::config::{Family, LlavaConfig, assemble};
-use super::hf::{text_config, vision_config};
-use super::json::Json;
+use super::{Llava, Parts, vision_config};
 use crate::Result;
+use crate::config::{QWEN2, read_decoder};
+use crate::json::Json;
 use crate::vision::SiglipConfig;
 use longsight_method::{NewlineMode, PoolMode};
 
@@ -12,9 +12,9 @@ pub(super) fn is_qwen(json: &Json) -> bool {
     json.has("mm_vision_tower") && json.architectures().iter().any(|a| a == "LlavaQwenForCausalLM")
 }
 
-pub(super) fn read(json: &Json) -> Result<LlavaConfig> {
-    let text = text_config(json, json.flag("tie_word_embeddings")?.unwrap_or(false))?;
-    let vision = tower(json)?;
+pub(super) fn read(json: &Json) -> Result<Parts> {
+    let decoder = read_decoder(json, &QWEN2, json.flag("tie_word_embeddings")?.unwrap_or(false))?;
+    let tower = tower(json)?;
     json.expect("mm_projector_type", "mlp2x_gelu")?;
     if let Some(resampler) = json.text("mm_resampler_type")? {
         return Err(json.error(format!("mm_resampler_type `{resampler}` is not supported")));
@@ -29,13 +29,13 @@ pub(super) fn read(json: &Json) -> Result<LlavaConfig> {
         other => return Err(json.error(format!("mm_spatial_pool_mode `{other}` is not supported"))),
     };
     let newline = newline_mode(json)?;
-    let family = if newline == NewlineMode::Grid { Family::Video } else { Family::OneVision };
+    let family = if newline == NewlineMode::Grid { Llava::Video } else { Llava::OneVision };
     let mut warnings = Vec::new();
     if json.has("rope_scaling") {
         warnings
             .push("rope_scaling in config.json is ignored: the original code overwrites it with none".into());
     }
-    assemble(json, family, text, vision, (pool_mode, newline), warnings)
+    Ok(Parts { family, decoder, tower, pool_mode, newline, warnings })
 }
 
 fn newline_mode(json: &Json) -> Result<NewlineMode> {

@@ -4,26 +4,26 @@ use super::{assert_message, golden};
 use longsight_models::kv_cache::KvShape;
 use longsight_models::layers::Rotary;
 use longsight_models::processor::RgbFrame;
-use longsight_models::{DType, Device, KvCache, KvDtype, Llava, Tensor};
+use longsight_models::{DType, Device, KvCache, KvDtype, Lmm, Tensor};
 
-fn rotary(model: &Llava, tokens: usize) -> Rotary {
+fn rotary(model: &Lmm, tokens: usize) -> Rotary {
     let shape = model.config().rope_shape(None, None);
     let plan = longsight_method::RopePlan::new(&Default::default(), &shape, 1).unwrap();
-    Rotary::new(&plan, 0, tokens, &Device::Cpu).unwrap()
+    Rotary::new(&plan, &(0..tokens).collect::<Vec<_>>(), &Device::Cpu).unwrap()
 }
 
 #[test]
 fn cache_overflow() {
     let model = golden().load().unwrap();
-    let mut cache = KvCache::new(model.text().kv_shape(), 3, KvDtype::F32, &Device::Cpu).unwrap();
+    let mut cache = KvCache::new(model.decoder().kv_shape(), 3, KvDtype::F32, &Device::Cpu).unwrap();
     cache.ensure_room(3).unwrap();
     for more in [4, usize::MAX] {
         assert_message(&cache.ensure_room(more).unwrap_err(), &["holds 3 tokens"]);
     }
-    let x = model.text().embed(&[1, 2]).unwrap();
-    model.text().forward(&x, &rotary(&model, 2), &mut cache).unwrap();
+    let x = model.decoder().embed(&[1, 2]).unwrap();
+    model.decoder().forward(&x, &rotary(&model, 2), &mut cache).unwrap();
     assert_message(&cache.ensure_room(usize::MAX).unwrap_err(), &["holds 3 tokens"]);
-    let error = model.text().forward(&x, &rotary(&model, 2), &mut cache).unwrap_err();
+    let error = model.decoder().forward(&x, &rotary(&model, 2), &mut cache).unwrap_err();
     assert_message(&error, &["holds 3 tokens and 4 are needed", "start a new conversation"]);
     assert_eq!(cache.tokens(), 2, "a refused step changes nothing");
 }
@@ -43,13 +43,13 @@ fn cache_beyond_any_memory() {
 #[test]
 fn no_tokens_and_positions_that_do_not_fit() {
     let model = golden().load().unwrap();
-    let mut cache = KvCache::new(model.text().kv_shape(), 8, KvDtype::F32, &Device::Cpu).unwrap();
-    let none = model.text().embed(&[]).unwrap();
-    let error = model.text().forward(&none, &rotary(&model, 1), &mut cache).unwrap_err();
+    let mut cache = KvCache::new(model.decoder().kv_shape(), 8, KvDtype::F32, &Device::Cpu).unwrap();
+    let none = model.decoder().embed(&[]).unwrap();
+    let error = model.decoder().forward(&none, &rotary(&model, 1), &mut cache).unwrap_err();
     assert_message(&error, &["at least one token"]);
-    assert_message(&model.text().last_logits(&none).unwrap_err(), &["at least one token"]);
-    let two = model.text().embed(&[1, 2]).unwrap();
-    assert!(model.text().forward(&two, &rotary(&model, 3), &mut cache).is_err());
+    assert_message(&model.decoder().last_logits(&none).unwrap_err(), &["at least one token"]);
+    let two = model.decoder().embed(&[1, 2]).unwrap();
+    assert!(model.decoder().forward(&two, &rotary(&model, 3), &mut cache).is_err());
 }
 
 #[test]
@@ -86,9 +86,9 @@ fn resized_frames_of_the_wrong_size() {
 #[test]
 fn cache_of_another_model() {
     let model = golden().load().unwrap();
-    let shape = KvShape { layers: 1, ..model.text().kv_shape() };
+    let shape = KvShape { layers: 1, ..model.decoder().kv_shape() };
     let mut cache = KvCache::new(shape, 8, KvDtype::F32, &Device::Cpu).unwrap();
-    let x = model.text().embed(&[1]).unwrap();
-    let error = model.text().forward(&x, &rotary(&model, 1), &mut cache).unwrap_err();
+    let x = model.decoder().embed(&[1]).unwrap();
+    let error = model.decoder().forward(&x, &rotary(&model, 1), &mut cache).unwrap_err();
     assert_message(&error, &["a cache of 1 layers"]);
 }

@@ -48,9 +48,9 @@ fn split_tokenizer_files_broken() {
 #[test]
 fn ids_outside_the_vocabulary() {
     let model = golden().load().unwrap();
-    assert_message(&model.text().embed(&[1, 296]).err().unwrap(), &["token 296", "vocabulary of 296"]);
-    assert_message(&model.text().embed(&[u32::MAX]).err().unwrap(), &["token 4294967295"]);
-    model.text().embed(&[295]).unwrap();
+    assert_message(&model.decoder().embed(&[1, 296]).err().unwrap(), &["token 296", "vocabulary of 296"]);
+    assert_message(&model.decoder().embed(&[u32::MAX]).err().unwrap(), &["token 4294967295"]);
+    model.decoder().embed(&[295]).unwrap();
 }
 
 fn render(template: &str) -> Result<PromptText, ModelError> {

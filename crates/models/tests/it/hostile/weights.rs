@@ -3,12 +3,12 @@
 use super::assert_message;
 use super::{MODEL, golden, refused, tensor};
 use crate::folder::Folder;
-use longsight_models::{Llava, LoadSettings};
+use longsight_models::{Lmm, LoadSettings};
 use serde_json::json;
 
 #[test]
 fn missing_folder() {
-    let error = Llava::load(std::path::Path::new("no/such/folder"), &LoadSettings::default()).err().unwrap();
+    let error = Lmm::load(std::path::Path::new("no/such/folder"), &LoadSettings::default()).err().unwrap();
     assert_message(&error, &["no/such/folder", "no such checkpoint folder"]);
 }
 

@@ -1,7 +1,7 @@
 //! Language decoders: embeddings and a KV cache to logits.
 
 mod probe;
-mod qwen2;
+mod transformer;
 
 pub use probe::AttentionProbe;
-pub use qwen2::{Qwen2, Qwen2Config};
+pub use transformer::{Decoder, DecoderConfig};

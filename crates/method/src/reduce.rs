@@ -1,35 +1,34 @@
-//! Spatial pooling of each frame's grid of visual tokens, and progressive pooling over frames
-//! (arXiv 2409.20018, section 3.2): in every group of K frames the first is pooled with a fine stride, the
-//! rest with a coarse one, frame order kept.
+//! Spatial pooling of each unit's grid of visual tokens, and progressive pooling over units
+//! (arXiv 2409.20018, section 3.2): in every group of K units the first is pooled with a fine stride, the
+//! rest with a coarse one, order kept. A unit is what the vision tower turns into one grid: mostly a frame.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::MethodError;
 use crate::names::{named_enum, string_conversions};
+use crate::{Grid, MethodError};
 
-/// Bounds that keep every token count far from overflow, and a hostile config from asking for gigabytes.
-const MAX_GRID_SIDE: usize = 1024;
-const MAX_FRAMES: usize = 1 << 20;
+/// Bound that keeps every token count far from overflow.
+const MAX_UNITS: usize = 1 << 20;
 
-/// Which stride each frame gets. As text: `GROUP,FINE,COARSE` or `uniform,STRIDE`.
+/// Which stride each unit gets. As text: `GROUP,FINE,COARSE` or `uniform,STRIDE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum PoolSpec {
-    /// Groups of `group` (K) frames: the first with `fine_stride` (s_h), the others with `coarse_stride` (s_l).
+    /// Groups of `group` (K) units: the first with `fine_stride` (s_h), the others with `coarse_stride` (s_l).
     Progressive {
-        /// Frames in a group, K; the last group may be short and still starts with a fine frame.
+        /// Units in a group, K; the last group may be short and still starts with a fine unit.
         group: usize,
-        /// Stride of a group's first frame.
+        /// Stride of a group's first unit.
         fine_stride: usize,
-        /// Stride of the other frames; at least `fine_stride`.
+        /// Stride of the other units; at least `fine_stride`.
         coarse_stride: usize,
     },
-    /// Every frame alike.
+    /// Every unit alike.
     Uniform {
-        /// Stride of every frame.
+        /// Stride of every unit.
         stride: usize,
     },
 }
@@ -74,14 +73,14 @@ impl FromStr for PoolSpec {
 string_conversions!(PoolSpec);
 
 impl PoolSpec {
-    /// The role and stride of frame `ordinal`, counted from 0.
-    pub fn frame(&self, ordinal: usize) -> (FrameRole, usize) {
+    /// The role and stride of unit `ordinal`, counted from 0.
+    pub fn unit(&self, ordinal: usize) -> (UnitRole, usize) {
         match *self {
-            PoolSpec::Uniform { stride } => (FrameRole::Fine, stride),
+            PoolSpec::Uniform { stride } => (UnitRole::Fine, stride),
             PoolSpec::Progressive { group, fine_stride, .. } if ordinal.is_multiple_of(group) => {
-                (FrameRole::Fine, fine_stride)
+                (UnitRole::Fine, fine_stride)
             }
-            PoolSpec::Progressive { coarse_stride, .. } => (FrameRole::Coarse, coarse_stride),
+            PoolSpec::Progressive { coarse_stride, .. } => (UnitRole::Coarse, coarse_stride),
         }
     }
 
@@ -100,12 +99,12 @@ impl PoolSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum PoolMode {
-    /// Bilinear interpolation to ceil(grid / stride) a side; see [`bilinear_axis`].
+    /// Bilinear interpolation to ceil(grid / stride) an axis; see [`bilinear_axis`].
     #[default]
     Bilinear,
-    /// Mean of each stride x stride window, floor(grid / stride) a side.
+    /// Mean of each stride x stride window, floor(grid / stride) an axis.
     Average,
-    /// Maximum of each stride x stride window, floor(grid / stride) a side.
+    /// Maximum of each stride x stride window, floor(grid / stride) an axis.
     Max,
 }
 
@@ -115,12 +114,12 @@ named_enum!(PoolMode, "pooling mode", { Bilinear => "bilinear", Average => "aver
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum NewlineMode {
-    /// One, after the last frame (LLaVA-OneVision).
+    /// One, after the last unit (LLaVA-OneVision).
     #[default]
     OneToken,
-    /// One after each row of each frame (LLaVA-Video).
+    /// One after each row of each unit (LLaVA-Video).
     Grid,
-    /// One after each frame.
+    /// One after each unit.
     Frame,
     /// None at all.
     None,
@@ -133,105 +132,100 @@ named_enum!(NewlineMode, "newline mode", {
     None => "no_token",
 });
 
-/// The part a frame plays in its group.
+/// The part a unit plays in its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum FrameRole {
-    /// Pooled with the fine stride: the first of its group, or any frame under uniform pooling.
+pub enum UnitRole {
+    /// Pooled with the fine stride: the first of its group, or any unit under uniform pooling.
     Fine,
     /// Pooled with the coarse stride.
     Coarse,
 }
 
-/// One frame after pooling.
+/// One unit after pooling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct PooledFrame {
+pub struct PooledUnit {
     /// Its part in the group.
-    pub role: FrameRole,
+    pub role: UnitRole,
     /// Stride of its pooling.
     pub stride: usize,
-    /// Tokens a side.
-    pub side: usize,
-    /// side * side.
+    /// Its grid after pooling.
+    pub grid: Grid,
+    /// Tokens of that grid.
     pub visual_tokens: usize,
-    /// Newlines inside this frame's span: one after each row (`grid`), one at its end (`frame`), else 0.
+    /// Newlines inside this unit's span: one after each row (`grid`), one at its end (`frame`), else 0.
     pub newline_tokens: usize,
 }
 
-impl PooledFrame {
-    /// Positions that the frame takes, its own newlines included.
+impl PooledUnit {
+    /// Slots that the unit takes, its own newlines included.
     pub fn tokens(&self) -> usize {
         self.visual_tokens + self.newline_tokens
     }
 }
 
-/// The token counts of every frame, known before any tensor exists.
+/// The token counts of every unit, known before any tensor exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PoolPlan {
-    /// Patches a side of the vision tower's grid (27 for SigLIP so400m at 384 pixels).
-    pub grid_side: usize,
+    /// Every unit's grid before pooling (27 x 27 for SigLIP so400m at 384 pixels).
+    pub grid: Grid,
     /// Pooling mode.
     pub mode: PoolMode,
     /// Newline mode.
     pub newline: NewlineMode,
     /// The strides.
     pub spec: PoolSpec,
-    /// The frames, in time order.
-    pub frames: Vec<PooledFrame>,
+    /// The units, in time order.
+    pub units: Vec<PooledUnit>,
 }
 
 impl PoolPlan {
-    /// Plans `frames` frames of a grid_side x grid_side grid.
+    /// Plans `units` units of one grid.
     ///
     /// # Errors
-    /// If the numbers do not fit together, or a stride would leave a frame without a token.
+    /// If the numbers do not fit together, or a stride would leave a unit without a token.
     pub fn new(
-        grid_side: usize,
-        frames: usize,
+        grid: Grid,
+        units: usize,
         spec: PoolSpec,
         mode: PoolMode,
         newline: NewlineMode,
     ) -> Result<PoolPlan, MethodError> {
         spec.validate()?;
-        if !(1..=MAX_GRID_SIDE).contains(&grid_side) {
-            return Err(MethodError::GridSide { grid_side, max: MAX_GRID_SIDE });
-        }
-        if !(1..=MAX_FRAMES).contains(&frames) {
-            return Err(MethodError::Frames { frames, max: MAX_FRAMES });
+        grid.validate()?;
+        if !(1..=MAX_UNITS).contains(&units) {
+            return Err(MethodError::Frames { frames: units, max: MAX_UNITS });
         }
         let pooled = |ordinal| {
-            let (role, stride) = spec.frame(ordinal);
-            let side = pooled_side(grid_side, stride, mode);
-            if side == 0 {
-                return Err(MethodError::StrideTooLarge { stride, grid_side, mode: mode.name() });
-            }
+            let (role, stride) = spec.unit(ordinal);
+            let grid = pooled_grid(grid, stride, mode)?;
             let newline_tokens = match newline {
-                NewlineMode::Grid => side,
+                NewlineMode::Grid => grid.time * grid.rows,
                 NewlineMode::Frame => 1,
                 NewlineMode::OneToken | NewlineMode::None => 0,
             };
-            Ok(PooledFrame { role, stride, side, visual_tokens: side * side, newline_tokens })
+            Ok(PooledUnit { role, stride, grid, visual_tokens: grid.tokens(), newline_tokens })
         };
-        let frames = (0..frames).map(pooled).collect::<Result<_, _>>()?;
-        Ok(PoolPlan { grid_side, mode, newline, spec, frames })
+        let units = (0..units).map(pooled).collect::<Result<_, _>>()?;
+        Ok(PoolPlan { grid, mode, newline, spec, units })
     }
 
     /// Tokens that come from pixels; newlines are not counted.
     pub fn visual_tokens(&self) -> usize {
-        self.frames.iter().map(|frame| frame.visual_tokens).sum()
+        self.units.iter().map(|unit| unit.visual_tokens).sum()
     }
 
-    /// Newlines, inside frames and after the last.
+    /// Newlines, inside units and after the last.
     pub fn newline_tokens(&self) -> usize {
-        self.frames.iter().map(|frame| frame.newline_tokens).sum::<usize>() + self.trailing_newline_tokens()
+        self.units.iter().map(|unit| unit.newline_tokens).sum::<usize>() + self.trailing_newline_tokens()
     }
 
-    /// Newlines after the last frame that belong to no frame: 1 under `one_token`, else 0.
+    /// Newlines after the last unit that belong to no unit: 1 under `one_token`, else 0.
     pub fn trailing_newline_tokens(&self) -> usize {
         usize::from(self.newline == NewlineMode::OneToken)
     }
 
-    /// Everything that takes a position in the visual block.
+    /// Everything that takes a slot in the visual block.
     pub fn total_tokens(&self) -> usize {
         self.visual_tokens() + self.newline_tokens()
     }
@@ -248,13 +242,23 @@ impl PoolPlan {
     }
 }
 
-/// Tokens a side after pooling: ceil(grid / stride) for bilinear, floor for average and max. 0 where
-/// nothing is left (a window larger than the grid, or a stride of 0).
-pub fn pooled_side(grid_side: usize, stride: usize, mode: PoolMode) -> usize {
+/// Rows and columns pooled by one stride; slices in time stay apart.
+fn pooled_grid(grid: Grid, stride: usize, mode: PoolMode) -> Result<Grid, MethodError> {
+    let [rows, columns] = [grid.rows, grid.columns].map(|length| pooled_length(length, stride, mode));
+    if rows == 0 || columns == 0 {
+        let Grid { rows, columns, .. } = grid;
+        return Err(MethodError::StrideTooLarge { stride, rows, columns, mode: mode.name() });
+    }
+    Ok(Grid { rows, columns, ..grid })
+}
+
+/// Tokens along an axis after pooling: ceil(length / stride) for bilinear, floor for average and max. 0 where
+/// nothing is left (a window longer than the axis, or a stride of 0).
+pub fn pooled_length(length: usize, stride: usize, mode: PoolMode) -> usize {
     match (stride, mode) {
         (0, _) => 0,
-        (_, PoolMode::Bilinear) => grid_side.div_ceil(stride),
-        (_, PoolMode::Average | PoolMode::Max) => grid_side / stride,
+        (_, PoolMode::Bilinear) => length.div_ceil(stride),
+        (_, PoolMode::Average | PoolMode::Max) => length / stride,
     }
 }
 
@@ -263,21 +267,21 @@ pub fn pooled_side(grid_side: usize, stride: usize, mode: PoolMode) -> usize {
 pub struct AxisTap {
     /// The lower input.
     pub i0: usize,
-    /// The upper input, at most grid_side - 1.
+    /// The upper input, at most length - 1.
     pub i1: usize,
     /// The upper input's weight, from 0 up to, not including, 1.
     pub w: f64,
 }
 
-/// The taps of rows and columns alike for bilinear pooling: `src = max(0, (o + 0.5) g/n - 0.5)`, that is
-/// torch's `interpolate` with `align_corners=False` and no antialiasing. Empty for a grid or stride of 0.
-pub fn bilinear_axis(grid_side: usize, stride: usize) -> Vec<AxisTap> {
-    let side = pooled_side(grid_side, stride, PoolMode::Bilinear);
-    let step = grid_side as f64 / side as f64;
+/// The taps of an axis of `length` tokens for bilinear pooling: `src = max(0, (o + 0.5) g/n - 0.5)`, that is
+/// torch's `interpolate` with `align_corners=False` and no antialiasing. Empty for a length or stride of 0.
+pub fn bilinear_axis(length: usize, stride: usize) -> Vec<AxisTap> {
+    let pooled = pooled_length(length, stride, PoolMode::Bilinear);
+    let step = length as f64 / pooled as f64;
     let tap = |o: usize| {
         let src = ((o as f64 + 0.5) * step - 0.5).max(0.0);
         let i0 = src as usize;
-        AxisTap { i0, i1: (i0 + 1).min(grid_side - 1), w: src - i0 as f64 }
+        AxisTap { i0, i1: (i0 + 1).min(length - 1), w: src - i0 as f64 }
     };
-    (0..side).map(tap).collect()
+    (0..pooled).map(tap).collect()
 }

@@ -1,7 +1,8 @@
 //! Token counts, groups and taps of pooling.
 
 use longsight_method::{
-    AxisTap, FrameRole, MethodError, NewlineMode, PoolMode, PoolPlan, PoolSpec, bilinear_axis, pooled_side,
+    AxisTap, Grid, MethodError, NewlineMode, PoolMode, PoolPlan, PoolSpec, UnitRole, bilinear_axis,
+    pooled_length,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -26,7 +27,7 @@ fn taps_equal_the_golden_for_every_stride() {
     assert_eq!(cases.len(), 12);
     for case in cases {
         let stride = case["stride"].as_u64().unwrap() as usize;
-        let side = pooled_side(27, stride, PoolMode::Bilinear);
+        let side = pooled_length(27, stride, PoolMode::Bilinear);
         assert_eq!(
             (case["side"].as_u64(), case["tokens_per_frame"].as_u64()),
             (Some(side as u64), Some((side * side) as u64))
@@ -83,9 +84,9 @@ fn sides_of_the_27_grid_by_stride() {
     let bilinear = [27, 14, 9, 7, 6, 5, 4, 4];
     let window = [27, 13, 9, 6, 5, 4, 3, 3];
     for stride in 1..=8 {
-        assert_eq!(pooled_side(27, stride, PoolMode::Bilinear), bilinear[stride - 1]);
-        assert_eq!(pooled_side(27, stride, PoolMode::Average), window[stride - 1]);
-        assert_eq!(pooled_side(27, stride, PoolMode::Max), window[stride - 1]);
+        assert_eq!(pooled_length(27, stride, PoolMode::Bilinear), bilinear[stride - 1]);
+        assert_eq!(pooled_length(27, stride, PoolMode::Average), window[stride - 1]);
+        assert_eq!(pooled_length(27, stride, PoolMode::Max), window[stride - 1]);
     }
 }
 
@@ -95,7 +96,9 @@ fn grid_newlines_count_towards_the_window() {
     for (mode, visual, window) in
         [(PoolMode::Bilinear, 196 * 64, 13_440), (PoolMode::Average, 169 * 64, 11_648)]
     {
-        let plan = PoolPlan::new(27, 64, PoolSpec::Uniform { stride: 2 }, mode, NewlineMode::Grid).unwrap();
+        let plan =
+            PoolPlan::new(Grid::square(27), 64, PoolSpec::Uniform { stride: 2 }, mode, NewlineMode::Grid)
+                .unwrap();
         assert_eq!(
             (plan.visual_tokens(), plan.window_tokens(), plan.total_tokens()),
             (visual, window, window)
@@ -112,7 +115,8 @@ fn newlines_of_each_mode() {
         (NewlineMode::None, 0, 0),
     ];
     for (newline, newlines, trailing) in cases {
-        let plan = PoolPlan::new(27, 3, PoolSpec::default(), PoolMode::Bilinear, newline).unwrap();
+        let plan =
+            PoolPlan::new(Grid::square(27), 3, PoolSpec::default(), PoolMode::Bilinear, newline).unwrap();
         assert_eq!(
             (plan.newline_tokens(), plan.trailing_newline_tokens()),
             (newlines, trailing),
@@ -125,10 +129,10 @@ fn newlines_of_each_mode() {
 #[test]
 fn a_last_short_group_starts_fine() {
     let plan = onevision(6, "4,2,8");
-    let strides: Vec<usize> = plan.frames.iter().map(|frame| frame.stride).collect();
+    let strides: Vec<usize> = plan.units.iter().map(|frame| frame.stride).collect();
     assert_eq!(strides, [2, 8, 8, 8, 2, 8]);
-    assert_eq!(plan.frames[4].role, FrameRole::Fine);
-    assert!(onevision(6, "uniform,8").frames.iter().all(|frame| frame.role == FrameRole::Fine));
+    assert_eq!(plan.units[4].role, UnitRole::Fine);
+    assert!(onevision(6, "uniform,8").units.iter().all(|frame| frame.role == UnitRole::Fine));
 }
 
 #[test]
@@ -167,12 +171,14 @@ fn mode_names_are_those_of_the_checkpoints() {
     assert_eq!(names, ["one_token", "grid", "frame", "no_token"]);
     assert_eq!(serde_json::from_str::<NewlineMode>("\"no_token\"").unwrap(), NewlineMode::None);
     assert_eq!(serde_json::from_str::<PoolMode>("\"average\"").unwrap(), PoolMode::Average);
-    assert_eq!(serde_json::to_string(&FrameRole::Coarse).unwrap(), "\"coarse\"");
+    assert_eq!(serde_json::to_string(&UnitRole::Coarse).unwrap(), "\"coarse\"");
 }
 
 #[test]
 fn hostile_numbers_are_named() {
-    let plan = |grid, frames, spec, mode| PoolPlan::new(grid, frames, spec, mode, NewlineMode::OneToken);
+    let plan = |grid, frames, spec, mode| {
+        PoolPlan::new(Grid::square(grid), frames, spec, mode, NewlineMode::OneToken)
+    };
     let uniform = |stride| PoolSpec::Uniform { stride };
     assert!(matches!(plan(27, 1, uniform(28), PoolMode::Average), Err(MethodError::StrideTooLarge { .. })));
     assert!(matches!(plan(27, 1, uniform(28), PoolMode::Max), Err(MethodError::StrideTooLarge { .. })));
@@ -185,7 +191,7 @@ fn hostile_numbers_are_named() {
         assert!(matches!(plan(27, frames, uniform(2), PoolMode::Bilinear), Err(MethodError::Frames { .. })));
     }
     for grid in [0, usize::MAX] {
-        assert!(matches!(plan(grid, 1, uniform(2), PoolMode::Bilinear), Err(MethodError::GridSide { .. })));
+        assert!(matches!(plan(grid, 1, uniform(2), PoolMode::Bilinear), Err(MethodError::Grid { .. })));
     }
     assert!(bilinear_axis(0, 2).is_empty() && bilinear_axis(27, 0).is_empty());
 }
@@ -199,23 +205,23 @@ proptest! {
         let coarse = fine + extra;
         let spec = PoolSpec::Progressive { group, fine_stride: fine, coarse_stride: coarse };
         prop_assert_eq!(spec.to_string().parse::<PoolSpec>(), Ok(spec));
-        let Ok(plan) = PoolPlan::new(grid, frames, spec, mode, newline) else {
+        let Ok(plan) = PoolPlan::new(Grid::square(grid), frames, spec, mode, newline) else {
             prop_assert!(mode != PoolMode::Bilinear && coarse > grid);
             return Ok(());
         };
         let fine_frames = frames.div_ceil(group);
-        let tokens = |stride| pooled_side(grid, stride, mode).pow(2);
+        let tokens = |stride| pooled_length(grid, stride, mode).pow(2);
         prop_assert_eq!(plan.visual_tokens(), fine_frames * tokens(fine) + (frames - fine_frames) * tokens(coarse));
         prop_assert_eq!(plan.total_tokens(), plan.visual_tokens() + plan.newline_tokens());
-        prop_assert!(plan.frames.iter().all(|frame| frame.visual_tokens >= 1));
-        let roles = plan.frames.iter().map(|frame| frame.role);
-        prop_assert!(roles.enumerate().all(|(k, role)| (role == FrameRole::Fine) == (k % group == 0)));
+        prop_assert!(plan.units.iter().all(|frame| frame.visual_tokens >= 1));
+        let roles = plan.units.iter().map(|frame| frame.role);
+        prop_assert!(roles.enumerate().all(|(k, role)| (role == UnitRole::Fine) == (k % group == 0)));
     }
 
     #[test]
     fn taps_stay_on_the_grid_and_move_forward(grid in 1usize..200, stride in 1usize..200) {
         let taps = bilinear_axis(grid, stride);
-        prop_assert_eq!(taps.len(), pooled_side(grid, stride, PoolMode::Bilinear));
+        prop_assert_eq!(taps.len(), pooled_length(grid, stride, PoolMode::Bilinear));
         for tap in &taps {
             prop_assert!(tap.i0 < grid && tap.i1 < grid && tap.i1 - tap.i0 <= 1 && (0.0..1.0).contains(&tap.w));
         }

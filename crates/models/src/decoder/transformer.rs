@@ -1,15 +1,17 @@
-//! The Qwen2 decoder: pre-norm blocks of grouped-query attention (q, k, v with bias) and a SiLU-gated MLP.
+//! The language decoder of Qwen2 and Llama: pre-norm blocks of grouped-query attention (queries, keys and values with or
+//! without biases) and a SiLU-gated MLP.
 
 use super::AttentionProbe;
-use crate::kv_cache::{KvCache, KvShape};
+use crate::kv_cache::KvCache;
 use crate::layers::{Linear, RmsNorm, Rotary, on_pool, rotate, silu_mul};
 use crate::weights::{Matrix, Weights};
 use crate::{ModelError, Result};
 use candle_core::{DType, Device, Tensor};
+use longsight_method::KvShape;
 
 /// Shape of a decoder.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Qwen2Config {
+pub struct DecoderConfig {
     /// Width of an embedding.
     pub hidden: usize,
     /// Width of the MLP.
@@ -22,6 +24,8 @@ pub struct Qwen2Config {
     pub kv_heads: usize,
     /// Width of a head; not always hidden / heads.
     pub head_dim: usize,
+    /// Whether queries, keys and values have biases.
+    pub qkv_bias: bool,
     /// RoPE base.
     pub rope_theta: f64,
     /// The longest text of training, in tokens.
@@ -32,9 +36,16 @@ pub struct Qwen2Config {
     pub tied_head: bool,
 }
 
+impl DecoderConfig {
+    /// The shape of a cache for this decoder.
+    pub fn kv_shape(&self) -> KvShape {
+        KvShape { layers: self.layers, kv_heads: self.kv_heads, head_dim: self.head_dim }
+    }
+}
+
 /// The decoder.
-pub struct Qwen2 {
-    config: Qwen2Config,
+pub struct Decoder {
+    config: DecoderConfig,
     embeddings: Matrix,
     layers: Vec<Block>,
     norm: RmsNorm,
@@ -56,9 +67,9 @@ struct Block {
     heads: (usize, usize, usize),
 }
 
-impl Qwen2 {
+impl Decoder {
     /// Loads the decoder below `text` and the output head below `head` (of the same checkpoint).
-    pub fn load(text: &Weights<'_>, head: &Weights<'_>, config: &Qwen2Config) -> Result<Self> {
+    pub fn load(text: &Weights<'_>, head: &Weights<'_>, config: &DecoderConfig) -> Result<Self> {
         // Rows are taken from the file: published files pad the vocabulary.
         let vocabulary = text.rows("embed_tokens.weight", config.hidden)?;
         let embeddings = text.matrix("embed_tokens.weight", vocabulary, config.hidden)?;
@@ -84,14 +95,13 @@ impl Qwen2 {
     }
 
     /// Its shape.
-    pub fn config(&self) -> &Qwen2Config {
+    pub fn config(&self) -> &DecoderConfig {
         &self.config
     }
 
     /// The shape of a cache for this decoder.
     pub fn kv_shape(&self) -> KvShape {
-        let c = &self.config;
-        KvShape { layers: c.layers, kv_heads: c.kv_heads, head_dim: c.head_dim }
+        self.config.kv_shape()
     }
 
     /// Embeddings `[ids, hidden]` of token ids.
@@ -165,15 +175,15 @@ impl Qwen2 {
 }
 
 impl Block {
-    fn load(weights: &Weights<'_>, c: &Qwen2Config) -> Result<Self> {
+    fn load(weights: &Weights<'_>, c: &DecoderConfig) -> Result<Self> {
         let attention = weights.below("self_attn");
         let mlp = weights.below("mlp");
         let (query_width, kv_width) = (c.heads * c.head_dim, c.kv_heads * c.head_dim);
         Ok(Self {
             norm1: RmsNorm::load(&weights.below("input_layernorm"), c.hidden, c.eps)?,
-            query: Linear::load(&attention.below("q_proj"), c.hidden, query_width, true)?,
-            key: Linear::load(&attention.below("k_proj"), c.hidden, kv_width, true)?,
-            value: Linear::load(&attention.below("v_proj"), c.hidden, kv_width, true)?,
+            query: Linear::load(&attention.below("q_proj"), c.hidden, query_width, c.qkv_bias)?,
+            key: Linear::load(&attention.below("k_proj"), c.hidden, kv_width, c.qkv_bias)?,
+            value: Linear::load(&attention.below("v_proj"), c.hidden, kv_width, c.qkv_bias)?,
             out: Linear::load(&attention.below("o_proj"), query_width, c.hidden, false)?,
             norm2: RmsNorm::load(&weights.below("post_attention_layernorm"), c.hidden, c.eps)?,
             gate: Linear::load(&mlp.below("gate_proj"), c.hidden, c.intermediate, false)?,

@@ -21,7 +21,7 @@ impl AttentionProbe {
     /// # Errors
     /// A head that the decoder does not have.
     pub fn new(
-        decoder: &super::Qwen2Config,
+        decoder: &super::DecoderConfig,
         heads: &[(usize, usize)],
         spans: Vec<Range<usize>>,
     ) -> Result<Self> {

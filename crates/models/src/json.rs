@@ -9,14 +9,14 @@ const MAX_BYTES: u64 = 64 << 20;
 
 /// An object of a config file.
 #[derive(Debug, Clone)]
-pub(super) struct Json {
+pub(crate) struct Json {
     path: PathBuf,
     value: Value,
 }
 
 impl Json {
     /// Reads a file that must hold one object.
-    pub(super) fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let bytes = files::read(path, MAX_BYTES)?;
         let value: Value = serde_json::from_slice(&bytes).map_err(|e| ModelError::File {
             path: path.into(),
@@ -29,12 +29,12 @@ impl Json {
     }
 
     /// An error about this file.
-    pub(super) fn error(&self, message: impl Into<String>) -> ModelError {
+    pub(crate) fn error(&self, message: impl Into<String>) -> ModelError {
         ModelError::Config { path: self.path.clone(), message: message.into() }
     }
 
     /// The object under `key`.
-    pub(super) fn at(&self, key: &str) -> Result<Option<Self>> {
+    pub(crate) fn at(&self, key: &str) -> Result<Option<Self>> {
         match self.get(key) {
             Some(v) if !v.is_object() => Err(self.wrong(key, v, "an object")),
             found => Ok(found.map(|v| Self { path: self.path.clone(), value: v.clone() })),
@@ -42,23 +42,23 @@ impl Json {
     }
 
     /// The object under `key`, empty where there is none: every setting then has its class default.
-    pub(super) fn at_or_empty(&self, key: &str) -> Result<Self> {
+    pub(crate) fn at_or_empty(&self, key: &str) -> Result<Self> {
         let empty = || Self { path: self.path.clone(), value: Value::Object(Default::default()) };
         Ok(self.at(key)?.unwrap_or_else(empty))
     }
 
     /// The string under `key`.
-    pub(super) fn text(&self, key: &str) -> Result<Option<&str>> {
+    pub(crate) fn text(&self, key: &str) -> Result<Option<&str>> {
         self.typed(key, Value::as_str, "a string")
     }
 
     /// The number under `key`.
-    pub(super) fn number(&self, key: &str) -> Result<Option<f64>> {
+    pub(crate) fn number(&self, key: &str) -> Result<Option<f64>> {
         self.typed(key, Value::as_f64, "a number")
     }
 
     /// The flag under `key`.
-    pub(super) fn flag(&self, key: &str) -> Result<Option<bool>> {
+    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>> {
         self.typed(key, Value::as_bool, "true or false")
     }
 
@@ -83,13 +83,13 @@ impl Json {
     }
 
     /// The size under `key`; absent (or null) gives `default`.
-    pub(super) fn size(&self, key: &str, default: usize) -> Result<usize> {
+    pub(crate) fn size(&self, key: &str, default: usize) -> Result<usize> {
         let size = |v: &Value| v.as_u64().and_then(|n| usize::try_from(n).ok());
         Ok(self.typed(key, size, "a whole number")?.unwrap_or(default))
     }
 
     /// Errors unless the string under `key`, if there is one, is `only`.
-    pub(super) fn expect(&self, key: &str, only: &str) -> Result<()> {
+    pub(crate) fn expect(&self, key: &str, only: &str) -> Result<()> {
         match self.text(key)? {
             Some(found) if found != only => {
                 Err(self.error(format!("{key} `{found}` is not supported, only `{only}`")))
@@ -99,7 +99,7 @@ impl Json {
     }
 
     /// Three numbers under `key`.
-    pub(super) fn triple(&self, key: &str) -> Result<Option<[f32; 3]>> {
+    pub(crate) fn triple(&self, key: &str) -> Result<Option<[f32; 3]>> {
         let three = |v: &Value| {
             let numbers = v.as_array()?.iter().map(|v| v.as_f64().map(|n| n as f32));
             numbers.collect::<Option<Vec<_>>>()?.try_into().ok()
@@ -108,7 +108,7 @@ impl Json {
     }
 
     /// The pairs of whole numbers under `key`.
-    pub(super) fn pairs(&self, key: &str) -> Result<Option<Vec<(usize, usize)>>> {
+    pub(crate) fn pairs(&self, key: &str) -> Result<Option<Vec<(usize, usize)>>> {
         let pair = |v: &Value| match v.as_array()?.as_slice() {
             [a, b] => Some((usize::try_from(a.as_u64()?).ok()?, usize::try_from(b.as_u64()?).ok()?)),
             _ => None,
@@ -117,7 +117,7 @@ impl Json {
     }
 
     /// The token id or ids under `key`.
-    pub(super) fn ids(&self, key: &str) -> Result<Vec<u32>> {
+    pub(crate) fn ids(&self, key: &str) -> Result<Vec<u32>> {
         let id = |v: &Value| v.as_u64().and_then(|n| u32::try_from(n).ok());
         let ids = |v: &Value| match v {
             Value::Array(list) => list.iter().map(id).collect(),
@@ -127,12 +127,12 @@ impl Json {
     }
 
     /// Whether `key` is there and not null.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
     }
 
     /// The class names under `architectures`.
-    pub(super) fn architectures(&self) -> Vec<String> {
+    pub(crate) fn architectures(&self) -> Vec<String> {
         let list = self.value.get("architectures").and_then(Value::as_array);
         list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     }

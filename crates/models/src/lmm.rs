@@ -1,13 +1,13 @@
-use super::LlavaConfig;
-use crate::pool::pool_frame;
+use crate::config::ModelConfig;
+use crate::decoder::Decoder;
+use crate::merger::Merger;
+use crate::pool::pool_unit;
 use crate::processor::{ChatTemplate, Preprocessor, TextTokenizer};
-use crate::projector::Projector;
-use crate::text::Qwen2;
 use crate::vision::Siglip;
 use crate::weights::{Checkpoint, Dtypes, NameMap, StoredMatrices, TensorInfo, WeightDtype, Weights};
 use crate::{ModelError, Result};
 use candle_core::{DType, Device, Tensor};
-use longsight_method::{NewlineMode, PoolPlan};
+use longsight_method::{ModelShape, NewlineMode, PoolPlan};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -18,7 +18,7 @@ pub struct LoadSettings {
     pub device: Device,
     /// What the language model's weights become; None keeps the checkpoint's own dtype.
     pub dtype: Option<WeightDtype>,
-    /// What the tower's and the projector's weights become; None follows [`Dtypes::resolve`].
+    /// What the tower's and the merger's weights become; None follows [`Dtypes::resolve`].
     pub vision_dtype: Option<WeightDtype>,
 }
 
@@ -29,12 +29,12 @@ impl Default for LoadSettings {
 }
 
 /// A loaded model.
-pub struct Llava {
+pub struct Lmm {
     info: ModelInfo,
     tower: Siglip,
-    projector: Projector,
-    newline: Tensor,
-    text: Qwen2,
+    merger: Merger,
+    newline: Option<Tensor>,
+    decoder: Decoder,
     preprocessor: Preprocessor,
     device: Device,
 }
@@ -42,7 +42,7 @@ pub struct Llava {
 /// All of a model but its weights: enough to plan a run.
 pub struct ModelInfo {
     /// The configuration.
-    pub config: LlavaConfig,
+    pub config: ModelConfig,
     /// Turns text into ids.
     pub tokenizer: TextTokenizer,
     /// Turns a conversation into text.
@@ -59,11 +59,18 @@ pub struct ModelInfo {
     pub vocabulary: usize,
 }
 
+impl ModelInfo {
+    /// Sizes for the budget.
+    pub fn shape(&self) -> ModelShape {
+        self.config.model_shape(self.weights_bytes, self.vocabulary)
+    }
+}
+
 /// A checkpoint folder whose configuration, tokenizer and headers are read, and whose weights are not.
 pub struct Description {
     /// What was read.
     pub info: ModelInfo,
-    pub(super) checkpoint: Checkpoint,
+    pub(crate) checkpoint: Checkpoint,
     names: NameMap,
 }
 
@@ -76,11 +83,11 @@ impl Description {
                 message: "no such checkpoint folder".into(),
             });
         }
-        let mut config = LlavaConfig::read(folder)?;
-        let tokenizer = TextTokenizer::read(folder, &config.eos_token_ids)?;
+        let mut config = ModelConfig::read(folder)?;
+        let tokenizer = TextTokenizer::read(folder, &config.eos_token_ids, config.family.end_of_turn())?;
         let template = ChatTemplate::read(folder)?;
         let mut checkpoint = Checkpoint::open(folder)?;
-        let names = NameMap::detect(&checkpoint);
+        let names = NameMap::detect(&checkpoint, config.family.spellings());
         checkpoint.take_language_model(&names)?;
         let dtypes = dtypes(&checkpoint, &names, settings)?;
         let dtype = dtypes.text.float().unwrap_or(DType::F16);
@@ -99,7 +106,7 @@ impl Description {
     }
 
     /// The tensors that loading keeps, by name in the file; matrices with what they become.
-    pub(super) fn stored_tensors(&self) -> impl Iterator<Item = (&str, &TensorInfo, Option<WeightDtype>)> {
+    pub(crate) fn stored_tensors(&self) -> impl Iterator<Item = (&str, &TensorInfo, Option<WeightDtype>)> {
         let kept = kept_tensors(&self.checkpoint, &self.names, &self.info.config, self.info.dtypes);
         kept.into_iter().map(|(name, info, dtype, matrix)| (name, info, matrix.then_some(dtype)))
     }
@@ -129,12 +136,14 @@ fn dtypes(checkpoint: &Checkpoint, names: &NameMap, settings: &LoadSettings) -> 
 fn kept_tensors<'a>(
     checkpoint: &'a Checkpoint,
     names: &NameMap,
-    config: &LlavaConfig,
+    config: &ModelConfig,
     dtypes: Dtypes,
 ) -> Vec<(&'a str, &'a TensorInfo, WeightDtype, bool)> {
-    let mut unused =
-        vec![names.on_disk("vision.post_layernorm.weight"), names.on_disk("vision.post_layernorm.bias")];
-    if config.text.tied_head {
+    let mut unused = Vec::new();
+    if !config.vision.tower.post_norm {
+        unused.extend(["weight", "bias"].map(|name| names.on_disk(&format!("vision.post_layernorm.{name}"))));
+    }
+    if config.decoder.tied_head {
         unused.push(names.on_disk("head.weight"));
     }
     let kept = checkpoint.names().filter(|n| !unused.iter().any(|u| u == n));
@@ -169,7 +178,7 @@ fn loaded_bytes(tensors: &[(&str, &TensorInfo, WeightDtype, bool)]) -> (u64, Vec
     (total_bytes, matrices.into_values().collect())
 }
 
-impl Llava {
+impl Lmm {
     /// Loads the checkpoint in `folder`.
     ///
     /// # Errors
@@ -184,19 +193,18 @@ impl Llava {
         let config = &info.config;
         let weights = Weights::new(&checkpoint, &names, info.dtypes.text, device);
         let vision = weights.with_dtype(info.dtypes.vision);
-        let tower = Siglip::load(&vision.below("vision"), &config.vision)?;
-        let projector =
-            Projector::load(&vision.below("projector"), config.vision.hidden, config.text.hidden)?;
-        let newline = match config.newline {
-            NewlineMode::None if !weights.has("newline") => {
-                Tensor::zeros(config.text.hidden, DType::F32, device)?
-            }
-            _ => weights.get_f32("newline", &[config.text.hidden])?,
+        let (tower_config, hidden) = (&config.vision.tower, config.decoder.hidden);
+        let tower = Siglip::load(&vision.below("vision"), tower_config)?;
+        let (patches, width) = (tower_config.grid(), tower_config.hidden);
+        let merger = Merger::load(&vision.below("merger"), config.vision.merger, patches, width, hidden)?;
+        let newline = match config.vision.newline {
+            NewlineMode::None if !weights.has("newline") => None,
+            _ => Some(weights.get_f32("newline", &[hidden])?),
         };
-        let text = Qwen2::load(&weights.below("text"), &weights.below("head"), &config.text)?;
+        let decoder = Decoder::load(&weights.below("text"), &weights.below("head"), &config.decoder)?;
         weights.finish()?;
-        let preprocessor = Preprocessor::new(config.vision.image_side, &config.pixels);
-        Ok(Self { info, tower, projector, newline, text, preprocessor, device: device.clone() })
+        let preprocessor = Preprocessor::new(&config.vision.pixels);
+        Ok(Self { info, tower, merger, newline, decoder, preprocessor, device: device.clone() })
     }
 
     /// All but the weights.
@@ -205,7 +213,7 @@ impl Llava {
     }
 
     /// The configuration.
-    pub fn config(&self) -> &LlavaConfig {
+    pub fn config(&self) -> &ModelConfig {
         &self.info.config
     }
 
@@ -214,14 +222,14 @@ impl Llava {
         &self.tower
     }
 
-    /// The projector.
-    pub fn projector(&self) -> &Projector {
-        &self.projector
+    /// From the tower's features to visual tokens.
+    pub fn merger(&self) -> &Merger {
+        &self.merger
     }
 
     /// The language model.
-    pub fn text(&self) -> &Qwen2 {
-        &self.text
+    pub fn decoder(&self) -> &Decoder {
+        &self.decoder
     }
 
     /// The tokenizer.
@@ -249,29 +257,32 @@ impl Llava {
         &self.device
     }
 
-    /// Projected features `[frames, patches, hidden]` of `pixels` `[frames, 3, side, side]`, normalised.
+    /// Visual tokens before pooling, `[frames, tokens, hidden]`, of `pixels` `[frames, 3, side, side]`, normalised.
     pub fn features(&self, pixels: &Tensor) -> Result<Tensor> {
-        self.projector.forward(&self.tower.forward(pixels)?)
+        self.merger.forward(&self.tower.forward(pixels)?)
     }
 
-    /// Visual tokens `[tokens, hidden]` of frame `ordinal` of `plan`, with the newlines inside its span, from its features
-    /// `[patches, hidden]`.
+    /// Visual tokens `[tokens, hidden]` of unit `ordinal` of `plan`, with the newlines inside its span, from its features
+    /// `[tokens before pooling, hidden]`.
     pub fn pool(&self, features: &Tensor, plan: &PoolPlan, ordinal: usize) -> Result<Tensor> {
-        pool_frame(plan, ordinal, features, &self.newline)
+        pool_unit(plan, ordinal, features, self.newline.as_ref())
     }
 
-    /// Visual tokens `[tokens, hidden]` of frames `first..`, pooled as `plan` says, with the newlines inside their spans.
+    /// Visual tokens `[tokens, hidden]` of units `first..`, pooled as `plan` says, with the newlines inside their spans.
     /// `pixels` `[frames, 3, side, side]`, normalised.
     pub fn visual_tokens(&self, pixels: &Tensor, plan: &PoolPlan, first: usize) -> Result<Tensor> {
         let features = self.features(pixels)?;
-        let frames = (0..pixels.dim(0)?)
+        let units = (0..pixels.dim(0)?)
             .map(|i| self.pool(&features.get(i)?, plan, first + i))
             .collect::<Result<Vec<_>>>()?;
-        Ok(Tensor::cat(&frames, 0)?)
+        Ok(Tensor::cat(&units, 0)?)
     }
 
-    /// The newline embedding `[1, hidden]`.
+    /// The newline embedding `[1, hidden]`, where the model has one.
     pub fn newline(&self) -> Result<Tensor> {
-        Ok(self.newline.unsqueeze(0)?)
+        match &self.newline {
+            Some(newline) => Ok(newline.unsqueeze(0)?),
+            None => Err(ModelError::Argument("this model has no newline embedding".into())),
+        }
     }
 }

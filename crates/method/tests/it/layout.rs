@@ -1,17 +1,19 @@
 //! Positions and chunks.
 
-use longsight_method::{NewlineMode, PoolMode, PoolPlan, PoolSpec, PositionPlan, SegmentKind, chunk_plan};
+use longsight_method::{
+    Grid, NewlineMode, PoolMode, PoolPlan, PoolSpec, PromptLayout, SegmentKind, chunk_plan,
+};
 use proptest::prelude::*;
 
 use crate::onevision;
 
 #[test]
 fn the_prompt_of_llava_onevision() {
-    let plan = PositionPlan::new(14, &onevision(3, "4,2,8"), 20);
+    let plan = PromptLayout::new(14, &onevision(3, "4,2,8"), 20);
     assert_eq!((plan.total_tokens(), plan.visual_prefix_tokens()), (14 + 228 + 1 + 20, 14 + 228 + 1));
-    assert_eq!([0, 1, 2].map(|k| plan.frame_span(k)), [14..210, 210..226, 226..242]);
+    assert_eq!([0, 1, 2].map(|k| plan.unit_span(k)), [14..210, 210..226, 226..242]);
     let kinds: Vec<SegmentKind> = plan.segments.iter().map(|segment| segment.kind).collect();
-    let frame = |ordinal| SegmentKind::Frame { ordinal };
+    let frame = |ordinal| SegmentKind::Unit { ordinal };
     assert_eq!(
         kinds,
         [SegmentKind::Text, frame(0), frame(1), frame(2), SegmentKind::Newline, SegmentKind::Text]
@@ -30,26 +32,32 @@ fn the_prompt_of_llava_onevision() {
 
 #[test]
 fn a_frame_of_llava_video_holds_its_row_newlines() {
-    let pool =
-        PoolPlan::new(27, 2, PoolSpec::Uniform { stride: 2 }, PoolMode::Bilinear, NewlineMode::Grid).unwrap();
-    let plan = PositionPlan::new(0, &pool, 5);
-    assert_eq!([plan.frame_span(0), plan.frame_span(1)], [0..210, 210..420]);
+    let pool = PoolPlan::new(
+        Grid::square(27),
+        2,
+        PoolSpec::Uniform { stride: 2 },
+        PoolMode::Bilinear,
+        NewlineMode::Grid,
+    )
+    .unwrap();
+    let plan = PromptLayout::new(0, &pool, 5);
+    assert_eq!([plan.unit_span(0), plan.unit_span(1)], [0..210, 210..420]);
     assert_eq!((plan.visual_prefix_tokens(), plan.total_tokens()), (420, 425));
 }
 
 #[test]
 fn text_between_frames_belongs_to_the_prefix() {
-    let plan = PositionPlan::interleaved(10, &[0, 7, 0], &onevision(3, "uniform,8"), 5);
-    assert_eq!([0, 1, 2].map(|k| plan.frame_span(k)), [10..26, 33..49, 49..65]);
+    let plan = PromptLayout::interleaved(10, &[0, 7, 0], &onevision(3, "uniform,8"), 5);
+    assert_eq!([0, 1, 2].map(|k| plan.unit_span(k)), [10..26, 33..49, 49..65]);
     assert_eq!(plan.locate(26).map(|segment| segment.kind), Some(SegmentKind::Text));
     assert_eq!((plan.visual_prefix_tokens(), plan.total_tokens()), (66, 71));
 }
 
 #[test]
 fn a_frame_that_is_not_there_has_no_positions() {
-    let plan = PositionPlan::new(0, &onevision(2, "4,2,8"), 0);
+    let plan = PromptLayout::new(0, &onevision(2, "4,2,8"), 0);
     for ordinal in [2, 3, usize::MAX] {
-        assert!(plan.frame_span(ordinal).is_empty());
+        assert!(plan.unit_span(ordinal).is_empty());
     }
 }
 
@@ -74,8 +82,8 @@ proptest! {
         newline in prop::sample::select(NewlineMode::ALL),
     ) {
         let spec = PoolSpec::Progressive { group, fine_stride: 2, coarse_stride: 8 };
-        let pool = PoolPlan::new(27, frames, spec, PoolMode::Bilinear, newline).unwrap();
-        let plan = PositionPlan::new(prefix, &pool, suffix);
+        let pool = PoolPlan::new(Grid::square(27), frames, spec, PoolMode::Bilinear, newline).unwrap();
+        let plan = PromptLayout::new(prefix, &pool, suffix);
         let mut next = 0;
         for segment in &plan.segments {
             prop_assert_eq!(segment.start, next);
@@ -87,10 +95,10 @@ proptest! {
         prop_assert_eq!(next, plan.total_tokens());
         prop_assert_eq!(plan.total_tokens(), prefix + pool.total_tokens() + suffix);
         prop_assert_eq!(plan.visual_prefix_tokens() + suffix, plan.total_tokens());
-        for (ordinal, frame) in pool.frames.iter().enumerate() {
-            let span = plan.frame_span(ordinal);
+        for (ordinal, frame) in pool.units.iter().enumerate() {
+            let span = plan.unit_span(ordinal);
             prop_assert_eq!(span.len(), frame.tokens());
-            prop_assert_eq!(plan.locate(span.start).unwrap().kind, SegmentKind::Frame { ordinal });
+            prop_assert_eq!(plan.locate(span.start).unwrap().kind, SegmentKind::Unit { ordinal });
         }
     }
 

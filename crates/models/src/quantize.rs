@@ -1,7 +1,7 @@
 //! Writes a checkpoint again with quantized matrices, so that it loads by mapping the file.
 
-use super::model::{Description, LoadSettings};
 use crate::files::copy_small_files;
+use crate::lmm::{Description, LoadSettings};
 use crate::weights::{QuantizedFile, StoredMatrices, WriteProgress};
 use crate::{ModelError, Result};
 use std::path::Path;
