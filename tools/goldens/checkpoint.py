@@ -89,8 +89,8 @@ def write(case, seed, folder: Path):
     return model, tokenizer
 
 
-def load(folder):
-    model, info = LlavaOnevisionForConditionalGeneration.from_pretrained(
+def load(folder, kind=LlavaOnevisionForConditionalGeneration):
+    model, info = kind.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
     assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"], info
     return model.eval()

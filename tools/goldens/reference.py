@@ -6,7 +6,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding
 
 POOL_PLANS = {"uniform_2": (1, 2, 2), "uniform_4": (1, 4, 4), "uniform_8": (1, 8, 8),
               "progressive_4_2_8": (4, 2, 8), "progressive_3_2_4": (3, 2, 4)}
@@ -102,9 +101,9 @@ def set_rope(model, case, method, visual_tokens):
         "original_max_position_embeddings": window, "attention_factor": s["attention_factor"],
         "beta_fast": case.beta, "beta_slow": case.alpha,
     }
-    decoder = model.model.language_model
+    decoder = model.get_decoder()
     decoder.config.rope_parameters = rope
-    decoder.rotary_emb = Qwen2RotaryEmbedding(decoder.config)
+    decoder.rotary_emb = type(decoder.rotary_emb)(decoder.config)
     assert decoder.rotary_emb.attention_scaling == s["attention_factor"]
     expected = inv_freq_f64(case, method.removesuffix("_no_attention_factor"), scale, window)
     actual = decoder.rotary_emb.inv_freq.double().numpy()

@@ -8,6 +8,9 @@ from reference import DEFAULT_PLAN, METHODS, POOL_PLANS
 SYSTEM = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
 
 
+END_TOKENS = ("<|im_end|>", "<|endoftext|>", "<end_of_utterance>")
+
+
 class Unsuitable(Exception):
     """This seed gives weights that would make a weak test; the next is tried."""
 
@@ -36,7 +39,8 @@ def run(case, model, tokenizer, seed):
     tensors |= {"prompt_before_ids": before, "prompt_after_ids": after, "visual": visual, "embeddings": embeddings}
     meta |= {"visual_tokens": visual_tokens, "new_tokens": case.new_tokens,
              "prompt_before": SYSTEM, "prompt_after": f"\n{user}<|im_end|>\n<|im_start|>assistant\n"}
-    meta["methods"], meta["margins"] = decode(case, model, tokenizer, tensors)
+    start = len(before) + len(visual)
+    meta["methods"], meta["margins"] = decode(case, model, tokenizer, tensors, start, visual_tokens)
     if case.newline == "one_token" and case.pool_mode == "bilinear":
         check_against_forward(case, model, tensors)
     return tensors, meta
@@ -55,12 +59,12 @@ def user_text(case):
     return text, {"user_text": text, "duration_secs": duration, "frame_times_secs": times}
 
 
-def decode(case, model, tokenizer, tensors):
+def decode(case, model, tokenizer, tensors, start, visual_tokens):
+    """Logits and greedy tokens of every method; `start` is the position of the text after the video."""
     embeddings = tensors["embeddings"][None]
-    start = len(tensors["prompt_before_ids"]) + len(tensors["visual"])
     margins, methods = {}, {}
     for method in METHODS:
-        methods[method] = reference.set_rope(model, case, method, len(tensors[f"pooled_{DEFAULT_PLAN}"]))
+        methods[method] = reference.set_rope(model, case, method, visual_tokens)
         logits = model(inputs_embeds=embeddings).logits[0, -1]
         tensors[f"logits_{method}"] = logits
         tensors[f"tokens_{method}"], gap = generate(case.new_tokens, model, tokenizer, embeddings, logits)
@@ -94,7 +98,7 @@ def generate(new_tokens, model, tokenizer, embeddings, first_logits):
         raise Unsuitable(f"near tie: {gap:.1e}")
     if len(set(tokens.tolist())) < min(4, new_tokens):
         raise Unsuitable("the answer repeats itself")
-    if {tokenizer.token_to_id("<|im_end|>"), tokenizer.token_to_id("<|endoftext|>")} & set(tokens.tolist()):
+    if {tokenizer.token_to_id(end) for end in END_TOKENS} & set(tokens.tolist()):
         raise Unsuitable("an end token appears")
     return tokens, gap
 

@@ -38,25 +38,35 @@ def chat_template(variant):
     return text
 
 
-def build(media_tokens=True):
-    """`media_tokens`: with <image> and <video>, as llava-hf has them; the original repositories do not."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocab = {symbol: i for i, symbol in enumerate(alphabet)}
+def byte_level_bpe(first=()):
+    """`first`: tokens that come before the bytes."""
+    symbols = [*first, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    vocab = {symbol: i for i, symbol in enumerate(symbols)}
     merges = []
     for left, right in MERGES:
         if left in vocab and right in vocab and left + right not in vocab:
             vocab[left + right] = len(vocab)
             merges.append((left, right))
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges, byte_fallback=False))
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def added(tokens):
+    return [AddedToken(token, normalized=False, special=True) for token in tokens]
+
+
+def build(media_tokens=True):
+    """`media_tokens`: with <image> and <video>, as llava-hf has them; the original repositories do not."""
+    tokenizer = byte_level_bpe()
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(SPLIT), behavior="isolated", invert=False),
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
     ])
-    tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
     specials = SPECIAL if media_tokens else SPECIAL[:3]
-    tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in specials])
+    tokenizer.add_special_tokens(added(specials))
     return tokenizer
 
 
