@@ -128,7 +128,7 @@ fn five_bits(packed: &[u8]) -> [u64; 4] {
 fn spread(bits: u8) -> u64 {
     const BIT_OF_BYTE: u64 = 0x8040_2010_0804_0201;
     // A byte with its bit set is 1 to 128: with 127 more, its highest bit is set, and none is carried.
-    ((u64::from(bits) * ONES & BIT_OF_BYTE) + 127 * ONES) >> 7 & ONES
+    (((u64::from(bits) * ONES) & BIT_OF_BYTE) + 127 * ONES) >> 7 & ONES
 }
 
 #[cfg(test)]
