@@ -1,7 +1,6 @@
 //! Bytes of a run at its peak, and the largest run that fits.
 
-use crate::plan::with_frames;
-use crate::settings::RunSettings;
+use crate::settings::{RunSettings, with_frames};
 use longsight_kernels::MOST_SPARE_BYTES;
 use longsight_method::{PoolSpec, largest_fitting};
 use longsight_models::ModelInfo;
@@ -111,6 +110,14 @@ pub struct Fitting {
     pub flags: String,
     /// A coarser pooling under which more frames fit, with their number.
     pub coarser: Option<(PoolSpec, usize)>,
+}
+
+impl Fitting {
+    /// Takes its frames and its pooling.
+    pub fn apply_to(&self, settings: &mut RunSettings) {
+        settings.pool = Some(self.pool);
+        settings.video.sample = with_frames(&settings.video.sample, self.frames);
+    }
 }
 
 impl std::fmt::Display for Fitting {

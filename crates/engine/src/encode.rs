@@ -5,9 +5,10 @@
 //! [`EncodedFrames`](crate::EncodedFrames) instead keeps the tokens of a whole video.
 
 use crate::dedupe::Deduper;
+use crate::frames::{FrameReport, FrameTokens, Replaced};
 use crate::plan::RunPlan;
-use crate::receipt::Timings;
 use crate::settings::RunSettings;
+use crate::timings::Timings;
 use crate::{EngineError, Result};
 use longsight_method::PoolPlan;
 use longsight_models::processor::{FrameFit, Preprocessor, RgbFrame};
@@ -21,24 +22,6 @@ use std::time::Instant;
 /// Frames taken from the queue to fill one batch, at most, as a multiple of the batch: a static scene must neither hold up
 /// progress nor pile up.
 const FRAMES_PER_BATCH_FRAME: usize = 8;
-
-/// A frame that had to be replaced by a neighbour.
-#[derive(Debug, Clone, Copy)]
-pub struct Replaced {
-    /// Place among the sampled frames.
-    pub ordinal: usize,
-    /// Index of the good frame that stands in.
-    pub by_index: usize,
-}
-
-/// What became of the frames.
-#[derive(Debug, Clone, Default)]
-pub struct FrameReport {
-    /// Frames that could not be decoded.
-    pub replaced: Vec<Replaced>,
-    /// By frame: whether it took the features of a frame before it.
-    pub reused: Vec<bool>,
-}
 
 /// A frame in the tower's size.
 struct ResizedFrame {
@@ -56,18 +39,6 @@ pub(crate) struct FrameFeatures {
     pub(crate) features: Tensor,
     /// Whether they are those of a frame before it.
     pub(crate) reused: bool,
-}
-
-/// A source of a run's visual tokens.
-pub(crate) trait FrameTokens {
-    /// Visual tokens `[tokens, hidden]` of each of the next frames, newlines inside their spans; empty after the last.
-    fn next_batch(&mut self, timings: &mut Timings) -> Result<Vec<Tensor>>;
-    /// What became of the frames, so far.
-    fn report(&self) -> FrameReport;
-    /// After the last frame: whether their tokens were kept in the index, where that was tried.
-    fn kept(&mut self) -> Option<std::result::Result<(), String>> {
-        None
-    }
 }
 
 /// Decodes and encodes a few frames at a time, in order.

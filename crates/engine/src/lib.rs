@@ -1,10 +1,12 @@
-//! From a video and a question to an answer with its receipt. Start reading at [`pipeline`].
+//! From a video and a question to an answer with its receipt. Start reading at [`ask`].
 //!
 //! The stages, in the order in which data passes them:
 //! [`plan`] (what will be done, before any decoding) -> [`encode`] (frames to visual tokens, a few at a time) ->
 //! [`prefill`] (into the KV cache, in chunks) -> [`generate`] (token by token) -> [`evidence`] (the moments an answer rests
 //! on) -> [`receipt`] (what was really done). [`index`] keeps the work on a video for the next question.
 
+mod answer;
+pub mod ask;
 mod budget;
 mod dedupe;
 pub mod encode;
@@ -12,18 +14,21 @@ mod encoded;
 mod error;
 mod estimate;
 pub mod evidence;
+mod frames;
 pub mod generate;
 pub mod index;
 mod memory;
 mod observer;
-pub mod pipeline;
 pub mod plan;
 pub mod prefill;
 pub mod receipt;
 mod sampler;
 mod session;
 mod settings;
+mod timings;
 
+pub use answer::{Answer, AnswerScore};
+pub use ask::{Frames, Planned, Probed, Request, answer};
 pub use budget::{Fitting, MemoryEstimate, fit_to_memory, human_bytes};
 pub use dedupe::Dedupe;
 pub use encoded::EncodedFrames;
@@ -34,14 +39,14 @@ pub use generate::{Continuation, Generation, StopReason, TokenLogprob};
 pub use index::{Index, IndexContents, IndexUse};
 pub use memory::PeakMemory;
 pub use observer::{Observer, Silent, Stage};
-pub use pipeline::{Answer, answer};
 pub use plan::RunPlan;
 pub use receipt::Receipt;
-pub use session::{AnswerScore, Session};
+pub use session::{FrameSource, Session};
 pub use settings::{
     ContextSettings, EngineSettings, GenerationSettings, LogprobCount, PromptSettings, RunSettings,
     SubtitleSource, VideoSettings,
 };
+pub use timings::Timings;
 
 pub use longsight_store::{EntryInfo, Store, StoreError, StoreSettings};
 

@@ -14,7 +14,7 @@ pub fn run(args: &ChatArgs) -> Result<()> {
     let mut prepared = prepare(&args.video, run)?;
     prepared.resolved.run.engine.spare_tokens = args.chat_tokens;
     prepared.resolved.run.evidence = settings::evidence(&args.evidence, false)?;
-    let loaded = prepared.load("", run.engine.quiet)?;
+    let loaded = prepared.load(&[], &[], run.engine.quiet)?;
     let mut progress = RunProgress::new(run.engine.quiet, false);
     let session = loaded.start(settings::index(&args.index, IndexKind::Embeddings).as_ref(), &mut progress);
     progress.finish(false)?;
@@ -29,8 +29,11 @@ pub fn run(args: &ChatArgs) -> Result<()> {
             Ok(answer) => {
                 moments(&answer)?;
                 if !run.engine.quiet {
-                    let found =
-                        if first { summary::found(&answer.receipt, &loaded.plan) } else { String::new() };
+                    let found = if first {
+                        summary::found(&answer.receipt, &loaded.planned.plan)
+                    } else {
+                        String::new()
+                    };
                     note(&(summary::turn(&answer.receipt) + &found));
                 }
                 first = false;

@@ -31,7 +31,7 @@ fn add(args: &IndexArgs) -> Result<()> {
     let mut prepared = prepare(video, run)?;
     // What evidence is compared with is kept as well.
     prepared.resolved.run.evidence = Some(Default::default());
-    let loaded = prepared.load("", run.engine.quiet)?;
+    let loaded = prepared.load(&[], &[], run.engine.quiet)?;
     let mut progress = RunProgress::new(run.engine.quiet, false);
     let session = loaded.start(Some(&index), &mut progress);
     progress.finish(false)?;
@@ -55,8 +55,8 @@ fn add(args: &IndexArgs) -> Result<()> {
     if !run.engine.quiet {
         note(&format!(
             "indexed {video}: {} frames, {} visual tokens; the index holds {} of {}",
-            loaded.plan.sample.frames.len(),
-            loaded.plan.pool.visual_tokens(),
+            loaded.planned.plan.sample.frames.len(),
+            loaded.planned.plan.pool.visual_tokens(),
             human_bytes(bytes),
             human_bytes(index.store().settings().limit_bytes),
         ));

@@ -14,14 +14,16 @@ use crate::args::{Args, Command, RunArgs};
 use crate::settings::Resolved;
 use crate::{model, settings, summary};
 use anyhow::{Context, Result};
-use longsight_engine::{Index, Observer, RunPlan, Session, TimeEstimate};
+use longsight_engine::{
+    FrameSource, Frames, Index, Observer, Planned, Probed, Request, Session, TimeEstimate,
+};
 use longsight_hub::ModelSource;
+use longsight_models::processor::Turn;
 use longsight_models::{Description, Lmm};
-use longsight_video::{VideoInfo, probe};
 use serde::Serialize;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::Arc;
 
 /// Runs the command that was typed.
 pub fn run(args: Args) -> Result<()> {
@@ -40,8 +42,8 @@ pub fn run(args: Args) -> Result<()> {
 /// What every command needs first.
 struct Prepared {
     resolved: Resolved,
-    video: VideoInfo,
-    probe_secs: f64,
+    video: Probed,
+    frames: Frames,
     description: Description,
     /// The checkpoint.
     model_folder: PathBuf,
@@ -52,18 +54,14 @@ struct Prepared {
 /// Reads the video's packets and all of the model but its weights, at the same time where the model is at hand: either takes
 /// some tenths of a second. A bad video is refused before a download.
 fn prepare(video: &str, run: &RunArgs) -> Result<Prepared> {
-    let mut resolved = settings::resolve(run)?;
+    let resolved = settings::resolve(run)?;
     let source = settings::source(video, run)?;
-    let started = Instant::now();
-    let (video, probe_secs, at_hand) = std::thread::scope(|scope| {
+    let (video, at_hand) = std::thread::scope(|scope| {
         let describing = scope.spawn(|| model::describe_at_hand(&run.model.model, &resolved));
-        let video = probe(&source, &resolved.run.video.probe)?;
-        let probe_secs = started.elapsed().as_secs_f64();
-        anyhow::Ok((video, probe_secs, describing.join().ok().flatten()))
+        let video = Probed::read(&source, &resolved.run)?;
+        anyhow::Ok((video, describing.join().ok().flatten()))
     })?;
-    if !settings::chooses_frames(run) {
-        resolved.run.take_every_image(&video);
-    }
+    let frames = if settings::chooses_frames(run) { Frames::Chosen } else { Frames::Usual };
     let folder = model::folder(&run.model.model, run.engine.quiet)?;
     let description = match at_hand {
         Some((path, description)) if path == folder.path => description,
@@ -74,39 +72,47 @@ fn prepare(video: &str, run: &RunArgs) -> Result<Prepared> {
         ModelSource::Local | ModelSource::BuiltIn => None,
     };
     let model_folder = folder.path;
-    Ok(Prepared { resolved, video, probe_secs, description, model_folder, model_commit })
+    Ok(Prepared { resolved, video, frames, description, model_folder, model_commit })
 }
 
 /// What `ask` and `chat` run with.
 struct Loaded {
-    resolved: Resolved,
-    plan: RunPlan,
-    model: Lmm,
+    planned: Planned,
+    model: Arc<Lmm>,
     model_folder: PathBuf,
     model_commit: Option<String>,
 }
 
 impl Prepared {
+    /// Plans the run.
+    fn plan(&self, earlier: &[Turn], questions: &[&str]) -> Result<Planned> {
+        let (video, frames) = (self.video.clone(), self.frames.clone());
+        let request = Request { video, settings: self.resolved.run.clone(), frames, earlier, questions };
+        Ok(request.plan(&self.description.info)?)
+    }
+
     /// Plans the run, refuses what does not fit the memory allowed, says what is coming, and loads the weights.
-    fn load(self, question: &str, quiet: bool) -> Result<Loaded> {
-        let Self { resolved, video, probe_secs, description, model_folder, model_commit } = self;
-        let plan = RunPlan::for_video(&description.info, video, question, &resolved.run)?;
-        let plan = RunPlan { probe_secs, ..plan };
-        plan.check_memory(&description.info, &resolved.run)?;
+    fn load(self, earlier: &[Turn], questions: &[&str], quiet: bool) -> Result<Loaded> {
+        let planned = self.plan(earlier, questions)?;
+        let Self { resolved, description, model_folder, model_commit, .. } = self;
+        planned.check_memory(&description.info)?;
         if !quiet {
-            let time = TimeEstimate::new(&description.info, &plan);
-            note(&summary::before(&plan, &time));
+            let time = TimeEstimate::new(&description.info, &planned.plan);
+            note(&summary::before(&planned.plan, &time));
         }
-        let model = model::load(description, &resolved)?;
-        Ok(Loaded { resolved, plan, model, model_folder, model_commit })
+        let model = Arc::new(model::load(description, &resolved)?);
+        Ok(Loaded { planned, model, model_folder, model_commit })
     }
 }
 
 impl Loaded {
     /// Starts a session, with the index where there is one.
-    fn start(&self, index: Option<&Index>, observer: &mut dyn Observer) -> Result<Session<'_>> {
-        let index = index.map(|index| (index, self.model_folder.as_path()));
-        Ok(Session::start_indexed(&self.model, self.plan.clone(), &self.resolved.run, index, observer)?)
+    fn start(&self, index: Option<&Index>, observer: &mut dyn Observer) -> Result<Session> {
+        let source = match index {
+            Some(index) => FrameSource::Index(index, &self.model_folder),
+            None => FrameSource::Video,
+        };
+        Ok(self.planned.clone().start(&self.model, source, observer)?)
     }
 }
 

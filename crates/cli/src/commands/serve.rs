@@ -41,7 +41,7 @@ pub fn run(args: &ServeArgs) -> Result<()> {
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.context("cannot start the server")?.block_on(serve(model, settings, stopped(), ready))?;
+    runtime.context("cannot start the server")?.block_on(serve(model.into(), settings, stopped(), ready))?;
     Ok(())
 }
 

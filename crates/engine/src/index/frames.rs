@@ -1,9 +1,10 @@
 //! Visual tokens on their way to the disk, and back.
 
-use crate::encode::{FrameEncoder, FrameReport, FrameTokens, Replaced};
+use crate::encode::FrameEncoder;
+use crate::frames::{FrameReport, FrameTokens, Replaced};
 use crate::plan::RunPlan;
-use crate::receipt::Timings;
 use crate::settings::RunSettings;
+use crate::timings::Timings;
 use crate::{EngineError, Result};
 use longsight_models::{DType, Lmm, Tensor};
 use longsight_store::{Builder, Entry};

@@ -7,12 +7,15 @@ mod frames;
 mod identity;
 mod keys;
 mod prefix;
+mod receipt;
 
-pub(crate) use frames::{IndexedFrames, RecordedFrames};
+use frames::{IndexedFrames, RecordedFrames};
 use identity::VideoIdentity;
-pub(crate) use prefix::PrefixLayout;
+use prefix::PrefixLayout;
+pub use receipt::{IndexReceipt, IndexUse};
 
-use crate::encode::{FrameEncoder, FrameReport, FrameTokens};
+use crate::encode::FrameEncoder;
+use crate::frames::{FrameReport, FrameTokens};
 use crate::observer::Observer;
 use crate::plan::RunPlan;
 use crate::settings::RunSettings;
@@ -20,7 +23,6 @@ use crate::{EngineError, Result};
 use longsight_models::{KvCache, Lmm};
 use longsight_store::{Claim, Entry, FileDigests, Key, Store, StoreError, StoreSettings};
 use longsight_video::VideoSource;
-use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
 
@@ -59,30 +61,6 @@ impl Index {
     pub(crate) fn identify(&self, source: &VideoSource, model_folder: &Path) -> Result<VideoIdentity> {
         VideoIdentity::read(&FileDigests::new(Some(self.store.clone())), source, model_folder)
     }
-}
-
-/// What a run did with one kind of entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IndexUse {
-    /// Neither read nor written.
-    #[default]
-    Unused,
-    /// Found, and used.
-    Read,
-    /// Made, and kept.
-    Written,
-}
-
-/// The index in a receipt.
-#[derive(Debug, Clone, Serialize)]
-pub struct IndexReceipt {
-    /// BLAKE3 of the video's bytes.
-    pub video_digest: String,
-    /// Pooled embeddings of the frames.
-    pub embeddings: IndexUse,
-    /// The visual prefix of the KV cache.
-    pub kv_prefix: IndexUse,
 }
 
 /// Where a video lies: the whole path, as other videos may have the same name elsewhere.

@@ -1,7 +1,7 @@
 //! The visual prefix of a KV cache as an entry.
 
 use super::frames::StoredReport;
-use crate::encode::FrameReport;
+use crate::frames::FrameReport;
 use crate::plan::RunPlan;
 use crate::{EngineError, Result};
 use longsight_models::KvCache;

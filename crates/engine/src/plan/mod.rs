@@ -11,11 +11,8 @@ use crate::{EngineError, Result};
 use longsight_method::{PoolPlan, Positions, PromptLayout, RopePlan, chunk_plan};
 use longsight_models::processor::{Role, Turn};
 use longsight_models::{KvDtype, ModelInfo};
-use longsight_video::{
-    FrameBudget, SamplePlan, SampleSettings, VideoInfo, VideoSource, linspace_indices, probe, sample,
-};
+use longsight_video::{SamplePlan, VideoInfo};
 use std::ops::Range;
-use std::time::Instant;
 
 /// A run, planned.
 #[derive(Debug, Clone)]
@@ -49,41 +46,15 @@ pub struct RunPlan {
 }
 
 impl RunPlan {
-    /// Probes the video and plans the run. Nothing is decoded.
-    pub fn new(
-        model: &ModelInfo,
-        source: &VideoSource,
-        question: &str,
-        settings: &RunSettings,
-    ) -> Result<Self> {
-        settings.check()?;
-        let started = Instant::now();
-        let video = probe(source, &settings.video.probe)?;
-        let probe_secs = started.elapsed().as_secs_f64();
-        Ok(Self { probe_secs, ..Self::for_video(model, video, question, settings)? })
-    }
-
-    /// Plans a run on a video already probed.
-    pub fn for_video(
-        model: &ModelInfo,
-        video: VideoInfo,
-        question: &str,
-        settings: &RunSettings,
-    ) -> Result<Self> {
-        settings.check()?;
-        let sample = sample(&video, &settings.video.sample)?;
-        Self::for_sample(model, video, sample, question, settings)
-    }
-
-    /// Plans a run on frames already chosen; `settings.video.sample` is not looked at.
-    pub fn for_sample(
+    /// Plans a run on frames of a video that was probed; `settings.video.sample` is not looked at. Programs take
+    /// [`Request::plan`](crate::Request::plan), which chooses the frames.
+    pub(crate) fn new(
         model: &ModelInfo,
         video: VideoInfo,
         sample: SamplePlan,
         question: &str,
         settings: &RunSettings,
     ) -> Result<Self> {
-        settings.check()?;
         let config = &model.config;
         let spec = settings.pool_spec(model);
         let pool =
@@ -168,16 +139,4 @@ pub(crate) fn window_warning(language_window: usize, tokens: usize) -> Option<St
     (tokens > language_window).then(|| {
         format!("the prompt takes {tokens} tokens, more than the {language_window} of the language window")
     })
-}
-
-/// The same settings with at most `frames` frames: the number itself where it was fixed, else its upper limit.
-pub(crate) fn with_frames(sample: &SampleSettings, frames: usize) -> SampleSettings {
-    let budget = match &sample.budget {
-        FrameBudget::Uniform { .. } => FrameBudget::Uniform { frames },
-        FrameBudget::Fps { fps, .. } => FrameBudget::Fps { fps: *fps, max_frames: frames },
-        FrameBudget::Indices(all) => {
-            FrameBudget::Indices(linspace_indices(all.len(), frames).into_iter().map(|i| all[i]).collect())
-        }
-    };
-    SampleSettings { budget, ..sample.clone() }
 }

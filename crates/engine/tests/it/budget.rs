@@ -1,5 +1,5 @@
-use crate::support::{image_folder, load, settings};
-use longsight_engine::{EngineError, RunPlan, fit_to_memory};
+use crate::support::{image_folder, load, plan_of, settings};
+use longsight_engine::{EngineError, fit_to_memory};
 use longsight_testkit::Golden;
 use longsight_video::FrameBudget;
 
@@ -11,14 +11,14 @@ fn memory_is_solved_for_frames_first() {
     let model = load(&golden);
     let mut settings = settings(&golden);
     settings.video.sample.budget = FrameBudget::Uniform { frames: 4000 };
-    let plan = RunPlan::new(model.info(), &source, "What?", &settings).unwrap();
+    let plan = plan_of(&model, &source, "What?", &settings);
     let whole = plan.memory.total_bytes();
     let allowed = whole - plan.memory.kv_cache_bytes / 2;
     let fit = |allowed| fit_to_memory(model.info(), &plan.video, &settings, plan.text_tokens(), allowed);
 
     let fitting = fit(allowed).unwrap();
     assert!((1000..4000).contains(&fitting.frames), "{fitting:?}");
-    assert_eq!(Some(fitting.pool), settings.pool);
+    assert_eq!(fitting.pool, settings.pool_spec(model.info()));
     assert_eq!(fitting.flags, format!("--frames {}", fitting.frames));
     assert!(fitting.coarser.is_some_and(|(_, frames)| frames > fitting.frames));
     // It is the largest: that many frames fit, one more does not.
@@ -26,7 +26,7 @@ fn memory_is_solved_for_frames_first() {
         let mut settings = settings.clone();
         settings.video.sample.budget = FrameBudget::Uniform { frames };
         settings.memory_limit_bytes = Some(allowed);
-        let plan = RunPlan::new(model.info(), &source, "What?", &settings).unwrap();
+        let plan = plan_of(&model, &source, "What?", &settings);
         assert_eq!(plan.memory.total_bytes() <= allowed, fits, "{frames} frames");
         assert_eq!(plan.check_memory(model.info(), &settings).is_ok(), fits);
     }

@@ -12,6 +12,7 @@ use longsight_eval::run::{Environment, Running, checkpoint_digest, machine, sett
 use longsight_world::{NeedleSettings as WorldNeedles, Range, make_needles};
 use serde_json::json;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// `longsight eval needle`.
 pub fn run(args: &NeedleArgs) -> Result<()> {
@@ -36,7 +37,7 @@ pub fn run(args: &NeedleArgs) -> Result<()> {
     let checkpoint = model::folder(&run.model.model, run.engine.quiet)?;
     let description = model::describe(&checkpoint, &resolved)?;
     let folder = data_folder(args)?;
-    let data = NeedleData::open(&folder, &resolved.run.video.probe)?;
+    let data = NeedleData::open(&folder, &resolved.run)?;
     let pinned = json!({
         "task": "needle",
         "data": data.pinned(),
@@ -56,7 +57,7 @@ pub fn run(args: &NeedleArgs) -> Result<()> {
         ..Default::default()
     };
     let mut test = NeedleFolder::open(&args.out, &pinned, &environment)?;
-    let model = model::load(description, &resolved)?;
+    let model = Arc::new(model::load(description, &resolved)?);
     let mut watch =
         CellWatch { json: run.json, bar: EvalBar::new(run.engine.quiet, 0), right: 0, broken: None };
     let outcome = run_cells(&model, &data, &settings, &mut test, &mut watch);

@@ -15,6 +15,7 @@ use longsight_eval::{Benchmark, Profile, PromptKey, Sample, Task};
 use longsight_method::PoolSpec;
 use longsight_models::{Description, Lmm};
 use longsight_video::FrameBudget;
+use std::sync::Arc;
 
 /// A benchmark, ready to be asked.
 pub struct Bench {
@@ -98,8 +99,8 @@ impl Bench {
     }
 
     /// Loads the weights.
-    pub fn load(self) -> Result<(Vec<Sample>, EvalSettings, Lmm)> {
-        let model = model::load(self.description, &self.resolved)?;
+    pub fn load(self) -> Result<(Vec<Sample>, EvalSettings, Arc<Lmm>)> {
+        let model = Arc::new(model::load(self.description, &self.resolved)?);
         Ok((self.samples, self.settings, model))
     }
 }

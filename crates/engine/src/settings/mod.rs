@@ -5,7 +5,9 @@ use crate::evidence::EvidenceSettings;
 use longsight_method::{ContextMethod, PoolSpec, Ramp, RopeSettings, Scale};
 use longsight_models::processor::{TemplateKind, Turn};
 use longsight_models::{KvDtype, ModelInfo};
-use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoInfo, VideoSource};
+use longsight_video::{
+    DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoInfo, VideoSource, linspace_indices,
+};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -192,12 +194,6 @@ impl RunSettings {
         self.pool.unwrap_or(model.config.vision.usual_pool)
     }
 
-    /// Takes the frames and the pooling of a setting that fits a memory limit.
-    pub fn apply(&mut self, fitting: &crate::Fitting) {
-        self.pool = Some(fitting.pool);
-        self.video.sample = crate::plan::with_frames(&self.video.sample, fitting.frames);
-    }
-
     /// A folder of images is sampled already: every image is taken once. For callers whose user chose no frames.
     pub fn take_every_image(&mut self, video: &VideoInfo) {
         if matches!(video.source, VideoSource::Images(_)) {
@@ -213,7 +209,8 @@ impl RunSettings {
     pub fn make_room_for(&mut self, earlier: &[Turn], model: &ModelInfo) -> crate::Result<()> {
         const TEMPLATE_TOKENS: usize = 16;
         let said: String = earlier.iter().map(|turn| turn.content.as_str()).collect();
-        self.engine.spare_tokens = model.tokenizer.encode(&said)?.len() + earlier.len() * TEMPLATE_TOKENS;
+        let tokens = model.tokenizer.encode(&said)?.len() + earlier.len() * TEMPLATE_TOKENS;
+        self.engine.spare_tokens = self.engine.spare_tokens.saturating_add(tokens);
         Ok(())
     }
 
@@ -253,4 +250,16 @@ impl RunSettings {
         }
         Ok(())
     }
+}
+
+/// The same settings with at most `frames` frames: the number itself where it was fixed, else its upper limit.
+pub(crate) fn with_frames(sample: &SampleSettings, frames: usize) -> SampleSettings {
+    let budget = match &sample.budget {
+        FrameBudget::Uniform { .. } => FrameBudget::Uniform { frames },
+        FrameBudget::Fps { fps, .. } => FrameBudget::Fps { fps: *fps, max_frames: frames },
+        FrameBudget::Indices(all) => {
+            FrameBudget::Indices(linspace_indices(all.len(), frames).into_iter().map(|i| all[i]).collect())
+        }
+    };
+    SampleSettings { budget, ..sample.clone() }
 }
