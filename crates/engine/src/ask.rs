@@ -116,6 +116,7 @@ impl Planned {
         source: FrameSource<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Session> {
+        self.settings.check_device(model.device())?;
         self.check_memory(model.info())?;
         Session::start(model, self.plan, self.settings, source, observer)
     }

@@ -5,9 +5,11 @@
 //! [`EncodedFrames`](crate::EncodedFrames) instead keeps the tokens of a whole video.
 
 use crate::dedupe::Deduper;
+use crate::fault::{ErrorKind, Fault};
 use crate::frames::{FrameReport, FrameTokens, Replaced};
 use crate::plan::RunPlan;
-use crate::settings::RunSettings;
+use crate::settings::{RunSettings, Setting};
+use crate::text::text;
 use crate::timings::Timings;
 use crate::{EngineError, Result};
 use longsight_method::PoolPlan;
@@ -70,7 +72,7 @@ impl<'a> FrameEncoder<'a> {
         std::thread::Builder::new()
             .name("resize".into())
             .spawn(move || resizer.resize_all(reader, &sender))
-            .map_err(|e| EngineError::Setting(format!("cannot start a thread ({e}); lower --threads")))?;
+            .map_err(|e| cannot_start_thread(&e))?;
         Ok(Self {
             model,
             pool: plan.pool.clone(),
@@ -106,7 +108,8 @@ impl<'a> FrameEncoder<'a> {
             if !reused {
                 self.last = encoded.next();
             }
-            let features = self.last.clone().ok_or_else(|| internal("a frame has no features"))?;
+            let features =
+                self.last.clone().ok_or_else(|| EngineError::internal("a frame has no features"))?;
             self.ready.push_back(FrameFeatures { ordinal, features, reused: *reused });
         }
         // A copy: a view would keep the whole batch alive while the next one is encoded.
@@ -137,7 +140,7 @@ impl<'a> FrameEncoder<'a> {
         let frame = self
             .frames
             .recv()
-            .map_err(|_| internal("the decoder ended before the last frame of the plan"))??;
+            .map_err(|_| EngineError::internal("the decoder ended before the last frame of the plan"))??;
         timings.video_decode_secs += started.elapsed().as_secs_f64();
         timings.preprocess_secs += frame.resize_secs;
         self.report.replaced.extend(frame.replaced);
@@ -145,8 +148,9 @@ impl<'a> FrameEncoder<'a> {
     }
 }
 
-fn internal(what: &str) -> EngineError {
-    EngineError::Setting(format!("{what}; please report this"))
+fn cannot_start_thread(error: &std::io::Error) -> EngineError {
+    let problem = format!("cannot start a thread ({error})");
+    Fault::new(ErrorKind::Machine, problem.into()).with_remedy(text!["lower ", Setting::Threads]).into()
 }
 
 impl FrameTokens for FrameEncoder<'_> {

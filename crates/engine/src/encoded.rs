@@ -110,7 +110,7 @@ impl<'a> HeldFrames<'a> {
         let held =
             encoded.frames.iter().zip(&strides).all(|(frame, stride)| frame.tokens.contains_key(stride));
         if !held || encoded.frames.len() != strides.len() {
-            return Err(EngineError::Setting(format!(
+            return Err(EngineError::request(format!(
                 "the {} frames encoded before do not serve a plan of {} frames with its strides",
                 encoded.frames.len(),
                 strides.len()

@@ -14,6 +14,8 @@ mod encoded;
 mod error;
 mod estimate;
 pub mod evidence;
+mod fault;
+mod fitting;
 mod frames;
 pub mod generate;
 pub mod index;
@@ -25,16 +27,20 @@ pub mod receipt;
 mod sampler;
 mod session;
 mod settings;
+mod text;
 mod timings;
+mod warning;
 
 pub use answer::{Answer, AnswerScore};
 pub use ask::{Frames, Planned, Probed, Request, answer};
-pub use budget::{Fitting, MemoryEstimate, fit_to_memory, human_bytes};
+pub use budget::{MemoryEstimate, fit_to_memory};
 pub use dedupe::Dedupe;
 pub use encoded::EncodedFrames;
 pub use error::EngineError;
 pub use estimate::TimeEstimate;
 pub use evidence::{Evidence, EvidenceHeads, EvidenceSettings, Moment};
+pub use fault::{ErrorKind, Fault};
+pub use fitting::{Fitting, human_bytes};
 pub use generate::{Continuation, Generation, StopReason, TokenLogprob};
 pub use index::{Index, IndexContents, IndexUse};
 pub use memory::PeakMemory;
@@ -43,10 +49,12 @@ pub use plan::RunPlan;
 pub use receipt::Receipt;
 pub use session::{FrameSource, Session};
 pub use settings::{
-    ContextSettings, EngineSettings, GenerationSettings, LogprobCount, PromptSettings, RunSettings,
-    SubtitleSource, VideoSettings,
+    ContextSettings, EngineSettings, GenerationSettings, LogprobCount, Names, Place, PromptSettings,
+    RunSettings, Setting, SettingValue, SubtitleSource, VideoSettings,
 };
+pub use text::{Piece, Text};
 pub use timings::Timings;
+pub use warning::{Warning, WarningKind};
 
 pub use longsight_store::{EntryInfo, Store, StoreError, StoreSettings};
 

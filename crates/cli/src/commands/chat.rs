@@ -3,7 +3,7 @@ use super::{note, prepare};
 use crate::args::ChatArgs;
 use crate::args::index::IndexKind;
 use crate::progress::RunProgress;
-use crate::{settings, summary};
+use crate::{settings, summary, words};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -39,7 +39,9 @@ pub fn run(args: &ChatArgs) -> Result<()> {
                 first = false;
             }
             // At a terminal one question that fails is no reason to lose the conversation.
-            Err(error) if std::io::stdin().is_terminal() => note(&format!("longsight: {error}")),
+            Err(error) if std::io::stdin().is_terminal() => {
+                note(&format!("longsight: {}", words::error(&error)))
+            }
             Err(error) => return Err(error.into()),
         }
     }

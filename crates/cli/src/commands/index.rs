@@ -5,9 +5,9 @@ use crate::args::index::{
     IndexArgs, IndexCommand, IndexEntryArgs, IndexPlace, IndexReadArgs, IndexRemoveArgs,
 };
 use crate::progress::RunProgress;
-use crate::settings;
+use crate::{settings, words};
 use anyhow::{Context, Result, bail, ensure};
-use longsight_engine::{EntryInfo, Index, IndexContents, IndexUse, Store, human_bytes};
+use longsight_engine::{EntryInfo, Index, IndexContents, IndexUse, Store, WarningKind, human_bytes};
 use serde_json::json;
 use std::path::Path;
 
@@ -39,14 +39,17 @@ fn add(args: &IndexArgs) -> Result<()> {
     let problems = session.index_warnings();
     let Some(receipt) = session.index().filter(|_| problems.is_empty()) else {
         let warnings = session.plan().warnings.iter().chain(problems);
-        let problem = warnings.filter_map(|warning| warning.strip_prefix("index: ")).next();
+        let problem = warnings.filter(|warning| warning.kind == WarningKind::Index).next();
         let kept = session.index().is_some_and(|receipt| receipt.embeddings != IndexUse::Unused);
         let what = if kept {
             "the video's KV cache was not kept (its embeddings were)"
         } else {
             "the video was not indexed"
         };
-        bail!("{what}: {}", problem.unwrap_or("no reason was given"));
+        bail!(
+            "{what}: {}",
+            problem.map_or("no reason was given".into(), |warning| words::text(&warning.text))
+        );
     };
     let bytes: u64 = index.store().list()?.iter().map(|entry| entry.bytes).sum();
     if run.json {

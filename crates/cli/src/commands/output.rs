@@ -2,7 +2,7 @@
 
 use super::{Loaded, note, write_json, write_out};
 use crate::args::RunArgs;
-use crate::summary;
+use crate::{summary, words};
 use anyhow::Result;
 use longsight_engine::evidence::IllustratedEvidence;
 use longsight_engine::{Answer, Generation, Planned, Receipt, RunPlan};
@@ -26,7 +26,7 @@ struct AnswerJson<'a> {
 /// Writes one JSON object on a line of its own.
 pub fn answer_json(question: &str, run: &RunArgs, loaded: &Loaded, answer: &Answer) -> Result<()> {
     let Planned { plan, settings } = &loaded.planned;
-    let missing = |error| note(&format!("warning: no thumbnails: {error}"));
+    let missing = |error| note(&format!("warning: no thumbnails: {}", words::error(&error)));
     let evidence = answer.illustrated(plan, settings, missing);
     let Answer { text, generation, receipt, .. } = answer;
     write_json(&AnswerJson {

@@ -2,7 +2,9 @@ use super::{prepare, write_json, write_out};
 use crate::args::PlanArgs;
 use crate::summary;
 use anyhow::Result;
-use longsight_engine::{Fitting, Frames, MemoryEstimate, Planned, RunPlan, TimeEstimate, fit_to_memory};
+use longsight_engine::{
+    Fitting, Frames, MemoryEstimate, Planned, RunPlan, TimeEstimate, Warning, fit_to_memory,
+};
 use longsight_method::{ContextMethod, PoolSpec, UnitRole};
 use longsight_models::ModelInfo;
 use longsight_video::{MediaTime, SamplePlan, VideoInfo};
@@ -17,7 +19,7 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     if let Some(fitting) = &fitting {
         prepared.resolved.run = planned.settings;
         prepared.frames = Frames::Chosen;
-        fitting.apply_to(&mut prepared.resolved.run);
+        prepared.resolved.run.apply(fitting);
         planned = prepared.plan(&[], &[&args.question])?;
     }
     let (info, plan) = (&prepared.description.info, planned.plan);
@@ -62,7 +64,7 @@ struct PlanJson<'a> {
     time: &'a TimeEstimate,
     #[serde(skip_serializing_if = "Option::is_none")]
     fitted_to_memory: Option<&'a Fitting>,
-    warnings: &'a [String],
+    warnings: &'a [Warning],
 }
 
 #[derive(Serialize)]

@@ -26,7 +26,7 @@ pub struct Evidence {
     /// Query heads that were watched, as (layer, head).
     pub heads: Vec<(usize, usize)>,
     /// Who chose them.
-    pub heads_source: &'static str,
+    pub heads_source: String,
     /// The prompt that frames are compared with.
     pub neutral_prompt: &'static str,
     /// What was measured, for programs that reduce it in another way.
@@ -37,7 +37,7 @@ pub struct Evidence {
 /// Watches a session's answers.
 pub(crate) struct EvidenceWatch {
     settings: EvidenceSettings,
-    heads_source: &'static str,
+    heads_source: String,
     empty: AttentionProbe,
     neutral: Vec<f64>,
 }
@@ -72,7 +72,7 @@ impl EvidenceWatch {
             moments: moments(plan, &frame_scores, self.settings.moments),
             frame_scores,
             heads: probe.heads(),
-            heads_source: self.heads_source,
+            heads_source: self.heads_source.clone(),
             neutral_prompt: NEUTRAL_PROMPT,
             attention,
         }

@@ -1,6 +1,7 @@
 //! How evidence is found.
 
 use super::Reduction;
+use crate::settings::Setting;
 use crate::{EngineError, Result};
 use longsight_models::ModelInfo;
 use std::fmt;
@@ -43,19 +44,22 @@ pub enum EvidenceHeads {
 
 impl EvidenceHeads {
     /// The heads, and where the choice comes from.
-    pub fn resolve(&self, model: &ModelInfo) -> (Vec<(usize, usize)>, &'static str) {
+    pub fn resolve(&self, model: &ModelInfo) -> (Vec<(usize, usize)>, String) {
         let decoder = &model.config.decoder;
         let all = |from: usize| {
             (from..decoder.layers).flat_map(|layer| (0..decoder.heads).map(move |head| (layer, head)))
         };
         match (self, &model.config.evidence_heads) {
-            (Self::Chosen(heads), _) => (heads.clone(), "--evidence-heads"),
-            (Self::Model, Some(heads)) => (heads.clone(), "config.json"),
+            (Self::Chosen(heads), _) => (heads.clone(), Setting::EvidenceHeads.flag().into()),
+            (Self::Model, Some(heads)) => (heads.clone(), "config.json".into()),
             (Self::Model, None) => {
                 let fourth = |(layer, _): &(usize, usize)| (layer - decoder.layers / 2).is_multiple_of(4);
-                (all(decoder.layers / 2).filter(fourth).collect(), "every fourth layer of the second half")
+                (
+                    all(decoder.layers / 2).filter(fourth).collect(),
+                    "every fourth layer of the second half".into(),
+                )
             }
-            (Self::All, _) => (all(0).collect(), "--evidence-heads all"),
+            (Self::All, _) => (all(0).collect(), format!("{} all", Setting::EvidenceHeads.flag())),
         }
     }
 }
@@ -72,7 +76,8 @@ impl FromStr for EvidenceHeads {
             "model" => Ok(Self::Model),
             "all" => Ok(Self::All),
             _ => text.split(',').map(pair).collect::<Option<_>>().map(Self::Chosen).ok_or_else(|| {
-                EngineError::Setting("model, all, or heads as LAYER.HEAD,... (3.0,3.2)".into())
+                let accepted = "model, all, or heads as LAYER.HEAD,... (3.0,3.2)";
+                EngineError::setting(Setting::EvidenceHeads, accepted.into())
             }),
         }
     }

@@ -25,7 +25,7 @@ impl PrefixLayout {
 
     /// Fills `cache`; returns what became of the frames when they were encoded.
     pub(crate) fn read(entry: &Entry, plan: &RunPlan, cache: &mut KvCache) -> Result<FrameReport> {
-        let refuse = |what: String| EngineError::Setting(format!("an entry of a KV cache {what}"));
+        let refuse = |what: String| EngineError::request(format!("an entry of a KV cache {what}"));
         let layout: Self =
             serde_json::from_value(entry.layout().clone()).map_err(|e| refuse(e.to_string()))?;
         if layout.tokens != plan.layout.visual_prefix_tokens() {

@@ -7,6 +7,7 @@ pub use prompt::Prompt;
 use crate::budget::{self, MemoryEstimate};
 use crate::evidence::NEUTRAL_PROMPT;
 use crate::settings::RunSettings;
+use crate::warning::{Warning, WarningKind};
 use crate::{EngineError, Result};
 use longsight_method::{PoolPlan, Positions, PromptLayout, RopePlan, chunk_plan};
 use longsight_models::processor::{Role, Turn};
@@ -42,7 +43,7 @@ pub struct RunPlan {
     /// Seconds that the probe took.
     pub probe_secs: f64,
     /// What the user should know.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 impl RunPlan {
@@ -62,7 +63,7 @@ impl RunPlan {
         let context = &settings.context;
         let shape = config.rope_shape(context.visual_window_tokens, context.language_window_tokens);
         let rope = RopePlan::new(&context.rope(config.ramp), &shape, pool.window_tokens())?;
-        let (prompt, mut warnings) = Prompt::new(model, &video, &sample, question, settings)?;
+        let (prompt, remarks) = Prompt::new(model, &video, &sample, question, settings)?;
         let between: Vec<usize> = prompt.between_ids.iter().map(Vec::len).collect();
         let layout =
             PromptLayout::interleaved(prompt.before_ids.len(), &between, &pool, prompt.after_ids.len());
@@ -76,9 +77,11 @@ impl RunPlan {
         let chunks =
             chunk_plan(layout.visual_prefix_tokens(), layout.total_tokens(), settings.engine.chunk_tokens);
         let memory = budget::estimate(model, settings, &video, kv_capacity_tokens);
+        let of = |kind| move |text: &String| Warning::new(kind, text.as_str());
+        let mut warnings: Vec<Warning> = remarks.iter().map(of(WarningKind::Prompt)).collect();
         warnings.extend(repeat_warning(&sample));
-        warnings.extend(video.warnings.iter().cloned());
-        warnings.extend(config.warnings.iter().cloned());
+        warnings.extend(video.warnings.iter().map(of(WarningKind::Video)));
+        warnings.extend(config.warnings.iter().map(of(WarningKind::Model)));
         warnings.extend(window_warning(config.decoder.max_positions, layout.total_tokens()));
         Ok(Self {
             video,
@@ -104,12 +107,12 @@ impl RunPlan {
         if needed <= allowed {
             return Ok(());
         }
-        let remedy = match budget::fit_to_memory(model, &self.video, settings, self.text_tokens(), allowed) {
-            Some(fitting) => format!("the nearest that fits: {fitting}"),
-            None => "not even one frame fits: allow more memory or take a smaller model or dtype".into(),
-        };
-        let text = budget::human_bytes;
-        Err(EngineError::Memory { needed: text(needed), allowed: text(allowed), remedy })
+        let fitting = budget::fit_to_memory(model, &self.video, settings, self.text_tokens(), allowed);
+        Err(EngineError::Memory {
+            needed_bytes: needed,
+            allowed_bytes: allowed,
+            fitting: fitting.map(Box::new),
+        })
     }
 
     /// What the rotary tables of this run are made from.
@@ -124,19 +127,22 @@ impl RunPlan {
 }
 
 /// Frames that are there more than once, as the clip has fewer than were asked for.
-fn repeat_warning(sample: &SamplePlan) -> Option<String> {
+fn repeat_warning(sample: &SamplePlan) -> Option<Warning> {
     let repeats = sample.frames.windows(2).filter(|pair| pair[0].index == pair[1].index).count();
     (repeats > 0).then(|| {
-        format!(
-            "{repeats} of {} frames repeat the one before: the clip has fewer than that",
-            sample.frames.len()
-        )
+        let frames = sample.frames.len();
+        let text =
+            format!("{repeats} of {frames} frames repeat the one before: the clip has fewer than that");
+        Warning::new(WarningKind::Video, text)
     })
 }
 
 /// A prompt longer than the language window is answered all the same, and warned about.
-pub(crate) fn window_warning(language_window: usize, tokens: usize) -> Option<String> {
+pub(crate) fn window_warning(language_window: usize, tokens: usize) -> Option<Warning> {
     (tokens > language_window).then(|| {
-        format!("the prompt takes {tokens} tokens, more than the {language_window} of the language window")
+        let text = format!(
+            "the prompt takes {tokens} tokens, more than the {language_window} of the language window"
+        );
+        Warning::new(WarningKind::Window, text)
     })
 }

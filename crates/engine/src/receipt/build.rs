@@ -8,8 +8,9 @@ use crate::frames::FrameReport;
 use crate::generate::Generation;
 use crate::index::{IndexReceipt, IndexUse};
 use crate::plan::{RunPlan, window_warning};
-use crate::settings::RunSettings;
+use crate::settings::{RunSettings, Setting};
 use crate::timings::Timings;
+use crate::warning::{Warning, WarningKind};
 use longsight_method::ContextMethod;
 use longsight_models::{KvCache, Lmm};
 use longsight_video::{FrameBudget, SCALER_FLAGS, SampleSettings};
@@ -23,7 +24,7 @@ pub(crate) struct ReceiptFacts<'a> {
     /// What became of the frames.
     pub(crate) frames: &'a FrameReport,
     pub(crate) index: Option<&'a IndexReceipt>,
-    pub(crate) index_warnings: &'a [String],
+    pub(crate) index_warnings: &'a [Warning],
     pub(crate) peak_bytes: Option<u64>,
     /// Whether the video was brought into the cache for this question.
     pub(crate) is_first: bool,
@@ -84,15 +85,16 @@ impl ReceiptFacts<'_> {
         self.plan.layout.visual_prefix_tokens() + self.reused_text_tokens
     }
 
-    fn warnings(&self) -> Vec<String> {
+    fn warnings(&self) -> Vec<Warning> {
         let mut warnings = self.plan.warnings.clone();
         warnings.extend(self.index_warnings.iter().cloned());
         let replaced = self.frames.replaced.len();
         if replaced > 0 {
-            warnings.push(format!(
+            let text = format!(
                 "{replaced} of {} frames could not be decoded and are replaced by neighbours",
                 self.plan.sample.frames.len()
-            ));
+            );
+            warnings.push(Warning::new(WarningKind::Video, text));
         }
         let window = self.model.config().decoder.max_positions;
         if self.plan.layout.total_tokens() <= window {
@@ -174,9 +176,11 @@ impl ReceiptFacts<'_> {
         let context = &self.settings.context;
         let rope = context.rope(config.ramp);
         let window_source = match context.method {
-            ContextMethod::Yarn if context.language_window_tokens.is_some() => "--language-window".into(),
+            ContextMethod::Yarn if context.language_window_tokens.is_some() => {
+                Setting::LanguageWindow.flag().into()
+            }
             ContextMethod::Yarn => "max_position_embeddings".into(),
-            _ if context.visual_window_tokens.is_some() => "--visual-window".into(),
+            _ if context.visual_window_tokens.is_some() => Setting::VisualWindow.flag().into(),
             _ => config.visual_window_source.clone(),
         };
         ContextReceipt {
@@ -189,22 +193,26 @@ impl ReceiptFacts<'_> {
             scaled_tokens: plan.pool.window_tokens(),
             alpha: rope.alpha,
             beta: rope.beta,
+            ramp: rope.ramp,
             ramp_low: plan.rope.ramp_low,
             ramp_high: plan.rope.ramp_high,
         }
     }
 }
 
-/// Frames and range as flags.
+/// Frames and range as flags: the receipt's format is older than the schema.
 fn requested(settings: &SampleSettings) -> String {
+    let flag = Setting::flag;
     let mut text = match &settings.budget {
-        FrameBudget::Uniform { frames } => format!("--frames {frames}"),
-        FrameBudget::Fps { fps, max_frames } => format!("--fps {fps} --max-frames {max_frames}"),
+        FrameBudget::Uniform { frames } => format!("{} {frames}", flag(Setting::Frames)),
+        FrameBudget::Fps { fps, max_frames } => {
+            format!("{} {fps} {} {max_frames}", flag(Setting::Fps), flag(Setting::MaxFrames))
+        }
         FrameBudget::Indices(indices) => format!("{} frames by index", indices.len()),
     };
-    for (flag, time) in [("--from", settings.from), ("--to", settings.to)] {
+    for (setting, time) in [(Setting::From, settings.from), (Setting::To, settings.to)] {
         if let Some(time) = time {
-            text.push_str(&format!(" {flag} {time}"));
+            text.push_str(&format!(" {} {time}", flag(setting)));
         }
     }
     text

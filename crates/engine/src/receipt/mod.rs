@@ -10,7 +10,8 @@ use crate::generate::StopReason;
 use crate::index::IndexReceipt;
 use crate::settings::{EngineSettings, GenerationSettings, PromptSettings};
 use crate::timings::Timings;
-use longsight_method::{ContextMethod, NewlineMode, PoolMode, PoolSpec, UnitRole};
+use crate::warning::Warning;
+use longsight_method::{ContextMethod, NewlineMode, PoolMode, PoolSpec, Ramp, UnitRole};
 use longsight_models::processor::TemplateKind;
 use longsight_models::{Dtypes, StoredMatrices};
 use longsight_video::{DecodeStrategy, MediaTime};
@@ -61,7 +62,7 @@ pub struct Receipt {
     /// Largest sampled resident memory of the process and its children; absent where the system does not tell.
     pub peak_bytes: Option<u64>,
     /// What the user should know.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// The model as it ran.
@@ -178,6 +179,8 @@ pub struct ContextReceipt {
     pub alpha: f64,
     /// See alpha.
     pub beta: f64,
+    /// Form of the ramp.
+    pub ramp: Ramp,
     /// First pair of the ramp, where the method has one.
     pub ramp_low: Option<usize>,
     /// Last pair of the ramp.

@@ -15,6 +15,7 @@ use crate::observer::Observer;
 use crate::plan::RunPlan;
 use crate::settings::RunSettings;
 use crate::timings::Timings;
+use crate::warning::{Warning, WarningKind};
 use held::HeldText;
 use longsight_models::processor::Turn;
 use longsight_models::{KvCache, Lmm};
@@ -48,7 +49,7 @@ pub struct Session {
     frames: FrameReport,
     evidence: Option<EvidenceWatch>,
     index: Option<IndexReceipt>,
-    index_warnings: Vec<String>,
+    index_warnings: Vec<Warning>,
     peak: PeakMemory,
 }
 
@@ -115,7 +116,8 @@ impl Session {
         let identity = match index.identify(&self.plan.video.source, model_folder) {
             Ok(identity) => identity,
             Err(error) => {
-                self.plan.warnings.push(format!("index: not used: {error}"));
+                let text = format!("not used: {error}");
+                self.plan.warnings.push(Warning::new(WarningKind::Index, text));
                 return self.encode_video(observer);
             }
         };
@@ -150,7 +152,7 @@ impl Session {
     }
 
     /// What went wrong with the index; no answer is the worse for it.
-    pub fn index_warnings(&self) -> &[String] {
+    pub fn index_warnings(&self) -> &[Warning] {
         &self.index_warnings
     }
 

@@ -34,9 +34,7 @@ impl Session {
     pub fn continue_conversation(&mut self, turns: Vec<Turn>, observer: &mut dyn Observer) -> Result<Answer> {
         let alternate = turns.iter().enumerate().all(|(i, turn)| (turn.role == Role::User) == (i % 2 == 0));
         if !alternate || turns.len().is_multiple_of(2) {
-            return Err(EngineError::Setting(
-                "a conversation begins and ends with the user, turn about".into(),
-            ));
+            return Err(EngineError::request("a conversation begins and ends with the user, turn about"));
         }
         if !turns.starts_with(&self.turns) {
             self.forget_turns();
@@ -165,6 +163,6 @@ impl Session {
                 return Err(EngineError::Stopped);
             }
         }
-        hidden.ok_or_else(|| EngineError::Setting("the chat template leaves nothing to answer".into()))
+        hidden.ok_or_else(|| EngineError::request("the chat template leaves nothing to answer"))
     }
 }

@@ -1,5 +1,5 @@
 use crate::support::{image_folder, load, plan_of, settings};
-use longsight_engine::{EngineError, fit_to_memory};
+use longsight_engine::{EngineError, Setting, fit_to_memory};
 use longsight_testkit::Golden;
 use longsight_video::FrameBudget;
 
@@ -36,5 +36,6 @@ fn memory_is_solved_for_frames_first() {
     settings.memory_limit_bytes = Some(allowed);
     let error = plan.check_memory(model.info(), &settings).unwrap_err();
     assert!(matches!(error, EngineError::Memory { .. }));
-    assert!(error.to_string().contains(&format!("--frames {}", fitting.frames)), "{error}");
+    assert!(error.to_string().contains(&format!("frames {}", fitting.frames)), "{error}");
+    assert_eq!(error.fault().field, Some(Setting::Frames));
 }

@@ -186,7 +186,7 @@ impl Asker<'_> {
             planned = Some((plan, settings));
         }
         let Some((plan, run)) = planned else {
-            return Err(EngineError::Setting("no variant waits for this video".into()));
+            return Err(EngineError::internal("no variant waits for this video"));
         };
         let strides: Vec<usize> = strides.into_iter().collect();
         EncodedFrames::encode(self.model, &plan, &strides, &run, &mut FirstToken::begin(self.watch))

@@ -8,7 +8,7 @@ use longsight_engine::{Observer, Stage};
 use longsight_eval::needle::{
     Cell, NeedleData, NeedleFolder, NeedleSettings, NeedleWatch, finish, run as run_cells,
 };
-use longsight_eval::run::{Environment, Running, checkpoint_digest, machine, settings_value};
+use longsight_eval::run::{Environment, Running, checkpoint_digest, machine};
 use longsight_world::{NeedleSettings as WorldNeedles, Range, make_needles};
 use serde_json::json;
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ pub fn run(args: &NeedleArgs) -> Result<()> {
         "dtype": description.info.dtypes.to_string(),
         "decoder": resolved.run.video.probe.tools.version()?,
         "longsight_version": env!("CARGO_PKG_VERSION"),
-        "settings": settings_value(&settings.run),
+        "settings": settings.run.manifest(),
     });
     let environment = Environment {
         model: run.model.model.clone(),

@@ -8,8 +8,7 @@ use crate::settings::{self, Resolved};
 use anyhow::{Result, bail, ensure};
 use longsight_eval::data::{LoadSettings, load};
 use longsight_eval::run::{
-    Environment, EvalSettings, Manifest, Pinned, Selection, Shard, checkpoint_digest, machine,
-    samples_digest, settings_value,
+    Environment, EvalSettings, Manifest, Pinned, Selection, Shard, checkpoint_digest, machine, samples_digest,
 };
 use longsight_eval::{Benchmark, Profile, PromptKey, Sample, Task};
 use longsight_method::PoolSpec;
@@ -72,7 +71,7 @@ impl Bench {
             frames: frames_in_words(task, &resolved),
             decoder: resolved.run.video.probe.tools.version()?,
             longsight_version: env!("CARGO_PKG_VERSION").to_owned(),
-            settings: settings_value(&resolved.run),
+            settings: resolved.run.manifest(),
         };
         let environment = Environment {
             model: run.model.model.clone(),
@@ -92,7 +91,7 @@ impl Bench {
         resolved.run.prompt = Default::default();
         let pinned = Pinned {
             frames: frames_in_words(settings.task, &resolved),
-            settings: settings_value(&settings.run),
+            settings: settings.run.manifest(),
             ..self.pinned.clone()
         };
         Manifest { pinned, environment: self.environment.clone() }
