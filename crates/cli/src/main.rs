@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod interrupt;
 mod model;
+mod out;
 mod progress;
 mod settings;
 mod summary;

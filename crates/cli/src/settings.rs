@@ -1,7 +1,8 @@
 //! Arguments as typed -> settings as resolved.
 
+use crate::args::EvidenceFlags;
 use crate::args::index::{IndexFlags, IndexKind, IndexPlace};
-use crate::args::{DeviceKind, EvidenceFlags, KvKind, RunArgs, Switch};
+use crate::args::run::{DeviceKind, KvKind, RunArgs, Switch};
 use anyhow::{Context, Result, ensure};
 use longsight_engine::{
     ContextSettings, EngineError, EngineSettings, EvidenceSettings, GenerationSettings, Index, IndexContents,

@@ -1,7 +1,8 @@
 use super::output::{answer_json, moments, spread};
-use super::{Loaded, note, prepare, write_out};
+use super::prepare::{Loaded, prepare};
 use crate::args::AskArgs;
 use crate::args::index::IndexKind;
+use crate::out::{note, write_out};
 use crate::progress::RunProgress;
 use crate::{settings, summary};
 use anyhow::{Context, Result, ensure};

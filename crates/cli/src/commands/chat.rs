@@ -1,7 +1,8 @@
 use super::output::{answer_json, moments};
-use super::{note, prepare};
+use super::prepare::prepare;
 use crate::args::ChatArgs;
 use crate::args::index::IndexKind;
+use crate::out::note;
 use crate::progress::RunProgress;
 use crate::{settings, summary, words};
 use anyhow::{Context, Result, bail};

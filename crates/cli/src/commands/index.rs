@@ -1,9 +1,10 @@
 //! `longsight index`.
 
-use super::{note, prepare, write_json, write_out};
+use super::prepare::prepare;
 use crate::args::index::{
     IndexArgs, IndexCommand, IndexEntryArgs, IndexPlace, IndexReadArgs, IndexRemoveArgs,
 };
+use crate::out::{note, write_json, write_out};
 use crate::progress::RunProgress;
 use crate::{settings, words};
 use anyhow::{Context, Result, bail, ensure};

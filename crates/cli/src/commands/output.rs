@@ -1,7 +1,8 @@
 //! Answers on their way to people and programs.
 
-use super::{Loaded, note, write_json, write_out};
-use crate::args::RunArgs;
+use super::prepare::Loaded;
+use crate::args::run::RunArgs;
+use crate::out::{note, write_json, write_out};
 use crate::{summary, words};
 use anyhow::Result;
 use longsight_engine::evidence::IllustratedEvidence;

@@ -1,5 +1,6 @@
-use super::{prepare, write_json, write_out};
+use super::prepare::prepare;
 use crate::args::PlanArgs;
+use crate::out::{write_json, write_out};
 use crate::summary;
 use anyhow::Result;
 use longsight_engine::{

@@ -1,7 +1,7 @@
-use super::note;
 use crate::args::index::IndexKind;
 use crate::args::serve::ServeArgs;
 use crate::interrupt::stopped;
+use crate::out::note;
 use crate::{model, settings};
 use anyhow::{Context, Result, ensure};
 use longsight_hub::HubSettings;

@@ -1,6 +1,6 @@
 use super::prepare::refuse_flags_of_ask;
 use crate::args::eval::EvidenceArgs;
-use crate::commands::{write_json, write_out};
+use crate::out::{write_json, write_out};
 use crate::progress::EvalBar;
 use crate::{model, settings};
 use anyhow::{Result, ensure};

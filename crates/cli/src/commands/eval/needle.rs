@@ -1,6 +1,6 @@
 use super::prepare::{distinct, refuse_flags_of_ask};
 use crate::args::eval::NeedleArgs;
-use crate::commands::{note, write_json, write_out};
+use crate::out::{note, write_json, write_out};
 use crate::progress::EvalBar;
 use crate::{model, settings};
 use anyhow::{Result, ensure};

@@ -1,9 +1,9 @@
 //! What a task and a sweep need first: samples, settings, model, manifest.
 
-use crate::args::RunArgs;
 use crate::args::eval::SourceArgs;
-use crate::commands::note;
+use crate::args::run::RunArgs;
 use crate::model;
+use crate::out::note;
 use crate::settings::{self, Resolved};
 use anyhow::{Result, bail, ensure};
 use longsight_eval::data::{LoadSettings, load};
