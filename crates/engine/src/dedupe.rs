@@ -1,6 +1,7 @@
 //! Near-duplicate frames: which frames re-use the features of a frame before them.
 
 use crate::EngineError;
+use crate::settings::Setting;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -85,10 +86,9 @@ impl FromStr for Dedupe {
         }
         let distance = text.parse().ok().filter(|distance| (0.0..=255.0).contains(distance));
         distance.map(Self::Within).ok_or_else(|| {
-            EngineError::Setting(
-                "off, exact, or a number from 0 to 255 (the mean absolute difference of channel values)"
-                    .into(),
-            )
+            let accepted =
+                "off, exact, or a number from 0 to 255 (the mean absolute difference of channel values)";
+            EngineError::setting(Setting::Dedupe, accepted.into())
         })
     }
 }
