@@ -1,3 +1,4 @@
+use crate::backend::Backend;
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
 use crate::merger::Merger;
@@ -20,11 +21,13 @@ pub struct LoadSettings {
     pub dtype: Option<WeightDtype>,
     /// What the tower's and the merger's weights become; None follows [`Dtypes::resolve`].
     pub vision_dtype: Option<WeightDtype>,
+    /// Who computes; None takes the device's usual backend, [`Backend::of_device`].
+    pub backend: Option<Backend>,
 }
 
 impl Default for LoadSettings {
     fn default() -> Self {
-        Self { device: Device::Cpu, dtype: None, vision_dtype: None }
+        Self { device: Device::Cpu, dtype: None, vision_dtype: None, backend: None }
     }
 }
 
@@ -72,6 +75,7 @@ pub struct Description {
     pub info: ModelInfo,
     pub(crate) checkpoint: Checkpoint,
     names: NameMap,
+    backend: Option<Backend>,
 }
 
 impl Description {
@@ -102,7 +106,7 @@ impl Description {
         let (weights_bytes, matrices) = loaded_bytes(&kept_tensors(&checkpoint, &names, &config, dtypes));
         let info =
             ModelInfo { config, tokenizer, template, dtypes, dtype, weights_bytes, matrices, vocabulary };
-        Ok(Self { info, checkpoint, names })
+        Ok(Self { info, checkpoint, names, backend: settings.backend })
     }
 
     /// The tensors that loading keeps, by name in the file; matrices with what they become.
@@ -189,9 +193,11 @@ impl Lmm {
 
     /// Loads the weights that `description` announced.
     pub fn from_description(description: Description, device: &Device) -> Result<Self> {
-        let Description { info, checkpoint, names } = description;
+        let Description { info, checkpoint, names, backend } = description;
+        let backend = backend.unwrap_or(Backend::of_device(device));
+        backend.check_device(device)?;
         let config = &info.config;
-        let weights = Weights::new(&checkpoint, &names, info.dtypes.text, device);
+        let weights = Weights::new(&checkpoint, &names, info.dtypes.text, device).with_backend(backend);
         let vision = weights.with_dtype(info.dtypes.vision);
         let (tower_config, hidden) = (&config.vision.tower, config.decoder.hidden);
         let tower = Siglip::load(&vision.below("vision"), tower_config)?;

@@ -18,6 +18,7 @@ pub use matrix::{Matrix, QuantizedWeights};
 pub use names::{NameMap, Spelling};
 pub use write::{QuantizedFile, WriteProgress};
 
+use crate::backend::Backend;
 use crate::{ModelError, Result};
 use candle_core::{DType, Device, Tensor};
 use std::cell::RefCell;
@@ -33,14 +34,15 @@ pub struct Weights<'a> {
     prefix: String,
     dtype: WeightDtype,
     device: Device,
+    backend: Backend,
     used: Rc<RefCell<BTreeSet<String>>>,
 }
 
 impl<'a> Weights<'a> {
-    /// The whole checkpoint; matrices come out in `dtype` on `device`.
+    /// The whole checkpoint; matrices come out in `dtype` on `device`, for its usual backend.
     pub fn new(checkpoint: &'a Checkpoint, names: &'a NameMap, dtype: WeightDtype, device: &Device) -> Self {
-        let used = Rc::default();
-        Self { checkpoint, names, prefix: String::new(), dtype, device: device.clone(), used }
+        let (prefix, backend) = (String::new(), Backend::of_device(device));
+        Self { checkpoint, names, prefix, dtype, device: device.clone(), backend, used: Rc::default() }
     }
 
     /// The tensors below `prefix.name`.
@@ -53,6 +55,16 @@ impl<'a> Weights<'a> {
     /// The same tensors, in another dtype.
     pub fn with_dtype(&self, dtype: WeightDtype) -> Self {
         Self { dtype, ..self.clone() }
+    }
+
+    /// The same tensors, for layers that `backend` computes.
+    pub fn with_backend(&self, backend: Backend) -> Self {
+        Self { backend, ..self.clone() }
+    }
+
+    /// Who computes with them.
+    pub fn backend(&self) -> Backend {
+        self.backend
     }
 
     /// Where tensors come out.
