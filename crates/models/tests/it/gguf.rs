@@ -3,7 +3,7 @@
 use crate::folder::Folder;
 use crate::quantized::{features, logits, settings};
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
-use longsight_models::{DType, Device, Llava, LoadSettings, Tensor, WeightDtype};
+use longsight_models::{DType, Device, Lmm, LoadSettings, Tensor, WeightDtype};
 use proptest::prelude::*;
 use std::path::Path;
 
@@ -62,10 +62,10 @@ fn with_gguf() -> Folder {
 #[test]
 fn its_language_model_is_the_one_quantized_on_load() {
     let folder = with_gguf();
-    let from_gguf = Llava::load(folder.path(), &LoadSettings::default()).unwrap();
+    let from_gguf = Lmm::load(folder.path(), &LoadSettings::default()).unwrap();
     assert_eq!(from_gguf.info().dtypes.text, WeightDtype::Q8_0);
     let plain = Folder::golden(CASE);
-    let on_load = Llava::load(plain.path(), &settings(WeightDtype::Q8_0, WeightDtype::Int8)).unwrap();
+    let on_load = Lmm::load(plain.path(), &settings(WeightDtype::Q8_0, WeightDtype::Int8)).unwrap();
     assert_eq!(logits(&from_gguf), logits(&on_load));
     assert_eq!(features(&from_gguf), features(&on_load));
     assert_eq!(from_gguf.info().matrices, on_load.info().matrices);

@@ -1,6 +1,6 @@
 //! The cache in each of its dtypes.
 
-use longsight_models::kv_cache::KvShape;
+use longsight_method::KvShape;
 use longsight_models::layers::Rotary;
 use longsight_models::{DType, Device, KvCache, KvDtype, Lmm, LoadSettings};
 use longsight_testkit::{Golden, Tolerance};

@@ -10,4 +10,5 @@ mod kv_cache;
 mod layouts;
 mod parity;
 mod quantized;
+mod smolvlm;
 mod tokenizer;

@@ -18,7 +18,7 @@ fn flat(t: &Tensor) -> Vec<f32> {
 
 fn spec(golden: &Golden, model: &Lmm, spec: &str) -> longsight_method::PoolPlan {
     let frames = golden.u8s("frames").shape[0];
-    model.config().pool_plan(frames, spec.parse().unwrap()).unwrap()
+    model.config().vision.pool_plan(frames, spec.parse().unwrap(), false).unwrap()
 }
 
 fn tensor(golden: &Golden, name: &str) -> Tensor {
@@ -52,7 +52,7 @@ fn tower_projector_and_pooling() {
         let model = load(&golden, DType::F32);
         let tower = model.tower().forward(&tensor(&golden, "pixels")).unwrap();
         Tolerance::Relative(2e-5).assert(&format!("{case} tower"), &flat(&tower), &golden.f32s("tower").data);
-        let projected = model.projector().forward(&tensor(&golden, "tower")).unwrap();
+        let projected = model.merger().forward(&tensor(&golden, "tower")).unwrap();
         Tolerance::Relative(2e-5).assert(
             &format!("{case} projector"),
             &flat(&projected),
@@ -68,14 +68,19 @@ fn tower_projector_and_pooling() {
             // The goldens' pooled stages hold no newlines: pool as a family without them.
             let mut plan = spec(&golden, &model, text);
             plan.newline = longsight_method::NewlineMode::None;
-            let frames = plan.frames.len();
+            let frames = plan.units.len();
             let features = tensor(&golden, "projected");
             let newline = Tensor::zeros(model.config().decoder.hidden, DType::F32, &Device::Cpu).unwrap();
             let pooled: Vec<f32> = (0..frames)
                 .flat_map(|i| {
                     flat(
-                        &longsight_models::pool::pool_frame(&plan, i, &features.get(i).unwrap(), &newline)
-                            .unwrap(),
+                        &longsight_models::pool::pool_unit(
+                            &plan,
+                            i,
+                            &features.get(i).unwrap(),
+                            Some(&newline),
+                        )
+                        .unwrap(),
                     )
                 })
                 .collect();
@@ -199,11 +204,12 @@ fn bf16_is_within_2e_2_of_f32() {
 fn batches_of_frames_equal_single_frames() {
     let golden = Golden::load("d32-gqa-tied");
     let model = load(&golden, DType::F32);
-    let plan = model.config().pool_plan(golden.u8s("frames").shape[0], PoolSpec::default()).unwrap();
+    let plan =
+        model.config().vision.pool_plan(golden.u8s("frames").shape[0], PoolSpec::default(), false).unwrap();
     let pixels = tensor(&golden, "pixels");
     let whole = flat(&model.visual_tokens(&pixels, &plan, 0).unwrap());
     for batch in [1, 2, 3] {
-        let frames = plan.frames.len();
+        let frames = plan.units.len();
         let parts: Vec<f32> = (0..frames)
             .step_by(batch)
             .flat_map(|i| {
