@@ -40,6 +40,7 @@ pub struct Lmm {
     decoder: Decoder,
     preprocessor: Preprocessor,
     device: Device,
+    backend: Backend,
 }
 
 /// All of a model but its weights: enough to plan a run.
@@ -210,7 +211,7 @@ impl Lmm {
         let decoder = Decoder::load(&weights.below("text"), &weights.below("head"), &config.decoder)?;
         weights.finish()?;
         let preprocessor = Preprocessor::new(&config.vision.pixels);
-        Ok(Self { info, tower, merger, newline, decoder, preprocessor, device: device.clone() })
+        Ok(Self { info, tower, merger, newline, decoder, preprocessor, device: device.clone(), backend })
     }
 
     /// All but the weights.
@@ -261,6 +262,11 @@ impl Lmm {
     /// Where the model runs.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Who computes.
+    pub fn backend(&self) -> Backend {
+        self.backend
     }
 
     /// Visual tokens before pooling, `[frames, tokens, hidden]`, of `pixels` `[frames, 3, side, side]`, normalised.
