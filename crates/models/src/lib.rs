@@ -12,6 +12,8 @@ mod error;
 pub mod families;
 pub mod family;
 mod files;
+#[cfg(test)]
+mod gradients;
 mod json;
 pub mod kv_cache;
 pub mod layers;

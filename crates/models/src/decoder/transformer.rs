@@ -234,3 +234,7 @@ impl Block {
         Ok((cache.attend(layer, &queries.unsqueeze(0)?, self.backend)?.squeeze(0)?, queries))
     }
 }
+
+#[cfg(test)]
+#[path = "gradients.rs"]
+mod gradients;

@@ -40,7 +40,12 @@ impl LayerNorm {
     /// Loads `weight` and `bias` `[width]`.
     pub fn load(weights: &Weights<'_>, width: usize, eps: f64) -> crate::Result<Self> {
         let (weight, bias) = (weights.get_f32("weight", &[width])?, weights.get_f32("bias", &[width])?);
-        Ok(Self { weight, bias, eps: eps as f32, backend: weights.backend() })
+        Ok(Self::new(weight, bias, eps, weights.backend()))
+    }
+
+    /// A layer around a weight and a bias `[width]` that exist already.
+    pub fn new(weight: Tensor, bias: Tensor, eps: f64, backend: Backend) -> Self {
+        Self { weight, bias, eps: eps as f32, backend }
     }
 
     /// `x` `[.., width]` -> the same shape.
