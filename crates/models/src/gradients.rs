@@ -1,6 +1,7 @@
 //! Gradients through the tensor backend against central differences, in f64: every kind of layer, on inputs and weights.
 
 use crate::Backend::Tensors;
+use crate::LowRank;
 use crate::backend::AttentionInput;
 use crate::layers::{LayerNorm, Linear, RmsNorm, Rotary};
 use crate::merger::Merger;
@@ -76,6 +77,18 @@ fn linear_layers() {
     let (x, weight, bias) = (noise(&[2, 3, 5], 1), noise(&[4, 5], 2), noise(&[4], 3));
     check("linear", &[x.clone(), weight.clone()], |v| linear(&v[1], None).forward(&v[0]));
     check("linear with bias", &[x, weight, bias], |v| linear(&v[1], Some(&v[2])).forward(&v[0]));
+}
+
+#[test]
+fn low_rank_terms_and_not_the_frozen_weight() {
+    let (x, weight, a, b) = (noise(&[2, 5], 1), noise(&[4, 5], 2), noise(&[3, 5], 3), noise(&[4, 3], 4));
+    let wrapped = |a: &Tensor, b: &Tensor| {
+        linear(&weight, None).with_low_rank(LowRank::new(a.clone(), b.clone(), 6.0).unwrap())
+    };
+    check("low rank", &[x.clone(), a.clone(), b.clone()], |v| wrapped(&v[1], &v[2]).forward(&v[0]));
+    let [a, b] = [a, b].map(|t| Var::from_tensor(&t).unwrap());
+    let gradients = loss(&|_| wrapped(&a, &b).forward(&x), &[]).backward().unwrap();
+    assert!(gradients.get(&a).is_some() && gradients.get(&b).is_some() && gradients.get(&weight).is_none());
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! [`families`] reads a family's config and tensor names and wires these parts; it computes nothing itself.
 //! [`layers`] holds the only copy of every layer, and [`backend`] says who computes it.
 
+pub mod adapter;
 pub mod backend;
 pub mod config;
 pub mod decoder;
@@ -25,6 +26,7 @@ mod quantize;
 pub mod vision;
 pub mod weights;
 
+pub use adapter::{Adapters, LowRank};
 pub use backend::Backend;
 pub use candle_core::{DType, Device, Error as TensorError, Tensor};
 pub use config::ModelConfig;

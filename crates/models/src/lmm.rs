@@ -1,3 +1,4 @@
+use crate::adapter::Adapters;
 use crate::backend::Backend;
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
@@ -23,11 +24,19 @@ pub struct LoadSettings {
     pub vision_dtype: Option<WeightDtype>,
     /// Who computes; None takes the device's usual backend, [`Backend::of_device`].
     pub backend: Option<Backend>,
+    /// Low-rank terms of linear layers.
+    pub adapters: Adapters,
 }
 
 impl Default for LoadSettings {
     fn default() -> Self {
-        Self { device: Device::Cpu, dtype: None, vision_dtype: None, backend: None }
+        Self {
+            device: Device::Cpu,
+            dtype: None,
+            vision_dtype: None,
+            backend: None,
+            adapters: Adapters::default(),
+        }
     }
 }
 
@@ -77,6 +86,7 @@ pub struct Description {
     pub(crate) checkpoint: Checkpoint,
     names: NameMap,
     backend: Option<Backend>,
+    adapters: Adapters,
 }
 
 impl Description {
@@ -107,7 +117,8 @@ impl Description {
         let (weights_bytes, matrices) = loaded_bytes(&kept_tensors(&checkpoint, &names, &config, dtypes));
         let info =
             ModelInfo { config, tokenizer, template, dtypes, dtype, weights_bytes, matrices, vocabulary };
-        Ok(Self { info, checkpoint, names, backend: settings.backend })
+        let LoadSettings { backend, adapters, .. } = settings.clone();
+        Ok(Self { info, checkpoint, names, backend, adapters })
     }
 
     /// The tensors that loading keeps, by name in the file; matrices with what they become.
@@ -194,11 +205,13 @@ impl Lmm {
 
     /// Loads the weights that `description` announced.
     pub fn from_description(description: Description, device: &Device) -> Result<Self> {
-        let Description { info, checkpoint, names, backend } = description;
+        let Description { info, checkpoint, names, backend, adapters } = description;
         let backend = backend.unwrap_or(Backend::of_device(device));
         backend.check_device(device)?;
         let config = &info.config;
-        let weights = Weights::new(&checkpoint, &names, info.dtypes.text, device).with_backend(backend);
+        let weights = Weights::new(&checkpoint, &names, info.dtypes.text, device)
+            .with_backend(backend)
+            .with_adapters(&adapters);
         let vision = weights.with_dtype(info.dtypes.vision);
         let (tower_config, hidden) = (&config.vision.tower, config.decoder.hidden);
         let tower = Siglip::load(&vision.below("vision"), tower_config)?;
