@@ -176,8 +176,8 @@ pub struct ModelArgs {
     /// Where to compute
     #[arg(long, value_enum, default_value_t = DeviceKind::Cpu)]
     pub device: DeviceKind,
-    /// Chat template: the trained one, or the checkpoint's own
-    #[arg(long, default_value_t = TemplateKind::Qwen15, value_name = "qwen_1_5|checkpoint")]
+    /// Chat template: the one that the model family was trained with, or the checkpoint's own
+    #[arg(long, default_value_t = TemplateKind::Trained, value_name = "trained|checkpoint")]
     pub template: TemplateKind,
 }
 
@@ -250,7 +250,7 @@ pub struct MethodArgs {
     /// Upper end of the ramp, in rotations [default: 32, or the checkpoint's]
     #[arg(long, value_name = "B", allow_negative_numbers = true)]
     pub beta: Option<f64>,
-    /// Pooling: K,fine,coarse strides of progressive pooling, or uniform,S [default: 4,2,8]
+    /// Pooling: K,fine,coarse strides of progressive pooling, or uniform,S [default: by model family, 4,2,8 for LLaVA]
     #[arg(long, value_name = "K,SH,SL|uniform,S")]
     pub pool: Option<PoolSpec>,
     /// Frames that re-use the vision features of the last frame that was encoded: off (none), exact (where every resized

@@ -18,7 +18,7 @@ fn memory_is_solved_for_frames_first() {
 
     let fitting = fit(allowed).unwrap();
     assert!((1000..4000).contains(&fitting.frames), "{fitting:?}");
-    assert_eq!(Some(fitting.pool), settings.pool);
+    assert_eq!(fitting.pool, settings.pool_spec(model.info()));
     assert_eq!(fitting.flags, format!("--frames {}", fitting.frames));
     assert!(fitting.coarser.is_some_and(|(_, frames)| frames > fitting.frames));
     // It is the largest: that many frames fit, one more does not.

@@ -19,7 +19,7 @@ fn a_second_turn_equals_a_fresh_run_of_the_whole_conversation() {
         chat.ask("What happens first?", &mut Silent).unwrap();
         let second = chat.ask("And then?", &mut Silent).unwrap();
         let third = chat.ask("Why?", &mut Silent).unwrap();
-        assert!(second.receipt.tokens.reused > chat.plan().positions.visual_prefix_tokens());
+        assert!(second.receipt.tokens.reused > chat.plan().layout.visual_prefix_tokens());
         assert_eq!(second.receipt.timings.vision_secs, 0.0);
         for (turns, expected) in [(3, &second), (5, &third)] {
             let fresh = start().continue_conversation(chat.turns()[..turns].to_vec(), &mut Silent).unwrap();

@@ -7,4 +7,5 @@ mod dedupe;
 mod invariance;
 mod parity;
 mod sharing;
+mod smolvlm;
 mod support;

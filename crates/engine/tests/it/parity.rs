@@ -60,6 +60,6 @@ fn llava_video_with_its_time_instruction() {
         assert_eq!(answer.generation.token_ids, golden.ids("tokens_vcwe"), "{}", golden.meta.case);
         settings.prompt.no_time_instruction = true;
         let plan = RunPlan::new(model.info(), &source, &golden.meta.question, &settings).unwrap();
-        assert_eq!(plan.preamble, "");
+        assert_eq!(plan.prompt.preamble, "");
     }
 }

@@ -43,7 +43,7 @@ fn shared_chunks_are_bit_equal(kv_dtype: Option<KvDtype>) {
         let answer = shared.continue_conversation(turns.clone(), &mut Silent).unwrap();
         let alone = case.start().continue_conversation(turns, &mut Silent).unwrap();
         assert_eq!(answer.generation, alone.generation, "question {i}");
-        let prefix = shared.plan().positions.visual_prefix_tokens();
+        let prefix = shared.plan().layout.visual_prefix_tokens();
         let text_reused = answer.receipt.tokens.reused.saturating_sub(prefix);
         assert_eq!(text_reused >= 16, i > 0, "question {i} reused {text_reused} tokens of text");
         assert_eq!(text_reused % 8, 0);
@@ -144,18 +144,18 @@ fn interleaved_text_takes_positions_between_the_frames() {
     texts[0] = "it begins\n".into();
     texts[2] = "\nthen this is said\n".into();
     case.settings.prompt.interleaved = Some(texts.clone());
-    case.settings.pool = "uniform,1".parse().unwrap();
+    case.settings.pool = Some("uniform,1".parse().unwrap());
     let plan = case.plan(&case.settings);
     let gap = plan.layout.unit_span(2).start - plan.layout.unit_span(1).end;
     assert_eq!(gap, plan.prompt.between_ids[2].len());
     assert!(gap >= 4);
     // Every still image ends with a newline of its own, and none follows the last.
-    let side = plan.pool.units[0].side;
-    assert_eq!(plan.layout.unit_span(1).len(), side * side + 1);
+    let tokens = plan.pool.units[0].grid.tokens();
+    assert_eq!(plan.layout.unit_span(1).len(), tokens + 1);
     assert_eq!(plan.layout.visual_prefix_tokens(), plan.layout.unit_span(frames - 1).end);
     let with_text = case.start().ask("What?", &mut Silent).unwrap();
     let asked = RunPlan::new(case.model.info(), &case.source, "What?", &case.settings).unwrap();
-    assert_eq!(with_text.receipt.tokens.prompt, asked.positions.total_tokens());
+    assert_eq!(with_text.receipt.tokens.prompt, asked.layout.total_tokens());
     texts[2] = "\n".into();
     case.settings.prompt.interleaved = Some(texts);
     let without = case.start().ask("What?", &mut Silent).unwrap();

@@ -4,10 +4,11 @@ use longsight_engine::{Answer, LogprobCount, RunPlan, RunSettings, Silent, answe
 use longsight_models::{Lmm, LoadSettings, WeightDtype};
 use longsight_testkit::Golden;
 use longsight_video::{FrameBudget, VideoSource};
+use serde::de::DeserializeOwned;
 use std::path::Path;
 
 /// Writes the golden's frames as PNG files.
-pub fn image_folder(golden: &Golden, folder: &Path) -> VideoSource {
+pub fn image_folder<M: DeserializeOwned>(golden: &Golden<M>, folder: &Path) -> VideoSource {
     let frames = golden.u8s("frames");
     let (height, width) = (frames.shape[1], frames.shape[2]);
     for (i, rgb) in frames.data.chunks(height * width * 3).enumerate() {
@@ -38,7 +39,7 @@ impl Case {
     }
 }
 
-pub fn load(golden: &Golden) -> Lmm {
+pub fn load<M: DeserializeOwned>(golden: &Golden<M>) -> Lmm {
     let settings = LoadSettings { dtype: Some(WeightDtype::F32), ..Default::default() };
     Lmm::load(&golden.checkpoint(), &settings).unwrap()
 }

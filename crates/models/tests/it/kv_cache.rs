@@ -81,7 +81,7 @@ fn bytes_count_values_and_scales() {
         let cache = KvCache::new(shape, 10, dtype, &Device::Cpu).unwrap();
         assert_eq!(cache.bytes(), 2 * 3 * 2 * 10 * bytes, "{dtype}");
         assert_eq!(cache.dtype(), dtype);
-        assert_eq!(dtype.value_bytes() * 64 + dtype.scale_bytes(), bytes);
+        assert_eq!(dtype.bytes(shape, 10), (2 * 3 * 2 * 10 * bytes) as u64);
     }
 }
 

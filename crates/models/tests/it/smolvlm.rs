@@ -300,7 +300,7 @@ fn bad_checkpoints_are_one_clear_line() {
     );
     refused(config("/model_type", json!("idefics3")), &["`idefics3` is another family", "SmolVLM2", "LLaVA"]);
     refused(config("/text_config/model_type", json!("mistral")), &["mistral", "only `llama`"]);
-    refused(config("/vision_config/image_size", json!(76)), &["max_image_size"]);
+    refused(config("/vision_config/image_size", json!(60)), &["max_image_size"]);
     refused(
         |folder| {
             folder.edit("preprocessor_config.json", |file| file["do_normalize"] = json!(false));

@@ -110,8 +110,9 @@ fn prompts_of_both_templates() {
     for golden in Golden::all() {
         let model = load(&golden, DType::F32);
         let turn = |text: &str| [Turn { role: Role::User, content: text.to_owned() }];
-        let trained =
-            model.template().render(TemplateKind::Qwen15, &turn(&golden.meta.user_text)[..].into()).unwrap();
+        let family = &*model.config().family;
+        let said = turn(&golden.meta.user_text);
+        let trained = model.template().render(family, TemplateKind::Trained, &said[..].into()).unwrap();
         assert_eq!(trained.before, golden.meta.prompt_before);
         assert_eq!(trained.after, golden.meta.prompt_after);
         assert_eq!(model.tokenizer().encode(&trained.before).unwrap(), golden.ids("prompt_before_ids"));
@@ -119,7 +120,7 @@ fn prompts_of_both_templates() {
         if let (Some(text), Some(ids)) = (&golden.meta.chat_text, &golden.meta.chat_ids) {
             let own = model
                 .template()
-                .render(TemplateKind::Checkpoint, &turn(&golden.meta.question)[..].into())
+                .render(family, TemplateKind::Checkpoint, &turn(&golden.meta.question)[..].into())
                 .unwrap();
             assert_eq!(format!("{}<video>{}", own.before, own.after), *text, "{}", golden.meta.case);
             let video = model.tokenizer().id("<video>").unwrap();
