@@ -3,14 +3,17 @@
 //! operations only, which run on every device and can be differentiated.
 
 mod attention;
+mod dtype;
 mod kernels;
 mod tensors;
 
 pub use attention::AttentionInput;
 pub(crate) use attention::{MassQuery, QuantizedInput};
+pub(crate) use dtype::activation_dtype;
+pub(crate) use kernels::{attention_mass_quantized, attention_quantized};
 
 use crate::ModelError;
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 use longsight_kernels::QuantizedMatrix;
 
 /// Who computes; chosen once, when a model is loaded.
@@ -20,15 +23,6 @@ pub enum Backend {
     Kernels,
     /// Tensor operations: on every device, with gradients.
     Tensors,
-}
-
-/// The dtype of activations over weights of `dtype`: floats of 16 bits become f32 on the CPU, where neither backend
-/// multiplies by them as they are.
-pub(crate) fn activation_dtype(dtype: DType, device: &Device) -> DType {
-    match dtype {
-        DType::F16 | DType::BF16 if device.is_cpu() => DType::F32,
-        dtype => dtype,
-    }
 }
 
 impl Backend {
@@ -142,5 +136,3 @@ impl Backend {
         }
     }
 }
-
-pub(crate) use kernels::{attention_mass_quantized, attention_quantized};

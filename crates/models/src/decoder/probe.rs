@@ -1,3 +1,4 @@
+use super::config::DecoderConfig;
 use crate::backend::{Backend, MassQuery};
 use crate::{KvCache, ModelError, Result};
 use candle_core::Tensor;
@@ -20,11 +21,7 @@ impl AttentionProbe {
     ///
     /// # Errors
     /// A head that the decoder does not have.
-    pub fn new(
-        decoder: &super::DecoderConfig,
-        heads: &[(usize, usize)],
-        spans: Vec<Range<usize>>,
-    ) -> Result<Self> {
+    pub fn new(decoder: &DecoderConfig, heads: &[(usize, usize)], spans: Vec<Range<usize>>) -> Result<Self> {
         let mut by_layer = vec![Vec::new(); decoder.layers];
         for (layer, head) in heads {
             match by_layer.get_mut(*layer).filter(|_| *head < decoder.heads) {

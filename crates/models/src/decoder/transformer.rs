@@ -1,7 +1,8 @@
 //! The language decoder of Qwen2 and Llama: pre-norm blocks of grouped-query attention (queries, keys and values with or
 //! without biases) and a SiLU-gated MLP.
 
-use super::AttentionProbe;
+use super::config::DecoderConfig;
+use super::probe::AttentionProbe;
 use crate::backend::Backend;
 use crate::kv_cache::KvCache;
 use crate::layers::{Linear, RmsNorm, Rotary};
@@ -9,40 +10,6 @@ use crate::weights::{Matrix, Weights};
 use crate::{ModelError, Result};
 use candle_core::{DType, Device, Tensor};
 use longsight_method::KvShape;
-
-/// Shape of a decoder.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DecoderConfig {
-    /// Width of an embedding.
-    pub hidden: usize,
-    /// Width of the MLP.
-    pub intermediate: usize,
-    /// Decoder layers.
-    pub layers: usize,
-    /// Query heads.
-    pub heads: usize,
-    /// Key and value heads.
-    pub kv_heads: usize,
-    /// Width of a head; not always hidden / heads.
-    pub head_dim: usize,
-    /// Whether queries, keys and values have biases.
-    pub qkv_bias: bool,
-    /// RoPE base.
-    pub rope_theta: f64,
-    /// The longest text of training, in tokens.
-    pub max_positions: usize,
-    /// Epsilon of the norms.
-    pub eps: f64,
-    /// Whether the output head is the embedding table.
-    pub tied_head: bool,
-}
-
-impl DecoderConfig {
-    /// The shape of a cache for this decoder.
-    pub fn kv_shape(&self) -> KvShape {
-        KvShape { layers: self.layers, kv_heads: self.kv_heads, head_dim: self.head_dim }
-    }
-}
 
 /// The decoder.
 pub struct Decoder {

@@ -5,7 +5,7 @@ mod attention;
 
 pub(super) use attention::{attention, attention_mass};
 
-use super::activation_dtype;
+use crate::backend::dtype::activation_dtype;
 use candle_core::{D, DType, Device, Result, Tensor};
 use longsight_kernels::QuantizedMatrix;
 
