@@ -74,7 +74,7 @@ fn blocks_of_32_are_mapped_and_equal_those_quantized_on_load() {
         let from_gguf = folder.load().unwrap();
         assert_eq!(from_gguf.info().dtypes.text, ours);
         let plain = Folder::golden(CASE);
-        let on_load = Llava::load(plain.path(), &settings(ours, WeightDtype::Int8)).unwrap();
+        let on_load = Lmm::load(plain.path(), &settings(ours, WeightDtype::Int8)).unwrap();
         assert_eq!(logits(&from_gguf), logits(&on_load), "{ours}");
         let good = folder.bytes("language.gguf");
         for cut in [1, 12] {
