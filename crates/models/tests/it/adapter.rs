@@ -128,8 +128,8 @@ fn gradients_reach_a_and_b_through_the_model() {
         // Along the gradient itself the slope is its length.
         let gradient = gradients.get(var).unwrap_or_else(|| panic!("no gradient for {name}"));
         let length = f64::from(gradient.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap()).sqrt();
-        let (start, step) = (var.as_tensor().copy().unwrap(), 0.02);
-        let mut at = |by: f64| {
+        let (start, step) = (var.as_tensor().copy().unwrap(), 0.002);
+        let at = |by: f64| {
             var.set(&(&start + (gradient * (by / length)).unwrap()).unwrap()).unwrap();
             f64::from(loss().to_scalar::<f32>().unwrap())
         };
