@@ -7,10 +7,12 @@ mod args;
 mod commands;
 mod interrupt;
 mod model;
+mod out;
 mod progress;
 mod settings;
 mod summary;
 mod units;
+mod words;
 
 use clap::builder::Resettable;
 use clap::error::ErrorKind;
@@ -55,7 +57,7 @@ fn without_empty_variables(command: Command) -> Command {
 
 /// The error and its causes, without those that it already tells.
 fn with_causes(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+    error.chain().map(words::error).fold(String::new(), |told, cause| match told.as_str() {
         "" => cause,
         _ if told.contains(&cause) => told,
         _ => format!("{told}: {cause}"),

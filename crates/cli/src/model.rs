@@ -1,6 +1,6 @@
 //! `--model` to a checkpoint folder and a loaded model.
 
-use crate::commands::note;
+use crate::out::note;
 use crate::progress::DownloadBars;
 use crate::settings::Resolved;
 use anyhow::Result;

@@ -82,7 +82,7 @@ impl Observer for RunProgress {
 
     fn waiting(&mut self) {
         if self.bars && !std::mem::replace(&mut self.waiting, true) {
-            crate::commands::note("another process is at work on this video; waiting for it");
+            crate::out::note("another process is at work on this video; waiting for it");
         }
     }
 

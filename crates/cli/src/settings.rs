@@ -1,13 +1,15 @@
 //! Arguments as typed -> settings as resolved.
 
+use crate::args::EvidenceFlags;
 use crate::args::index::{IndexFlags, IndexKind, IndexPlace};
-use crate::args::{DeviceKind, EvidenceFlags, KvKind, RunArgs, Switch};
+use crate::args::run::{DeviceKind, KvKind, RunArgs, Switch};
 use anyhow::{Context, Result, ensure};
 use longsight_engine::{
-    ContextSettings, EngineSettings, EvidenceSettings, GenerationSettings, Index, IndexContents, RunSettings,
-    StoreSettings, SubtitleSource, VideoSettings,
+    ContextSettings, EngineError, EngineSettings, EvidenceSettings, GenerationSettings, Index, IndexContents,
+    RunSettings, StoreSettings, SubtitleSource, VideoSettings,
 };
 use longsight_hub::HubSettings;
+use longsight_method::Ramp;
 use longsight_models::{Device, KvDtype, LoadSettings};
 use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoSource};
 
@@ -26,9 +28,7 @@ pub fn resolve(args: &RunArgs) -> Result<Resolved> {
     let run = run_settings(args);
     run.check()?;
     let device = device(args.model.device)?;
-    if let Some(dtype) = run.kv_dtype {
-        dtype.check_device(&device)?;
-    }
+    run.check_device(&device)?;
     let (dtype, vision_dtype) = (args.model.dtype, args.model.vision_dtype);
     let load = LoadSettings { device, dtype, vision_dtype, ..LoadSettings::default() };
     Ok(Resolved { run, load })
@@ -50,7 +50,7 @@ pub fn evidence(args: &EvidenceFlags, wanted: bool) -> Result<Option<EvidenceSet
     let usual = EvidenceSettings::default();
     let moments = args.moments.unwrap_or(usual.moments);
     let heads = args.evidence_heads.clone().unwrap_or(usual.heads);
-    Ok(Some(EvidenceSettings { heads, moments, ..usual }))
+    Ok(Some(EvidenceSettings { heads, moments, reduction: usual.reduction }))
 }
 
 /// The index, unless it is off.
@@ -72,7 +72,7 @@ pub fn index_place(args: &IndexPlace) -> StoreSettings {
 
 /// What the user typed as the video.
 pub fn source(video: &str, args: &RunArgs) -> Result<VideoSource> {
-    Ok(VideoSource::parse(video, args.video.allow_url)?)
+    Ok(VideoSource::parse(video, args.video.allow_url).map_err(EngineError::from)?)
 }
 
 /// Whether the user chose frames; a folder of images is taken whole otherwise.
@@ -98,7 +98,7 @@ fn run_settings(args: &RunArgs) -> RunSettings {
     RunSettings {
         video: VideoSettings {
             probe: ProbeSettings { image_fps: video.image_fps, ..Default::default() },
-            sample: SampleSettings { budget, from: video.from, to: video.to, ..Default::default() },
+            sample: SampleSettings { budget, from: video.from, to: video.to, strategy: None },
             decode: DecodeSettings { threads: args.engine.threads.unwrap_or(0), ..Default::default() },
         },
         context: ContextSettings {
@@ -109,7 +109,7 @@ fn run_settings(args: &RunArgs) -> RunSettings {
             attention_factor_off: method.attention_factor == Switch::Off,
             alpha: method.alpha,
             beta: method.beta,
-            ..Default::default()
+            ramp: Ramp::default(), // papers differ in it, checkpoints do not
         },
         pool: method.pool,
         dedupe: method.dedupe,

@@ -1,6 +1,7 @@
 //! Plans and receipts in words.
 
 use crate::units::about;
+use crate::words;
 use longsight_engine::human_bytes as bytes;
 use longsight_engine::index::IndexUse;
 use longsight_engine::{Evidence, Fitting, Moment, Receipt, RunPlan, TimeEstimate};
@@ -20,7 +21,7 @@ pub fn before(plan: &RunPlan, time: &TimeEstimate) -> String {
         about(time.first_token_secs),
     );
     for warning in &plan.warnings {
-        text.push_str(&format!("\nwarning: {warning}"));
+        text.push_str(&format!("\nwarning: {}", words::warning(warning)));
     }
     text
 }
@@ -95,7 +96,7 @@ fn index(receipt: &Receipt) -> String {
 
 fn new_warnings(receipt: &Receipt, plan: &RunPlan) -> String {
     let new = receipt.warnings.iter().filter(|warning| !plan.warnings.contains(warning));
-    new.map(|warning| format!("\nwarning: {warning}")).collect()
+    new.map(|warning| format!("\nwarning: {}", words::warning(warning))).collect()
 }
 
 /// The moments that an answer rests on, a line each.
@@ -167,10 +168,10 @@ pub fn plan(plan: &RunPlan, time: &TimeEstimate, fitting: Option<&Fitting>) -> S
         about(time.prefill_secs),
     ));
     if let Some(fitting) = fitting {
-        text.push_str(&format!("fits      {fitting}\n"));
+        text.push_str(&format!("fits      {}\n", words::text(&fitting.text())));
     }
     for warning in &plan.warnings {
-        text.push_str(&format!("warning   {warning}\n"));
+        text.push_str(&format!("warning   {}\n", words::warning(warning)));
     }
     text
 }

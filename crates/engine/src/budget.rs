@@ -1,7 +1,7 @@
 //! Bytes of a run at its peak, and the largest run that fits.
 
-use crate::plan::with_frames;
-use crate::settings::RunSettings;
+use crate::fitting::Fitting;
+use crate::settings::{RunSettings, Setting};
 use longsight_kernels::MOST_SPARE_BYTES;
 use longsight_method::{PoolSpec, largest_fitting};
 use longsight_models::ModelInfo;
@@ -98,31 +98,6 @@ fn work_bytes(model: &ModelInfo, settings: &RunSettings) -> u64 {
     encode.max(decode) + spare + pixels + waiting + last + floats(shape.vocab)
 }
 
-/// A setting that fits, as the flags that give it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Fitting {
-    /// Frames.
-    pub frames: usize,
-    /// Pooling.
-    pub pool: PoolSpec,
-    /// Its estimated peak.
-    pub total_bytes: u64,
-    /// The flags to type.
-    pub flags: String,
-    /// A coarser pooling under which more frames fit, with their number.
-    pub coarser: Option<(PoolSpec, usize)>,
-}
-
-impl std::fmt::Display for Fitting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} (about {})", self.flags, human_bytes(self.total_bytes))?;
-        if let Some((pool, frames)) = self.coarser {
-            write!(f, ", or {frames} frames with --pool {pool}")?;
-        }
-        Ok(())
-    }
-}
-
 /// The largest number of frames that fits `allowed_bytes`, pooling and dtype kept; beside it a coarser pooling that
 /// takes more frames, where there is one. `text_tokens` are the prompt's tokens that are not visual.
 pub fn fit_to_memory(
@@ -146,19 +121,21 @@ pub fn fit_to_memory(
         Some(frames) => (wanted_pool, frames),
         None => coarser?,
     };
-    let flag = match with_frames(&settings.video.sample, frames).budget {
-        FrameBudget::Uniform { frames } => format!("--frames {frames}"),
-        FrameBudget::Fps { max_frames, .. } => format!("--max-frames {max_frames}"),
-        FrameBudget::Indices(indices) => format!("--frames {}", indices.len()),
+    let limits = match &settings.video.sample.budget {
+        FrameBudget::Uniform { .. } | FrameBudget::Indices(_) => Setting::Frames,
+        FrameBudget::Fps { .. } => Setting::MaxFrames,
     };
-    let pool_flag = if pool == wanted_pool { String::new() } else { format!(" --pool {pool}") };
-    Some(Fitting {
+    let mut fitting = Fitting {
         frames,
         pool,
         total_bytes: peak(model, video, settings, text_tokens, frames, pool)?,
-        flags: format!("{flag}{pool_flag}"),
+        flags: String::new(),
+        limits,
+        changes_pool: pool != wanted_pool,
         coarser: coarser.filter(|(other, more)| *other != pool && *more > frames),
-    })
+    };
+    fitting.flags = fitting.settings().show(&|setting| setting.flag().to_owned());
+    Some(fitting)
 }
 
 fn peak(
@@ -185,14 +162,4 @@ fn coarser(pool: PoolSpec, side: usize) -> Option<PoolSpec> {
         },
     };
     (next != pool).then_some(next)
-}
-
-/// Bytes for people: `1.83 GiB`, `640 MiB`.
-pub fn human_bytes(bytes: u64) -> String {
-    let kib = bytes as f64 / 1024.0;
-    match kib {
-        kib if kib < 1000.0 => format!("{kib:.0} KiB"),
-        kib if kib < 1024.0 * 1024.0 => format!("{:.0} MiB", kib / 1024.0),
-        kib => format!("{:.2} GiB", kib / (1024.0 * 1024.0)),
-    }
 }

@@ -1,6 +1,12 @@
 //! Near-duplicate frames: which frames re-use the features of a frame before them.
+//!
+//! They are told apart before the tower: the resizing thread keeps the last frame that is to be encoded and lets those within
+//! the distance pass without pixels; the encoder keeps that frame's features, unpooled, since the frames that take them may be
+//! fine or coarse. A row of a product does not depend on the rows next to it, so `exact` is bit-equal to `off`; on other
+//! devices than the CPU only as far as their matrix products are.
 
 use crate::EngineError;
+use crate::settings::Setting;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -85,10 +91,9 @@ impl FromStr for Dedupe {
         }
         let distance = text.parse().ok().filter(|distance| (0.0..=255.0).contains(distance));
         distance.map(Self::Within).ok_or_else(|| {
-            EngineError::Setting(
-                "off, exact, or a number from 0 to 255 (the mean absolute difference of channel values)"
-                    .into(),
-            )
+            let accepted =
+                "off, exact, or a number from 0 to 255 (the mean absolute difference of channel values)";
+            EngineError::setting(Setting::Dedupe, accepted.into())
         })
     }
 }

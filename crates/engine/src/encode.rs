@@ -5,9 +5,12 @@
 //! [`EncodedFrames`](crate::EncodedFrames) instead keeps the tokens of a whole video.
 
 use crate::dedupe::Deduper;
+use crate::fault::{ErrorKind, Fault};
+use crate::frames::{FrameReport, FrameTokens, Replaced};
 use crate::plan::RunPlan;
-use crate::receipt::Timings;
-use crate::settings::RunSettings;
+use crate::settings::{RunSettings, Setting};
+use crate::text::text;
+use crate::timings::Timings;
 use crate::{EngineError, Result};
 use longsight_method::PoolPlan;
 use longsight_models::processor::{FrameFit, Preprocessor, RgbFrame};
@@ -21,24 +24,6 @@ use std::time::Instant;
 /// Frames taken from the queue to fill one batch, at most, as a multiple of the batch: a static scene must neither hold up
 /// progress nor pile up.
 const FRAMES_PER_BATCH_FRAME: usize = 8;
-
-/// A frame that had to be replaced by a neighbour.
-#[derive(Debug, Clone, Copy)]
-pub struct Replaced {
-    /// Place among the sampled frames.
-    pub ordinal: usize,
-    /// Index of the good frame that stands in.
-    pub by_index: usize,
-}
-
-/// What became of the frames.
-#[derive(Debug, Clone, Default)]
-pub struct FrameReport {
-    /// Frames that could not be decoded.
-    pub replaced: Vec<Replaced>,
-    /// By frame: whether it took the features of a frame before it.
-    pub reused: Vec<bool>,
-}
 
 /// A frame in the tower's size.
 struct ResizedFrame {
@@ -56,18 +41,6 @@ pub(crate) struct FrameFeatures {
     pub(crate) features: Tensor,
     /// Whether they are those of a frame before it.
     pub(crate) reused: bool,
-}
-
-/// A source of a run's visual tokens.
-pub(crate) trait FrameTokens {
-    /// Visual tokens `[tokens, hidden]` of each of the next frames, newlines inside their spans; empty after the last.
-    fn next_batch(&mut self, timings: &mut Timings) -> Result<Vec<Tensor>>;
-    /// What became of the frames, so far.
-    fn report(&self) -> FrameReport;
-    /// After the last frame: whether their tokens were kept in the index, where that was tried.
-    fn kept(&mut self) -> Option<std::result::Result<(), String>> {
-        None
-    }
 }
 
 /// Decodes and encodes a few frames at a time, in order.
@@ -99,7 +72,7 @@ impl<'a> FrameEncoder<'a> {
         std::thread::Builder::new()
             .name("resize".into())
             .spawn(move || resizer.resize_all(reader, &sender))
-            .map_err(|e| EngineError::Setting(format!("cannot start a thread ({e}); lower --threads")))?;
+            .map_err(|e| cannot_start_thread(&e))?;
         Ok(Self {
             model,
             pool: plan.pool.clone(),
@@ -135,7 +108,8 @@ impl<'a> FrameEncoder<'a> {
             if !reused {
                 self.last = encoded.next();
             }
-            let features = self.last.clone().ok_or_else(|| internal("a frame has no features"))?;
+            let features =
+                self.last.clone().ok_or_else(|| EngineError::internal("a frame has no features"))?;
             self.ready.push_back(FrameFeatures { ordinal, features, reused: *reused });
         }
         // A copy: a view would keep the whole batch alive while the next one is encoded.
@@ -166,7 +140,7 @@ impl<'a> FrameEncoder<'a> {
         let frame = self
             .frames
             .recv()
-            .map_err(|_| internal("the decoder ended before the last frame of the plan"))??;
+            .map_err(|_| EngineError::internal("the decoder ended before the last frame of the plan"))??;
         timings.video_decode_secs += started.elapsed().as_secs_f64();
         timings.preprocess_secs += frame.resize_secs;
         self.report.replaced.extend(frame.replaced);
@@ -174,8 +148,9 @@ impl<'a> FrameEncoder<'a> {
     }
 }
 
-fn internal(what: &str) -> EngineError {
-    EngineError::Setting(format!("{what}; please report this"))
+fn cannot_start_thread(error: &std::io::Error) -> EngineError {
+    let problem = format!("cannot start a thread ({error})");
+    Fault::new(ErrorKind::Machine, problem.into()).with_remedy(text!["lower ", Setting::Threads]).into()
 }
 
 impl FrameTokens for FrameEncoder<'_> {

@@ -1,10 +1,14 @@
 //! The tokens of a whole video under several poolings, for runs that differ only in pooling or positions.
+//!
+//! Pooled tokens are held, not features: a few hundred tokens a frame under every stride that some setting uses. Memory of a
+//! sweep is therefore measured in a process of its own for each setting.
 
-use crate::encode::{FrameEncoder, FrameFeatures, FrameReport, FrameTokens, Replaced};
+use crate::encode::{FrameEncoder, FrameFeatures};
+use crate::frames::{FrameReport, FrameTokens, Replaced};
 use crate::observer::{Observer, Stage};
 use crate::plan::RunPlan;
-use crate::receipt::Timings;
 use crate::settings::RunSettings;
+use crate::timings::Timings;
 use crate::{EngineError, Result};
 use longsight_method::{PoolPlan, PoolSpec};
 use longsight_models::{Lmm, ModelError, Tensor};
@@ -109,7 +113,7 @@ impl<'a> HeldFrames<'a> {
         let held =
             encoded.frames.iter().zip(&strides).all(|(frame, stride)| frame.tokens.contains_key(stride));
         if !held || encoded.frames.len() != strides.len() {
-            return Err(EngineError::Setting(format!(
+            return Err(EngineError::request(format!(
                 "the {} frames encoded before do not serve a plan of {} frames with its strides",
                 encoded.frames.len(),
                 strides.len()

@@ -9,13 +9,14 @@ use crate::{EvalError, Extractor, Result};
 use longsight_engine::evidence::{
     EvidenceHeads, EvidenceSettings, FrameAttention, Reduction, best_frame, frame_scores,
 };
-use longsight_engine::{Observer, RunPlan, RunSettings, Session};
+use longsight_engine::{FrameSource, Frames, Observer, Probed, Request, RunSettings, Session};
 use longsight_models::Lmm;
-use longsight_video::{VideoSource, probe};
+use longsight_video::VideoSource;
 use longsight_world::QuestionRow;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The questions of a plain world that are about one card, by video.
 ///
@@ -85,7 +86,7 @@ pub struct Localisation {
 /// # Errors
 /// What planning and running say.
 pub fn locate(
-    model: &Lmm,
+    model: &Arc<Lmm>,
     data: &[(PathBuf, Vec<QuestionRow>)],
     settings: &RunSettings,
     observer: &mut dyn Observer,
@@ -95,12 +96,15 @@ pub fn locate(
     let settings = RunSettings { evidence: Some(evidence), ..settings.clone() };
     let mut all = Localisation::default();
     for (path, rows) in data {
-        let source = VideoSource::File(path.clone());
-        let video = probe(&source, &settings.video.probe).map_err(longsight_engine::EngineError::from)?;
-        let tokens = |text: &&str| model.tokenizer().encode(text).map_or(0, |ids| ids.len());
-        let longest = rows.iter().map(|row| row.question.question.as_str()).max_by_key(tokens);
-        let plan = RunPlan::for_video(model.info(), video, longest.unwrap_or_default(), &settings)?;
-        let mut session = Session::start(model, plan, &settings, observer)?;
+        let questions: Vec<&str> = rows.iter().map(|row| row.question.question.as_str()).collect();
+        let request = Request {
+            video: Probed::read(&VideoSource::File(path.clone()), &settings)?,
+            settings: settings.clone(),
+            frames: Frames::Chosen,
+            earlier: &[],
+            questions: &questions,
+        };
+        let mut session = request.plan(model.info())?.start(model, FrameSource::Video, observer)?;
         let before = all.located.len();
         for row in rows {
             ask(&mut session, row, &mut all, observer)?;
@@ -112,7 +116,7 @@ pub fn locate(
 }
 
 fn ask(
-    session: &mut Session<'_>,
+    session: &mut Session,
     row: &QuestionRow,
     all: &mut Localisation,
     observer: &mut dyn Observer,

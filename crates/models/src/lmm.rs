@@ -1,3 +1,6 @@
+//! A checkpoint of any family as one model: tower, merger, decoder, tokenizer. First described (configuration and headers, enough
+//! to plan a run), then loaded.
+
 use crate::adapter::Adapters;
 use crate::backend::Backend;
 use crate::config::ModelConfig;

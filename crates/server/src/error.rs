@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use longsight_engine::EngineError;
+use longsight_engine::{EngineError, ErrorKind, Setting};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -115,49 +115,32 @@ impl ApiError {
     }
 }
 
-/// Flags of the command line, in whose words the engine speaks, and the fields of a request that set the same.
-const FIELDS: [(&str, &str); 13] = [
-    ("--max-new-tokens", "max_tokens"),
-    ("--temperature", "temperature"),
-    ("--top-p", "top_p"),
-    ("--frames", "longsight.frames"),
-    ("--fps", "longsight.fps"),
-    ("--max-frames", "longsight.max_frames"),
-    ("--from", "longsight.from"),
-    ("--to", "longsight.to"),
-    ("--context", "longsight.context"),
-    ("--scale", "longsight.scale"),
-    ("--pool", "longsight.pool"),
-    ("--dedupe", "longsight.dedupe"),
-    ("--moments", "longsight.moments"),
-];
-
-/// What the engine refuses is about the request: its video, its settings, its size.
-impl From<EngineError> for ApiError {
-    fn from(error: EngineError) -> Self {
-        let (message, param) = in_fields(&error.to_string());
-        let refused = Self { param, ..Self::bad(message) };
-        match error {
-            EngineError::Stopped => Self::closing(),
-            EngineError::Memory { .. } => refused.code("memory_limit"),
-            EngineError::Video(_) => refused.code("video"),
-            _ => refused,
-        }
-    }
+/// A setting as a request names it; what only the operator sets has no field.
+fn field(setting: Setting) -> String {
+    let names = setting.names();
+    names.json.name().map_or_else(|| format!("the server's {}", names.key), str::to_owned)
 }
 
-/// A message with fields for flags, and the first field in it.
-fn in_fields(message: &str) -> (String, Option<String>) {
-    let mut param = None;
-    let words = message.split(' ').map(|word| {
-        let flag = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
-        let Some((_, field)) = FIELDS.iter().find(|(known, _)| *known == flag) else {
-            return word.to_owned();
-        };
-        param.get_or_insert_with(|| (*field).to_owned());
-        format!("{field}{}", &word[flag.len()..])
-    });
-    (words.collect::<Vec<_>>().join(" "), param)
+/// Most of what the engine refuses is about the request: its video, its settings, its size.
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> Self {
+        let fault = error.fault();
+        let message = fault.show(&field);
+        let param = fault.field.and_then(|setting| setting.names().json.name()).map(str::to_owned);
+        let refused = || Self { param, ..Self::bad(message.clone()) };
+        match fault.kind {
+            ErrorKind::Setting => refused(),
+            ErrorKind::Unsupported => refused().code("unsupported"),
+            ErrorKind::Video => refused().code("video"),
+            ErrorKind::Memory => refused().code("memory_limit"),
+            ErrorKind::Stopped => Self::closing(),
+            ErrorKind::Model | ErrorKind::Machine => Self::internal(message),
+            ErrorKind::Internal => {
+                let failed = Self::internal(message);
+                Self { message: format!("{}; please report this", failed.message), ..failed }
+            }
+        }
+    }
 }
 
 impl IntoResponse for ApiError {
@@ -176,12 +159,41 @@ impl IntoResponse for ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use longsight_engine::{Fault, Text};
+
+    fn told(kind: ErrorKind, field: Option<Setting>) -> (u16, Value) {
+        let problem = Text::new(vec![Setting::TopP.into(), " and ".into(), Setting::ChunkTokens.into()]);
+        let error = ApiError::from(EngineError::from(Fault { field, ..Fault::new(kind, problem) }));
+        (error.status().as_u16(), error.to_json()["error"].take())
+    }
 
     #[test]
-    fn flags_become_fields() {
-        let (message, param) = in_fields("the clip is empty: --from 9 is not before --to 5; see --top-p.");
-        assert_eq!(message, "the clip is empty: longsight.from 9 is not before longsight.to 5; see top_p.");
-        assert_eq!(param.as_deref(), Some("longsight.from"));
-        assert_eq!(in_fields("a--from b"), ("a--from b".into(), None));
+    fn every_kind_of_error_has_its_status_and_code() {
+        for kind in ErrorKind::ALL {
+            let (status, error) = told(kind, Some(Setting::From));
+            let expected = match kind {
+                ErrorKind::Setting => (400, Value::Null),
+                ErrorKind::Video => (400, "video".into()),
+                ErrorKind::Unsupported => (400, "unsupported".into()),
+                ErrorKind::Memory => (400, "memory_limit".into()),
+                ErrorKind::Stopped => (503, "shutting_down".into()),
+                ErrorKind::Model | ErrorKind::Machine | ErrorKind::Internal => (500, Value::Null),
+            };
+            assert_eq!((status, error["code"].clone()), expected, "{kind:?}");
+            let message = error["message"].as_str().unwrap_or_default();
+            if status == 400 {
+                assert_eq!(error["param"], "longsight.from", "{kind:?}");
+                assert_eq!(message, "top_p and the server's chunk_tokens");
+            } else {
+                assert!(!message.contains("top_p"), "the cause is for the log: {message}");
+                assert_eq!(message.contains("please report this"), kind == ErrorKind::Internal, "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_setting_that_requests_do_not_have_is_no_param() {
+        assert_eq!(told(ErrorKind::Setting, Some(Setting::ChunkTokens)).1["param"], Value::Null);
+        assert_eq!(told(ErrorKind::Setting, None).1["param"], Value::Null);
     }
 }

@@ -6,7 +6,7 @@ use crate::state::App;
 use crate::wire::Visual;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use longsight_engine::Receipt;
+use longsight_engine::{Receipt, WarningKind};
 use longsight_video::VideoSource;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -98,11 +98,11 @@ impl Input {
         let place = self.source.name();
         receipt.video.source = self.name.clone();
         for warning in &mut receipt.warnings {
-            if warning.starts_with("index: ") {
+            if warning.kind == WarningKind::Index {
                 tracing::warn!(%warning);
-                *warning = "index: not used in full; the server's log says why".into();
+                warning.text = "not used in full; the server's log says why".into();
             }
-            *warning = warning.replace(&place, &self.name);
+            warning.text = std::mem::take(&mut warning.text).replacing(&place, &self.name);
         }
     }
 }

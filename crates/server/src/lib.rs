@@ -37,7 +37,7 @@ use tokio::net::TcpListener;
 /// An address that cannot be bound, or that is not loopback where there is no key and the settings do not allow it; a
 /// data folder that cannot be written to.
 pub async fn serve(
-    model: Lmm,
+    model: Arc<Lmm>,
     settings: ServerSettings,
     shutdown: impl Future<Output = ()> + Send + 'static,
     ready: impl FnOnce(SocketAddr),

@@ -6,17 +6,16 @@ use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::uploads::Uploads;
 use crate::{ServeError, ServerSettings};
-use longsight_engine::{EngineError, RunSettings};
+use longsight_engine::{Probed, RunSettings};
 use longsight_models::Lmm;
-use longsight_video::{VideoInfo, probe};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The server.
 pub(crate) struct App {
-    pub(crate) model: Lmm,
+    pub(crate) model: Arc<Lmm>,
     pub(crate) settings: ServerSettings,
     pub(crate) queue: Queue,
     pub(crate) uploads: Uploads,
@@ -24,14 +23,14 @@ pub(crate) struct App {
     pub(crate) started_unix_secs: u64,
     next_job: AtomicU64,
     /// Uploads probed lately, by id: an upload never changes.
-    probed: Mutex<VecDeque<(String, VideoInfo)>>,
+    probed: Mutex<VecDeque<(String, Probed)>>,
 }
 
 /// Uploads whose packets are remembered.
 const PROBED: usize = 16;
 
 impl App {
-    pub(crate) fn new(model: Lmm, settings: ServerSettings) -> Result<Self, ServeError> {
+    pub(crate) fn new(model: Arc<Lmm>, settings: ServerSettings) -> Result<Self, ServeError> {
         let limits = &settings.limits;
         let uploads = Uploads::open(&settings.data_folder, limits)?;
         Ok(Self {
@@ -51,33 +50,33 @@ impl App {
     }
 
     /// Reads a video's packets, and refuses what is beyond the limits.
-    pub(crate) fn probe(&self, input: &Input, run: &RunSettings) -> ApiResult<VideoInfo> {
+    pub(crate) fn probe(&self, input: &Input, run: &RunSettings) -> ApiResult<Probed> {
         let known = |id: &str| {
             let probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
             probed.iter().find(|(known, _)| known == id).map(|(_, video)| video.clone())
         };
         let id = input.upload_id();
-        let video = match id.and_then(known) {
-            Some(video) => video,
-            None => probe(&input.source, &run.video.probe).map_err(EngineError::from)?,
+        let probed = match id.and_then(known) {
+            Some(probed) => Probed { secs: 0.0, ..probed },
+            None => Probed::read(&input.source, run)?,
         };
         let most = self.settings.limits.duration_secs;
-        if video.duration_secs > most {
+        if probed.video.duration_secs > most {
             return Err(ApiError::bad(format!(
                 "the video takes {:.0} s, more than the {most:.0} s that this server allows",
-                video.duration_secs
+                probed.video.duration_secs
             ))
             .code("duration_limit"));
         }
         if let Some(id) = id {
-            let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
-            probed.retain(|(known, _)| known != id);
-            probed.push_back((id.to_owned(), video.clone()));
-            while probed.len() > PROBED {
-                probed.pop_front();
+            let mut remembered = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+            remembered.retain(|(known, _)| known != id);
+            remembered.push_back((id.to_owned(), probed.clone()));
+            while remembered.len() > PROBED {
+                remembered.pop_front();
             }
         }
-        Ok(video)
+        Ok(probed)
     }
 
     pub(crate) fn check_frames(&self, frames: usize) -> ApiResult<()> {

@@ -1,11 +1,15 @@
 //! The engine at work: one question at a time, on a thread of its own.
+//!
+//! The kernels use all cores, and two questions at once would take twice the memory for the same time. A plain thread, since the
+//! engine blocks; a client that leaves drops its place, which the engine's `Observer::stop` sees between batches, chunks and
+//! tokens.
 
 use crate::ServeError;
 use crate::error::{ApiError, ApiResult};
 use crate::input::Input;
 use crate::state::App;
 use longsight_engine::evidence::IllustratedEvidence;
-use longsight_engine::{Answer, Observer, RunPlan, RunSettings, Session, Stage};
+use longsight_engine::{Answer, FrameSource, Frames, Observer, Request, RunSettings, Stage};
 use longsight_models::processor::Turn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -92,31 +96,26 @@ fn work_on(app: &App, job: &Job, ask: Ask) {
 }
 
 fn answer(app: &App, job: &Job, ask: &Ask) -> ApiResult<(Answer, Option<IllustratedEvidence>)> {
-    let started = Instant::now();
-    let video = app.probe(&ask.input, &ask.run)?;
-    let probe_secs = started.elapsed().as_secs_f64();
-    let mut run = ask.run.clone();
-    if !ask.frames_chosen {
-        run.take_every_image(&video);
-    }
     let (question, earlier) = ask.turns.split_last().ok_or_else(|| ApiError::bad("there is no question"))?;
-    run.make_room_for(earlier, app.model.info())?;
-    let plan = RunPlan::for_video(app.model.info(), video, &question.content, &run)?;
-    let plan = RunPlan { probe_secs, ..plan };
-    app.check_frames(plan.sample.frames.len())?;
-    plan.check_memory(app.model.info(), &run)?;
-    let index = app.settings.index.as_ref().map(|index| (index, app.settings.model_folder.as_path()));
+    let request = Request {
+        video: app.probe(&ask.input, &ask.run)?,
+        settings: ask.run.clone(),
+        frames: if ask.frames_chosen { Frames::Chosen } else { Frames::Usual },
+        earlier,
+        questions: &[&question.content],
+    };
+    let planned = request.plan(app.model.info())?;
+    app.check_frames(planned.plan.sample.frames.len())?;
+    let source = match &app.settings.index {
+        Some(index) => FrameSource::Index(index, &app.settings.model_folder),
+        None => FrameSource::Video,
+    };
     let mut observer = Events { job };
-    let mut session = Session::start_indexed(&app.model, plan, &run, index, &mut observer)?;
+    let mut session = planned.start(&app.model, source, &mut observer)?;
     let mut answer = session.continue_conversation(ask.turns.clone(), &mut observer)?;
     ask.input.hide_in(&mut answer.receipt);
-    let evidence = answer.evidence.as_ref().map(|evidence| {
-        // Frames that cannot be decoded again are no reason to lose an answer.
-        evidence.illustrated(&session.plan().video, &run.video.decode).unwrap_or_else(|error| {
-            tracing::warn!(%error, "no thumbnails");
-            evidence.without_pictures()
-        })
-    });
+    let missing = |error| tracing::warn!(%error, "no thumbnails");
+    let evidence = answer.illustrated(session.plan(), session.settings(), missing);
     Ok((answer, evidence))
 }
 

@@ -1,6 +1,6 @@
 //! Arguments of `longsight eval`.
 
-use super::RunArgs;
+use super::run::RunArgs;
 use clap::{Args, Subcommand};
 use longsight_engine::EvidenceHeads;
 use longsight_eval::run::{Filter, Shard};

@@ -1,6 +1,6 @@
 //! Arguments of the index and of `longsight index`.
 
-use super::RunArgs;
+use super::run::RunArgs;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! Arguments of `longsight serve`.
 
-use super::RunArgs;
 use super::index::IndexFlags;
+use super::run::RunArgs;
 use crate::units::parse_bytes;
 use clap::Args;
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,7 +1,8 @@
 use super::output::{answer_json, moments, spread};
-use super::{Loaded, note, prepare, write_out};
+use super::prepare::{Loaded, prepare};
 use crate::args::AskArgs;
 use crate::args::index::IndexKind;
+use crate::out::{note, write_out};
 use crate::progress::RunProgress;
 use crate::{settings, summary};
 use anyhow::{Context, Result, ensure};
@@ -24,14 +25,9 @@ pub fn run(args: &AskArgs) -> Result<()> {
     let history = args.history.as_deref().map(read_history).transpose()?.unwrap_or_default();
     let index = settings::index(&args.index, IndexKind::Embeddings);
     let mut prepared = prepare(&args.video, run)?;
-    let engine = &mut prepared.resolved.run;
-    engine.evidence = settings::evidence(&args.evidence, args.report.is_some())?;
-    engine.make_room_for(&history, &prepared.description.info)?;
-    let tokenizer = &prepared.description.info.tokenizer;
-    let longest =
-        questions.iter().max_by_key(|question| tokenizer.encode(question).map_or(0, |ids| ids.len()));
-    let longest = longest.cloned().unwrap_or_default();
-    let loaded = prepared.load(&longest, run.engine.quiet)?;
+    prepared.resolved.run.evidence = settings::evidence(&args.evidence, args.report.is_some())?;
+    let asked: Vec<&str> = questions.iter().map(String::as_str).collect();
+    let loaded = prepared.load(&history, &asked, run.engine.quiet)?;
     let mut progress = RunProgress::new(run.engine.quiet, false);
     let session = loaded.start(index.as_ref(), &mut progress);
     progress.finish(false)?;
@@ -52,7 +48,7 @@ pub fn run(args: &AskArgs) -> Result<()> {
 fn answer(
     args: &AskArgs,
     loaded: &Loaded,
-    session: &mut Session<'_>,
+    session: &mut Session,
     question: &str,
     turns: Vec<Turn>,
     first: bool,
@@ -72,7 +68,7 @@ fn answer(
         moments(&answer)?;
         if !run.engine.quiet {
             let receipt = &answer.receipt;
-            note(&if first { summary::after(receipt, &loaded.plan) } else { summary::turn(receipt) });
+            note(&if first { summary::after(receipt, &loaded.planned.plan) } else { summary::turn(receipt) });
         }
     }
     Ok(AnsweredQuestion { question: question.to_owned(), answer })
@@ -118,16 +114,16 @@ fn report(
     questions: &[AnsweredQuestion],
     quiet: bool,
 ) -> Result<()> {
-    let mut indices = spread(&loaded.plan, SHEET_FRAMES);
+    let mut indices = spread(&loaded.planned.plan, SHEET_FRAMES);
     indices
         .extend(questions.iter().filter_map(|q| q.answer.evidence.as_ref()).flat_map(Evidence::best_frames));
-    let decode = &loaded.resolved.run.video.decode;
-    let thumbnails = thumbnails(&loaded.plan.video, &indices, THUMBNAIL_WIDTH, decode);
+    let decode = &loaded.planned.settings.video.decode;
+    let thumbnails = thumbnails(&loaded.planned.plan.video, &indices, THUMBNAIL_WIDTH, decode);
     let thumbnails = thumbnails.unwrap_or_else(|error| {
         note(&format!("warning: no thumbnails: {error}"));
         Vec::new()
     });
-    let video = loaded.plan.video.source.name();
+    let video = loaded.planned.plan.video.source.name();
     let page = answer_html(&AnswerReport { video: &video, model, questions, thumbnails: &thumbnails });
     write_atomically(path, page.as_bytes())?;
     if !quiet {

@@ -1,9 +1,10 @@
 use super::output::{answer_json, moments};
-use super::{note, prepare};
+use super::prepare::prepare;
 use crate::args::ChatArgs;
 use crate::args::index::IndexKind;
+use crate::out::note;
 use crate::progress::RunProgress;
-use crate::{settings, summary};
+use crate::{settings, summary, words};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -14,7 +15,7 @@ pub fn run(args: &ChatArgs) -> Result<()> {
     let mut prepared = prepare(&args.video, run)?;
     prepared.resolved.run.engine.spare_tokens = args.chat_tokens;
     prepared.resolved.run.evidence = settings::evidence(&args.evidence, false)?;
-    let loaded = prepared.load("", run.engine.quiet)?;
+    let loaded = prepared.load(&[], &[], run.engine.quiet)?;
     let mut progress = RunProgress::new(run.engine.quiet, false);
     let session = loaded.start(settings::index(&args.index, IndexKind::Embeddings).as_ref(), &mut progress);
     progress.finish(false)?;
@@ -29,14 +30,19 @@ pub fn run(args: &ChatArgs) -> Result<()> {
             Ok(answer) => {
                 moments(&answer)?;
                 if !run.engine.quiet {
-                    let found =
-                        if first { summary::found(&answer.receipt, &loaded.plan) } else { String::new() };
+                    let found = if first {
+                        summary::found(&answer.receipt, &loaded.planned.plan)
+                    } else {
+                        String::new()
+                    };
                     note(&(summary::turn(&answer.receipt) + &found));
                 }
                 first = false;
             }
             // At a terminal one question that fails is no reason to lose the conversation.
-            Err(error) if std::io::stdin().is_terminal() => note(&format!("longsight: {error}")),
+            Err(error) if std::io::stdin().is_terminal() => {
+                note(&format!("longsight: {}", words::error(&error)))
+            }
             Err(error) => return Err(error.into()),
         }
     }

@@ -1,13 +1,14 @@
 //! `longsight index`.
 
-use super::{note, prepare, write_json, write_out};
+use super::prepare::prepare;
 use crate::args::index::{
     IndexArgs, IndexCommand, IndexEntryArgs, IndexPlace, IndexReadArgs, IndexRemoveArgs,
 };
+use crate::out::{note, write_json, write_out};
 use crate::progress::RunProgress;
-use crate::settings;
+use crate::{settings, words};
 use anyhow::{Context, Result, bail, ensure};
-use longsight_engine::{EntryInfo, Index, IndexContents, IndexUse, Store, human_bytes};
+use longsight_engine::{EntryInfo, Index, IndexContents, IndexUse, Store, WarningKind, human_bytes};
 use serde_json::json;
 use std::path::Path;
 
@@ -31,7 +32,7 @@ fn add(args: &IndexArgs) -> Result<()> {
     let mut prepared = prepare(video, run)?;
     // What evidence is compared with is kept as well.
     prepared.resolved.run.evidence = Some(Default::default());
-    let loaded = prepared.load("", run.engine.quiet)?;
+    let loaded = prepared.load(&[], &[], run.engine.quiet)?;
     let mut progress = RunProgress::new(run.engine.quiet, false);
     let session = loaded.start(Some(&index), &mut progress);
     progress.finish(false)?;
@@ -39,14 +40,17 @@ fn add(args: &IndexArgs) -> Result<()> {
     let problems = session.index_warnings();
     let Some(receipt) = session.index().filter(|_| problems.is_empty()) else {
         let warnings = session.plan().warnings.iter().chain(problems);
-        let problem = warnings.filter_map(|warning| warning.strip_prefix("index: ")).next();
+        let problem = warnings.filter(|warning| warning.kind == WarningKind::Index).next();
         let kept = session.index().is_some_and(|receipt| receipt.embeddings != IndexUse::Unused);
         let what = if kept {
             "the video's KV cache was not kept (its embeddings were)"
         } else {
             "the video was not indexed"
         };
-        bail!("{what}: {}", problem.unwrap_or("no reason was given"));
+        bail!(
+            "{what}: {}",
+            problem.map_or("no reason was given".into(), |warning| words::text(&warning.text))
+        );
     };
     let bytes: u64 = index.store().list()?.iter().map(|entry| entry.bytes).sum();
     if run.json {
@@ -55,8 +59,8 @@ fn add(args: &IndexArgs) -> Result<()> {
     if !run.engine.quiet {
         note(&format!(
             "indexed {video}: {} frames, {} visual tokens; the index holds {} of {}",
-            loaded.plan.sample.frames.len(),
-            loaded.plan.pool.visual_tokens(),
+            loaded.planned.plan.sample.frames.len(),
+            loaded.planned.plan.pool.visual_tokens(),
             human_bytes(bytes),
             human_bytes(index.store().settings().limit_bytes),
         ));

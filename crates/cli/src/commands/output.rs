@@ -1,11 +1,12 @@
 //! Answers on their way to people and programs.
 
-use super::{Loaded, note, write_json, write_out};
-use crate::args::RunArgs;
-use crate::summary;
+use super::prepare::Loaded;
+use crate::args::run::RunArgs;
+use crate::out::{note, write_json, write_out};
+use crate::{summary, words};
 use anyhow::Result;
 use longsight_engine::evidence::IllustratedEvidence;
-use longsight_engine::{Answer, Generation, Receipt, RunPlan};
+use longsight_engine::{Answer, Generation, Planned, Receipt, RunPlan};
 use serde::Serialize;
 
 /// An answer for programs.
@@ -25,15 +26,10 @@ struct AnswerJson<'a> {
 
 /// Writes one JSON object on a line of its own.
 pub fn answer_json(question: &str, run: &RunArgs, loaded: &Loaded, answer: &Answer) -> Result<()> {
-    let Answer { text, generation, evidence, receipt } = answer;
-    let evidence = evidence.as_ref().map(|evidence| {
-        // Frames that cannot be decoded again are no reason to lose an answer.
-        let decode = &loaded.resolved.run.video.decode;
-        evidence.illustrated(&loaded.plan.video, decode).unwrap_or_else(|error| {
-            note(&format!("warning: no thumbnails: {error}"));
-            evidence.without_pictures()
-        })
-    });
+    let Planned { plan, settings } = &loaded.planned;
+    let missing = |error| note(&format!("warning: no thumbnails: {}", words::error(&error)));
+    let evidence = answer.illustrated(plan, settings, missing);
+    let Answer { text, generation, receipt, .. } = answer;
     write_json(&AnswerJson {
         question,
         answer: text,

@@ -1,8 +1,11 @@
-use super::{Prepared, prepare, write_json, write_out};
+use super::prepare::prepare;
 use crate::args::PlanArgs;
+use crate::out::{write_json, write_out};
 use crate::summary;
 use anyhow::Result;
-use longsight_engine::{Fitting, MemoryEstimate, RunPlan, RunSettings, TimeEstimate, fit_to_memory};
+use longsight_engine::{
+    Fitting, Frames, MemoryEstimate, Planned, RunPlan, TimeEstimate, Warning, fit_to_memory,
+};
 use longsight_method::{ContextMethod, PoolSpec, UnitRole};
 use longsight_models::ModelInfo;
 use longsight_video::{MediaTime, SamplePlan, VideoInfo};
@@ -11,14 +14,16 @@ use serde::Serialize;
 /// `longsight plan`.
 pub fn run(args: &PlanArgs) -> Result<()> {
     let run = &args.run;
-    let Prepared { mut resolved, video, description, .. } = prepare(&args.video, run)?;
-    let info = &description.info;
-    let mut plan = RunPlan::for_video(info, video, &args.question, &resolved.run)?;
-    let fitting = solve(info, &plan, &resolved.run)?;
+    let mut prepared = prepare(&args.video, run)?;
+    let mut planned = prepared.plan(&[], &[&args.question])?;
+    let fitting = solve(&prepared.description.info, &planned)?;
     if let Some(fitting) = &fitting {
-        resolved.run.apply(fitting);
-        plan = RunPlan::for_video(info, plan.video, &args.question, &resolved.run)?;
+        prepared.resolved.run = planned.settings;
+        prepared.frames = Frames::Chosen;
+        prepared.resolved.run.apply(fitting);
+        planned = prepared.plan(&[], &[&args.question])?;
     }
+    let (info, plan) = (&prepared.description.info, planned.plan);
     let time = TimeEstimate::new(info, &plan);
     if run.json {
         return write_json(&PlanJson::new(&plan, &time, fitting.as_ref()));
@@ -27,11 +32,12 @@ pub fn run(args: &PlanArgs) -> Result<()> {
 }
 
 /// With `--memory`: the largest setting that fits; None without it.
-fn solve(info: &ModelInfo, plan: &RunPlan, settings: &RunSettings) -> Result<Option<Fitting>> {
+fn solve(info: &ModelInfo, planned: &Planned) -> Result<Option<Fitting>> {
+    let Planned { plan, settings } = planned;
     let Some(allowed) = settings.memory_limit_bytes else { return Ok(None) };
     let fitting = fit_to_memory(info, &plan.video, settings, plan.text_tokens(), allowed);
     if fitting.is_none() {
-        plan.check_memory(info, settings)?;
+        planned.check_memory(info)?;
     }
     Ok(fitting)
 }
@@ -59,7 +65,7 @@ struct PlanJson<'a> {
     time: &'a TimeEstimate,
     #[serde(skip_serializing_if = "Option::is_none")]
     fitted_to_memory: Option<&'a Fitting>,
-    warnings: &'a [String],
+    warnings: &'a [Warning],
 }
 
 #[derive(Serialize)]

@@ -1,9 +1,9 @@
 //! `longsight quantize`.
 
-use super::{write_json, write_out};
 use crate::args::QuantizeArgs;
 use crate::interrupt::Interrupt;
 use crate::model;
+use crate::out::{write_json, write_out};
 use crate::progress::WeightsBar;
 use crate::units::mebibytes;
 use anyhow::Result;

@@ -1,7 +1,7 @@
-use super::note;
 use crate::args::index::IndexKind;
 use crate::args::serve::ServeArgs;
 use crate::interrupt::stopped;
+use crate::out::note;
 use crate::{model, settings};
 use anyhow::{Context, Result, ensure};
 use longsight_hub::HubSettings;
@@ -41,7 +41,7 @@ pub fn run(args: &ServeArgs) -> Result<()> {
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.context("cannot start the server")?.block_on(serve(model, settings, stopped(), ready))?;
+    runtime.context("cannot start the server")?.block_on(serve(model.into(), settings, stopped(), ready))?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! `longsight world`.
 
-use super::{note, write_json};
 use crate::args::world::{FootageArgs, MakeArgs, NeedlesArgs, WorldCommand};
+use crate::out::{note, write_json};
 use crate::progress::WorldBar;
 use anyhow::Result;
 use longsight_world::{

@@ -1,6 +1,15 @@
 //! Heads and prompts to one score a frame. Pure.
 
-use super::FrameAttention;
+/// Attention to frames, `[heads, frames]` each: mean over tokens of the sum of softmax weights on a frame's positions.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FrameAttention {
+    /// From the prompt's last token and the answer's.
+    pub answer: Vec<f64>,
+    /// From the last token of the neutral prompt.
+    pub neutral: Vec<f64>,
+    /// How many frames.
+    pub frames: usize,
+}
 
 /// How attention becomes a frame's score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,9 +1,12 @@
 //! Visual tokens on their way to the disk, and back.
+//!
+//! They are kept in f32, as the tower gives them: anything smaller would not be bit-equal.
 
-use crate::encode::{FrameEncoder, FrameReport, FrameTokens, Replaced};
+use crate::encode::FrameEncoder;
+use crate::frames::{FrameReport, FrameTokens, Replaced};
 use crate::plan::RunPlan;
-use crate::receipt::Timings;
 use crate::settings::RunSettings;
+use crate::timings::Timings;
 use crate::{EngineError, Result};
 use longsight_models::{DType, Lmm, Tensor};
 use longsight_store::{Builder, Entry};
@@ -138,7 +141,7 @@ impl<'a> IndexedFrames<'a> {
     /// # Errors
     /// An entry that does not hold what `plan` needs, though its key says so.
     pub(crate) fn new(entry: Entry, model: &'a Lmm, plan: &RunPlan, settings: &RunSettings) -> Result<Self> {
-        let refuse = |what: &str| EngineError::Setting(format!("an entry of embeddings {what}"));
+        let refuse = |what: &str| EngineError::request(format!("an entry of embeddings {what}"));
         let layout: FramesLayout =
             serde_json::from_value(entry.layout().clone()).map_err(|e| refuse(&e.to_string()))?;
         let dtype = [DType::F32, DType::F16, DType::BF16].into_iter().find(|d| d.as_str() == layout.dtype);

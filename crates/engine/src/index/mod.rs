@@ -7,20 +7,24 @@ mod frames;
 mod identity;
 mod keys;
 mod prefix;
+mod receipt;
 
-pub(crate) use frames::{IndexedFrames, RecordedFrames};
+use frames::{IndexedFrames, RecordedFrames};
 use identity::VideoIdentity;
-pub(crate) use prefix::PrefixLayout;
+use prefix::PrefixLayout;
+pub use receipt::{IndexReceipt, IndexUse};
 
-use crate::encode::{FrameEncoder, FrameReport, FrameTokens};
+use crate::encode::FrameEncoder;
+use crate::frames::{FrameReport, FrameTokens};
 use crate::observer::Observer;
 use crate::plan::RunPlan;
-use crate::settings::RunSettings;
+use crate::settings::{RunSettings, Setting};
+use crate::text::{Text, text};
+use crate::warning::{Warning, WarningKind};
 use crate::{EngineError, Result};
 use longsight_models::{KvCache, Lmm};
 use longsight_store::{Claim, Entry, FileDigests, Key, Store, StoreError, StoreSettings};
 use longsight_video::VideoSource;
-use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
 
@@ -61,30 +65,6 @@ impl Index {
     }
 }
 
-/// What a run did with one kind of entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IndexUse {
-    /// Neither read nor written.
-    #[default]
-    Unused,
-    /// Found, and used.
-    Read,
-    /// Made, and kept.
-    Written,
-}
-
-/// The index in a receipt.
-#[derive(Debug, Clone, Serialize)]
-pub struct IndexReceipt {
-    /// BLAKE3 of the video's bytes.
-    pub video_digest: String,
-    /// Pooled embeddings of the frames.
-    pub embeddings: IndexUse,
-    /// The visual prefix of the KV cache.
-    pub kv_prefix: IndexUse,
-}
-
 /// Where a video lies: the whole path, as other videos may have the same name elsewhere.
 fn place(source: &VideoSource) -> String {
     let name = source.name();
@@ -98,7 +78,7 @@ pub(crate) struct Indexing<'a> {
     prefix_key: Key,
     about: serde_json::Value,
     pub(crate) receipt: IndexReceipt,
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl<'a> Indexing<'a> {
@@ -136,7 +116,7 @@ impl<'a> Indexing<'a> {
                 Some(report)
             }
             Err(error) => {
-                self.warn(&error.to_string());
+                self.warn(error.to_string());
                 None
             }
         }
@@ -165,7 +145,7 @@ impl<'a> Indexing<'a> {
         };
         match written {
             Ok(_) => self.receipt.kv_prefix = IndexUse::Written,
-            Err(problem) => self.warn(&problem),
+            Err(problem) => self.warn(problem),
         }
         Ok(())
     }
@@ -185,7 +165,7 @@ impl<'a> Indexing<'a> {
                     return Ok(Box::new(frames));
                 }
                 Err(error) => {
-                    self.warn(&error.to_string());
+                    self.warn(error.to_string());
                     None
                 }
             },
@@ -203,7 +183,7 @@ impl<'a> Indexing<'a> {
     pub(crate) fn frames_done(&mut self, frames: &mut dyn FrameTokens) {
         match frames.kept() {
             Some(Ok(())) => self.receipt.embeddings = IndexUse::Written,
-            Some(Err(problem)) => self.warn(&problem),
+            Some(Err(problem)) => self.warn(problem),
             None => (),
         }
     }
@@ -236,7 +216,7 @@ impl<'a> Indexing<'a> {
         match self.index.store.find(key) {
             Ok(entry) => entry,
             Err(error @ StoreError::Damaged { .. }) if self.index.contents != IndexContents::Kv => {
-                self.warn(&format!("{error}; it is removed (--index kv keeps it anew)"));
+                self.warn(text![format!("{error}; it is removed ("), Setting::Index, " kv keeps it anew)",]);
                 None
             }
             Err(error) => {
@@ -273,16 +253,27 @@ impl<'a> Indexing<'a> {
 
     fn warn_of(&mut self, error: StoreError) {
         match error {
-            StoreError::Damaged { .. } => self.warn(&format!("{error}; it is removed and made anew")),
-            StoreError::Io { .. } => self.warn(&format!(
-                "{error}; nothing is kept (--index-dir names another folder, --no-index none)"
-            )),
-            other => self.warn(&other.to_string()),
+            StoreError::Damaged { .. } => self.warn(format!("{error}; it is removed and made anew")),
+            StoreError::Io { .. } => self.warn(text![
+                format!("{error}; nothing is kept ("),
+                Setting::IndexDir,
+                " names another folder, ",
+                Setting::NoIndex,
+                " none)",
+            ]),
+            StoreError::TooLarge { bytes, limit_bytes } => self.warn(text![
+                format!(
+                    "an index entry of up to {bytes} bytes is more than the index may hold ({limit_bytes} bytes; see "
+                ),
+                Setting::IndexSize,
+                ")",
+            ]),
+            StoreError::Stopped => self.warn(error.to_string()),
         }
     }
 
-    fn warn(&mut self, problem: &str) {
-        let warning = format!("index: {problem}");
+    fn warn(&mut self, problem: impl Into<Text>) {
+        let warning = Warning::new(WarningKind::Index, problem);
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }

@@ -1,7 +1,7 @@
 //! The visual prefix of a KV cache as an entry.
 
 use super::frames::StoredReport;
-use crate::encode::FrameReport;
+use crate::frames::FrameReport;
 use crate::plan::RunPlan;
 use crate::{EngineError, Result};
 use longsight_models::KvCache;
@@ -25,7 +25,7 @@ impl PrefixLayout {
 
     /// Fills `cache`; returns what became of the frames when they were encoded.
     pub(crate) fn read(entry: &Entry, plan: &RunPlan, cache: &mut KvCache) -> Result<FrameReport> {
-        let refuse = |what: String| EngineError::Setting(format!("an entry of a KV cache {what}"));
+        let refuse = |what: String| EngineError::request(format!("an entry of a KV cache {what}"));
         let layout: Self =
             serde_json::from_value(entry.layout().clone()).map_err(|e| refuse(e.to_string()))?;
         if layout.tokens != plan.layout.visual_prefix_tokens() {

@@ -7,15 +7,13 @@ pub use prompt::Prompt;
 use crate::budget::{self, MemoryEstimate};
 use crate::evidence::NEUTRAL_PROMPT;
 use crate::settings::RunSettings;
+use crate::warning::{Warning, WarningKind};
 use crate::{EngineError, Result};
 use longsight_method::{PoolPlan, Positions, PromptLayout, RopePlan, chunk_plan};
 use longsight_models::processor::{Role, Turn};
 use longsight_models::{KvDtype, ModelInfo};
-use longsight_video::{
-    FrameBudget, SamplePlan, SampleSettings, VideoInfo, VideoSource, linspace_indices, probe, sample,
-};
+use longsight_video::{SamplePlan, VideoInfo};
 use std::ops::Range;
-use std::time::Instant;
 
 /// A run, planned.
 #[derive(Debug, Clone)]
@@ -45,45 +43,19 @@ pub struct RunPlan {
     /// Seconds that the probe took.
     pub probe_secs: f64,
     /// What the user should know.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 impl RunPlan {
-    /// Probes the video and plans the run. Nothing is decoded.
-    pub fn new(
-        model: &ModelInfo,
-        source: &VideoSource,
-        question: &str,
-        settings: &RunSettings,
-    ) -> Result<Self> {
-        settings.check()?;
-        let started = Instant::now();
-        let video = probe(source, &settings.video.probe)?;
-        let probe_secs = started.elapsed().as_secs_f64();
-        Ok(Self { probe_secs, ..Self::for_video(model, video, question, settings)? })
-    }
-
-    /// Plans a run on a video already probed.
-    pub fn for_video(
-        model: &ModelInfo,
-        video: VideoInfo,
-        question: &str,
-        settings: &RunSettings,
-    ) -> Result<Self> {
-        settings.check()?;
-        let sample = sample(&video, &settings.video.sample)?;
-        Self::for_sample(model, video, sample, question, settings)
-    }
-
-    /// Plans a run on frames already chosen; `settings.video.sample` is not looked at.
-    pub fn for_sample(
+    /// Plans a run on frames of a video that was probed; `settings.video.sample` is not looked at. Programs take
+    /// [`Request::plan`](crate::Request::plan), which chooses the frames.
+    pub(crate) fn new(
         model: &ModelInfo,
         video: VideoInfo,
         sample: SamplePlan,
         question: &str,
         settings: &RunSettings,
     ) -> Result<Self> {
-        settings.check()?;
         let config = &model.config;
         let spec = settings.pool_spec(model);
         let pool =
@@ -91,7 +63,7 @@ impl RunPlan {
         let context = &settings.context;
         let shape = config.rope_shape(context.visual_window_tokens, context.language_window_tokens);
         let rope = RopePlan::new(&context.rope(config.ramp), &shape, pool.window_tokens())?;
-        let (prompt, mut warnings) = Prompt::new(model, &video, &sample, question, settings)?;
+        let (prompt, remarks) = Prompt::new(model, &video, &sample, question, settings)?;
         let between: Vec<usize> = prompt.between_ids.iter().map(Vec::len).collect();
         let layout =
             PromptLayout::interleaved(prompt.before_ids.len(), &between, &pool, prompt.after_ids.len());
@@ -105,9 +77,11 @@ impl RunPlan {
         let chunks =
             chunk_plan(layout.visual_prefix_tokens(), layout.total_tokens(), settings.engine.chunk_tokens);
         let memory = budget::estimate(model, settings, &video, kv_capacity_tokens);
+        let of = |kind| move |text: &String| Warning::new(kind, text.as_str());
+        let mut warnings: Vec<Warning> = remarks.iter().map(of(WarningKind::Prompt)).collect();
         warnings.extend(repeat_warning(&sample));
-        warnings.extend(video.warnings.iter().cloned());
-        warnings.extend(config.warnings.iter().cloned());
+        warnings.extend(video.warnings.iter().map(of(WarningKind::Video)));
+        warnings.extend(config.warnings.iter().map(of(WarningKind::Model)));
         warnings.extend(window_warning(config.decoder.max_positions, layout.total_tokens()));
         Ok(Self {
             video,
@@ -133,12 +107,12 @@ impl RunPlan {
         if needed <= allowed {
             return Ok(());
         }
-        let remedy = match budget::fit_to_memory(model, &self.video, settings, self.text_tokens(), allowed) {
-            Some(fitting) => format!("the nearest that fits: {fitting}"),
-            None => "not even one frame fits: allow more memory or take a smaller model or dtype".into(),
-        };
-        let text = budget::human_bytes;
-        Err(EngineError::Memory { needed: text(needed), allowed: text(allowed), remedy })
+        let fitting = budget::fit_to_memory(model, &self.video, settings, self.text_tokens(), allowed);
+        Err(EngineError::Memory {
+            needed_bytes: needed,
+            allowed_bytes: allowed,
+            fitting: fitting.map(Box::new),
+        })
     }
 
     /// What the rotary tables of this run are made from.
@@ -153,31 +127,22 @@ impl RunPlan {
 }
 
 /// Frames that are there more than once, as the clip has fewer than were asked for.
-fn repeat_warning(sample: &SamplePlan) -> Option<String> {
+fn repeat_warning(sample: &SamplePlan) -> Option<Warning> {
     let repeats = sample.frames.windows(2).filter(|pair| pair[0].index == pair[1].index).count();
     (repeats > 0).then(|| {
-        format!(
-            "{repeats} of {} frames repeat the one before: the clip has fewer than that",
-            sample.frames.len()
-        )
+        let frames = sample.frames.len();
+        let text =
+            format!("{repeats} of {frames} frames repeat the one before: the clip has fewer than that");
+        Warning::new(WarningKind::Video, text)
     })
 }
 
 /// A prompt longer than the language window is answered all the same, and warned about.
-pub(crate) fn window_warning(language_window: usize, tokens: usize) -> Option<String> {
+pub(crate) fn window_warning(language_window: usize, tokens: usize) -> Option<Warning> {
     (tokens > language_window).then(|| {
-        format!("the prompt takes {tokens} tokens, more than the {language_window} of the language window")
+        let text = format!(
+            "the prompt takes {tokens} tokens, more than the {language_window} of the language window"
+        );
+        Warning::new(WarningKind::Window, text)
     })
-}
-
-/// The same settings with at most `frames` frames: the number itself where it was fixed, else its upper limit.
-pub(crate) fn with_frames(sample: &SampleSettings, frames: usize) -> SampleSettings {
-    let budget = match &sample.budget {
-        FrameBudget::Uniform { .. } => FrameBudget::Uniform { frames },
-        FrameBudget::Fps { fps, .. } => FrameBudget::Fps { fps: *fps, max_frames: frames },
-        FrameBudget::Indices(all) => {
-            FrameBudget::Indices(linspace_indices(all.len(), frames).into_iter().map(|i| all[i]).collect())
-        }
-    };
-    SampleSettings { budget, ..sample.clone() }
 }

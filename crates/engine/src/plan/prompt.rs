@@ -111,7 +111,7 @@ fn words(
         None => Shown::Video { duration_secs: video.duration_secs, times_secs: &times_secs },
         Some(texts) if texts.len() == times_secs.len() => Shown::Stills(texts.len()),
         Some(texts) => {
-            return Err(EngineError::Setting(format!(
+            return Err(EngineError::request(format!(
                 "{} texts for {} frames: interleaving takes one a frame",
                 texts.len(),
                 times_secs.len()

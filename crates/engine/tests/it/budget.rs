@@ -1,5 +1,5 @@
-use crate::support::{image_folder, load, settings};
-use longsight_engine::{EngineError, RunPlan, fit_to_memory};
+use crate::support::{image_folder, load, plan_of, settings};
+use longsight_engine::{EngineError, Setting, fit_to_memory};
 use longsight_testkit::Golden;
 use longsight_video::FrameBudget;
 
@@ -11,7 +11,7 @@ fn memory_is_solved_for_frames_first() {
     let model = load(&golden);
     let mut settings = settings(&golden);
     settings.video.sample.budget = FrameBudget::Uniform { frames: 4000 };
-    let plan = RunPlan::new(model.info(), &source, "What?", &settings).unwrap();
+    let plan = plan_of(&model, &source, "What?", &settings);
     let whole = plan.memory.total_bytes();
     let allowed = whole - plan.memory.kv_cache_bytes / 2;
     let fit = |allowed| fit_to_memory(model.info(), &plan.video, &settings, plan.text_tokens(), allowed);
@@ -26,7 +26,7 @@ fn memory_is_solved_for_frames_first() {
         let mut settings = settings.clone();
         settings.video.sample.budget = FrameBudget::Uniform { frames };
         settings.memory_limit_bytes = Some(allowed);
-        let plan = RunPlan::new(model.info(), &source, "What?", &settings).unwrap();
+        let plan = plan_of(&model, &source, "What?", &settings);
         assert_eq!(plan.memory.total_bytes() <= allowed, fits, "{frames} frames");
         assert_eq!(plan.check_memory(model.info(), &settings).is_ok(), fits);
     }
@@ -36,5 +36,6 @@ fn memory_is_solved_for_frames_first() {
     settings.memory_limit_bytes = Some(allowed);
     let error = plan.check_memory(model.info(), &settings).unwrap_err();
     assert!(matches!(error, EngineError::Memory { .. }));
-    assert!(error.to_string().contains(&format!("--frames {}", fitting.frames)), "{error}");
+    assert!(error.to_string().contains(&format!("frames {}", fitting.frames)), "{error}");
+    assert_eq!(error.fault().field, Some(Setting::Frames));
 }

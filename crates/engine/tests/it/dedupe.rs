@@ -1,8 +1,8 @@
 //! Near-duplicate frames: what is encoded once changes nothing that is said.
 
-use crate::support::Case;
+use crate::support::{Case, planned, start, start_encoded};
 use longsight_engine::{
-    Answer, Dedupe, EncodedFrames, Observer, Receipt, RunSettings, Session, Silent, Stage,
+    Answer, Dedupe, EncodedFrames, FrameSource, Observer, Receipt, RunSettings, Silent, Stage,
 };
 use longsight_video::{FrameBudget, VideoSource};
 
@@ -23,14 +23,13 @@ impl Case {
 
     fn ask(&self, settings: &RunSettings) -> Answer {
         let plan = self.plan(settings);
-        let mut session = Session::start(&self.model, plan, settings, &mut Silent).unwrap();
+        let mut session = start(&self.model, plan, settings);
         session.ask("What?", &mut Silent).unwrap()
     }
 
     fn ask_encoded(&self, settings: &RunSettings, encoded: &EncodedFrames) -> Answer {
         let plan = self.plan(settings);
-        let session = Session::start_encoded(&self.model, plan, settings, encoded, &mut Silent);
-        session.unwrap().ask("What?", &mut Silent).unwrap()
+        start_encoded(&self.model, plan, settings, encoded).unwrap().ask("What?", &mut Silent).unwrap()
     }
 }
 
@@ -104,7 +103,8 @@ fn a_long_static_scene_is_encoded_once_and_progress_counts_every_frame() {
     let case = case("d32-gqa-tied", &indices);
     let settings = case.settings(Dedupe::Exact, 2);
     let mut steps = Steps(Vec::new());
-    let mut session = Session::start(&case.model, case.plan(&settings), &settings, &mut steps).unwrap();
+    let mut session =
+        planned(case.plan(&settings), &settings).start(&case.model, FrameSource::Video, &mut steps).unwrap();
     assert!(steps.0.is_sorted() && steps.0.len() > 40, "{:?}", steps.0);
     assert_eq!((steps.0[0], steps.0.last()), (0, Some(&90)));
     let receipt = session.ask("What?", &mut Silent).unwrap().receipt;

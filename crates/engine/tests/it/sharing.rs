@@ -1,7 +1,7 @@
 //! Work that is shared between questions and settings changes no answer.
 
-use crate::support::Case;
-use longsight_engine::{EncodedFrames, RunPlan, Session, Silent};
+use crate::support::{Case, plan_of, start, start_encoded, try_plan};
+use longsight_engine::{EncodedFrames, Session, Silent};
 use longsight_method::{ContextMethod, PoolSpec};
 use longsight_models::KvDtype;
 use longsight_testkit::Golden;
@@ -15,8 +15,8 @@ fn case(name: &str) -> Case {
 }
 
 impl Case {
-    fn start(&self) -> Session<'_> {
-        Session::start(&self.model, self.plan(&self.settings), &self.settings, &mut Silent).unwrap()
+    fn start(&self) -> Session {
+        start(&self.model, self.plan(&self.settings), &self.settings)
     }
 }
 
@@ -69,16 +69,9 @@ fn frames_encoded_once_serve_every_pooling_and_context_bit_for_bit() {
                 let mut settings = case.settings.clone();
                 settings.pool = Some(pool.parse::<PoolSpec>().unwrap());
                 settings.context.method = method;
-                let mut shared = Session::start_encoded(
-                    &case.model,
-                    case.plan(&settings),
-                    &settings,
-                    &encoded,
-                    &mut Silent,
-                )
-                .unwrap();
-                let mut alone =
-                    Session::start(&case.model, case.plan(&settings), &settings, &mut Silent).unwrap();
+                let mut shared =
+                    start_encoded(&case.model, case.plan(&settings), &settings, &encoded).unwrap();
+                let mut alone = start(&case.model, case.plan(&settings), &settings);
                 let (a, b) =
                     (shared.ask("What?", &mut Silent).unwrap(), alone.ask("What?", &mut Silent).unwrap());
                 assert_eq!(a.generation, b.generation, "{name} {pool} {method}");
@@ -87,7 +80,7 @@ fn frames_encoded_once_serve_every_pooling_and_context_bit_for_bit() {
         }
         let mut other = case.settings.clone();
         other.pool = Some("uniform,4".parse().unwrap());
-        let refused = Session::start_encoded(&case.model, case.plan(&other), &other, &encoded, &mut Silent);
+        let refused = start_encoded(&case.model, case.plan(&other), &other, &encoded);
         assert!(refused.err().unwrap().to_string().contains("do not serve"));
     }
 }
@@ -107,8 +100,7 @@ fn an_inserted_frame_stands_where_a_video_with_it_has_it() {
     let (needle, ..) = encode(&[1]);
     let (whole, plan, settings) = encode(&[0, 1, 2, 3]);
     let ask = |encoded: &EncodedFrames| {
-        let mut session =
-            Session::start_encoded(&case.model, plan.clone(), &settings, encoded, &mut Silent).unwrap();
+        let mut session = start_encoded(&case.model, plan.clone(), &settings, encoded).unwrap();
         session.ask("What?", &mut Silent).unwrap().generation
     };
     assert_eq!(ask(&without.with_inserted(1, &needle, 0)), ask(&whole));
@@ -120,7 +112,7 @@ fn teacher_forcing_agrees_with_what_the_model_says_itself() {
     let case = case("d32-gqa-tied");
     let mut settings = case.settings.clone();
     settings.generation.max_new_tokens = 6;
-    let mut session = Session::start(&case.model, case.plan(&settings), &settings, &mut Silent).unwrap();
+    let mut session = start(&case.model, case.plan(&settings), &settings);
     let said = session.ask("What is it?", &mut Silent).unwrap();
     let first = said.generation.token_ids[0];
     let wrong = session.score_answer("What is it?", "blue", &mut Silent).unwrap();
@@ -150,18 +142,17 @@ fn interleaved_text_takes_positions_between_the_frames() {
     assert_eq!(gap, plan.prompt.between_ids[2].len());
     assert!(gap >= 4);
     // Every still image ends with a newline of its own, and none follows the last.
-    let tokens = plan.pool.units[0].grid.tokens();
-    assert_eq!(plan.layout.unit_span(1).len(), tokens + 1);
+    assert_eq!(plan.layout.unit_span(1).len(), plan.pool.units[0].visual_tokens + 1);
     assert_eq!(plan.layout.visual_prefix_tokens(), plan.layout.unit_span(frames - 1).end);
     let with_text = case.start().ask("What?", &mut Silent).unwrap();
-    let asked = RunPlan::new(case.model.info(), &case.source, "What?", &case.settings).unwrap();
+    let asked = plan_of(&case.model, &case.source, "What?", &case.settings);
     assert_eq!(with_text.receipt.tokens.prompt, asked.layout.total_tokens());
     texts[2] = "\n".into();
     case.settings.prompt.interleaved = Some(texts);
     let without = case.start().ask("What?", &mut Silent).unwrap();
     assert_ne!(with_text.generation.first_token_logprobs, without.generation.first_token_logprobs);
     case.settings.prompt.interleaved = Some(vec![String::new()]);
-    let refused = RunPlan::new(case.model.info(), &case.source, "", &case.settings);
+    let refused = try_plan(&case.model, &case.source, "", &case.settings);
     assert!(refused.unwrap_err().to_string().contains("one a frame"));
 }
 
@@ -173,6 +164,6 @@ fn indices_are_taken_as_given_and_kept_inside_the_video() {
     let plan = case.plan(&case.settings);
     assert_eq!(plan.sample.frames.iter().map(|f| f.index).collect::<Vec<_>>(), [0, 0, 2, last]);
     case.settings.video.sample.budget = FrameBudget::Indices([2, 1].into());
-    let refused = RunPlan::new(case.model.info(), &case.source, "", &case.settings);
+    let refused = try_plan(&case.model, &case.source, "", &case.settings);
     assert!(refused.unwrap_err().to_string().contains("rising order"));
 }

@@ -1,7 +1,7 @@
 //! SmolVLM2 through the whole path, from image files to tokens, against transformers; index, evidence, plan and receipt.
 
-use crate::support::{ask, first_logprobs, image_folder, load};
-use longsight_engine::{EvidenceSettings, LogprobCount, RunPlan, RunSettings};
+use crate::support::{ask, first_logprobs, image_folder, load, plan_of};
+use longsight_engine::{EvidenceSettings, LogprobCount, RunSettings};
 use longsight_method::ContextMethod;
 use longsight_testkit::{Golden, SmolVlmMeta};
 use longsight_video::FrameBudget;
@@ -57,7 +57,7 @@ fn the_plan_knows_tokens_and_text_between_frames_and_takes_the_familys_pooling()
     let (folder, model) = (tempfile::tempdir().unwrap(), load(&golden));
     let source = image_folder(&golden, folder.path());
     let settings = RunSettings { pool: None, ..settings(&golden, "4,2,8") };
-    let plan = RunPlan::new(model.info(), &source, &golden.meta.question, &settings).unwrap();
+    let plan = plan_of(&model, &source, &golden.meta.question, &settings);
     assert_eq!(plan.pool.spec.to_string(), "4,1,4");
     let tokens: Vec<usize> = plan.pool.units.iter().map(|unit| unit.visual_tokens).collect();
     assert_eq!(tokens, [64, 4, 4, 4, 64]);
@@ -105,7 +105,7 @@ fn interleaved_stills_have_the_familys_tokens_around_them() {
     let source = image_folder(&golden, folder.path());
     let mut settings = settings(&golden, "uniform,1");
     settings.prompt.interleaved = Some((0..5).map(|i| format!("\nPicture {i} <image>: ")).collect());
-    let plan = RunPlan::new(model.info(), &source, "What?", &settings).unwrap();
+    let plan = plan_of(&model, &source, "What?", &settings);
     let decode = |ids: &[u32]| ids.iter().map(|id| model.tokenizer().token(*id)).collect::<String>();
     let before = decode(&plan.prompt.before_ids);
     assert!(before.starts_with("<|im_start|>User:\nPicture 0 ") && !before.contains("provided"), "{before}");

@@ -1,11 +1,15 @@
 //! Golden frames as a folder of images, and short ways to ask.
 
-use longsight_engine::{Answer, LogprobCount, RunPlan, RunSettings, Silent, answer};
+use longsight_engine::{
+    Answer, EncodedFrames, FrameSource, Frames, LogprobCount, Planned, Probed, Request, Result, RunPlan,
+    RunSettings, Session, Silent, answer,
+};
 use longsight_models::{Lmm, LoadSettings, WeightDtype};
 use longsight_testkit::Golden;
 use longsight_video::{FrameBudget, VideoSource};
 use serde::de::DeserializeOwned;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Writes the golden's frames as PNG files.
 pub fn image_folder<M: DeserializeOwned>(golden: &Golden<M>, folder: &Path) -> VideoSource {
@@ -20,7 +24,7 @@ pub fn image_folder<M: DeserializeOwned>(golden: &Golden<M>, folder: &Path) -> V
 
 /// A golden case with its frames as a folder of images.
 pub struct Case {
-    pub model: Lmm,
+    pub model: Arc<Lmm>,
     pub source: VideoSource,
     pub settings: RunSettings,
     _folder: tempfile::TempDir,
@@ -35,13 +39,52 @@ impl Case {
     }
 
     pub fn plan(&self, settings: &RunSettings) -> RunPlan {
-        RunPlan::new(self.model.info(), &self.source, "", settings).unwrap()
+        plan_of(&self.model, &self.source, "", settings)
     }
 }
 
-pub fn load<M: DeserializeOwned>(golden: &Golden<M>) -> Lmm {
+pub fn try_plan(
+    model: &Lmm,
+    source: &VideoSource,
+    question: &str,
+    settings: &RunSettings,
+) -> Result<RunPlan> {
+    let request = Request {
+        video: Probed::read(source, settings)?,
+        settings: settings.clone(),
+        frames: Frames::Chosen,
+        earlier: &[],
+        questions: &[question],
+    };
+    Ok(request.plan(model.info())?.plan)
+}
+
+pub fn plan_of(model: &Lmm, source: &VideoSource, question: &str, settings: &RunSettings) -> RunPlan {
+    try_plan(model, source, question, settings).unwrap()
+}
+
+pub fn planned(plan: RunPlan, settings: &RunSettings) -> Planned {
+    Planned { plan, settings: settings.clone() }
+}
+
+/// Decodes, encodes and prefills the video of a plan.
+pub fn start(model: &Arc<Lmm>, plan: RunPlan, settings: &RunSettings) -> Session {
+    planned(plan, settings).start(model, FrameSource::Video, &mut Silent).unwrap()
+}
+
+/// The same with frames that are encoded already.
+pub fn start_encoded(
+    model: &Arc<Lmm>,
+    plan: RunPlan,
+    settings: &RunSettings,
+    encoded: &EncodedFrames,
+) -> Result<Session> {
+    planned(plan, settings).start(model, FrameSource::Encoded(encoded), &mut Silent)
+}
+
+pub fn load<M: DeserializeOwned>(golden: &Golden<M>) -> Arc<Lmm> {
     let settings = LoadSettings { dtype: Some(WeightDtype::F32), ..Default::default() };
-    Lmm::load(&golden.checkpoint(), &settings).unwrap()
+    Arc::new(Lmm::load(&golden.checkpoint(), &settings).unwrap())
 }
 
 /// The golden's own settings: every frame, its windows and ramp, 20 tokens, all log-probabilities.
@@ -59,7 +102,7 @@ pub fn settings(golden: &Golden) -> RunSettings {
     settings
 }
 
-pub fn ask(model: &Lmm, source: &VideoSource, question: &str, settings: &RunSettings) -> Answer {
+pub fn ask(model: &Arc<Lmm>, source: &VideoSource, question: &str, settings: &RunSettings) -> Answer {
     answer(model, source, question, settings, &mut Silent).unwrap()
 }
 

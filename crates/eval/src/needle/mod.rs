@@ -16,12 +16,9 @@ use crate::run::log::{LineLog, lines};
 use crate::run::manifest::{hex, refuse_foreign};
 use crate::run::{Environment, FolderLock, pin};
 use crate::{EvalError, Result};
-use longsight_engine::{EncodedFrames, Observer, RunPlan, RunSettings, Session};
+use longsight_engine::{EncodedFrames, FrameSource, Frames, Observer, Planned, Probed, Request, RunSettings};
 use longsight_models::Lmm;
-use longsight_video::{
-    FrameBudget, PlannedFrame, ProbeSettings, SamplePlan, SampleSettings, VideoInfo, VideoSource, probe,
-    sample,
-};
+use longsight_video::{FrameBudget, PlannedFrame, SamplePlan, SampleSettings, VideoSource, sample};
 use longsight_world::NeedleRow;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -66,7 +63,7 @@ impl NeedleSettings {
 /// A haystack and its needles, as `longsight world needles` writes them.
 pub struct NeedleData {
     folder: PathBuf,
-    haystack: VideoInfo,
+    haystack: Probed,
     needles: Vec<NeedleRow>,
     /// SHA-256 over the needles' pictures.
     pictures_digest: String,
@@ -74,7 +71,7 @@ pub struct NeedleData {
 
 impl NeedleData {
     /// Reads a folder: its longest video, and `needles.json`.
-    pub fn open(folder: &Path, settings: &ProbeSettings) -> Result<Self> {
+    pub fn open(folder: &Path, settings: &RunSettings) -> Result<Self> {
         let broken = |path: &Path, message: String| EvalError::File { path: path.into(), message };
         let path = folder.join("needles.json");
         let text = std::fs::read(&path)
@@ -87,14 +84,13 @@ impl NeedleData {
         let pictures_digest = pictures_digest(folder, &needles)?;
         let videos = folder.join("videos");
         let files = std::fs::read_dir(&videos).map_err(|e| broken(&videos, e.to_string()))?;
-        let mut longest: Option<VideoInfo> = None;
+        let mut longest: Option<Probed> = None;
         let mut files: Vec<PathBuf> = files.filter_map(|entry| Some(entry.ok()?.path())).collect();
         files.sort();
         for file in files.into_iter().filter(|file| file.is_file()) {
-            let video =
-                probe(&VideoSource::File(file), settings).map_err(longsight_engine::EngineError::from)?;
-            if longest.as_ref().is_none_or(|best| best.duration_secs < video.duration_secs) {
-                longest = Some(video);
+            let probed = Probed::read(&VideoSource::File(file), settings)?;
+            if longest.as_ref().is_none_or(|best| best.video.duration_secs < probed.video.duration_secs) {
+                longest = Some(probed);
             }
         }
         let haystack = longest.ok_or_else(|| broken(&videos, "holds no video".into()))?;
@@ -103,27 +99,27 @@ impl NeedleData {
 
     /// The questions and answers, and the haystack's length, for a manifest.
     pub fn pinned(&self) -> Value {
-        let frames = self.haystack.total_frames;
+        let frames = self.haystack.video.total_frames;
         json!({ "needles": self.needles, "pictures_digest": self.pictures_digest, "haystack_frames": frames })
     }
 
     /// Frames of the haystack at one a second.
     fn indices(&self, frames: usize) -> Result<Arc<[usize]>> {
-        let every = (self.haystack.average_fps.round() as usize).max(1);
-        let there = self.haystack.total_frames.div_ceil(every);
+        let every = (self.haystack.video.average_fps.round() as usize).max(1);
+        let there = self.haystack.video.total_frames.div_ceil(every);
         if frames > there {
             return Err(EvalError::Setting(format!(
                 "--lengths {frames}: the haystack {} holds {there} seconds; make a longer one",
-                self.haystack.source.name()
+                self.haystack.video.source.name()
             )));
         }
         Ok((0..frames).map(|k| k * every).collect())
     }
 
     /// The needles as a folder of images, one frame each.
-    fn images(&self, settings: &ProbeSettings) -> Result<VideoInfo> {
+    fn images(&self, settings: &RunSettings) -> Result<Probed> {
         let source = VideoSource::Images(self.folder.join("needles"));
-        Ok(probe(&source, settings).map_err(longsight_engine::EngineError::from)?)
+        Ok(Probed::read(&source, settings)?)
     }
 }
 
@@ -187,7 +183,7 @@ impl NeedleFolder {
 /// # Errors
 /// A haystack too short, a video or image that cannot be read, settings that cannot be meant.
 pub fn run(
-    model: &Lmm,
+    model: &Arc<Lmm>,
     data: &NeedleData,
     settings: &NeedleSettings,
     folder: &mut NeedleFolder,
@@ -215,7 +211,7 @@ pub fn run(
 }
 
 struct Test<'a> {
-    model: &'a Lmm,
+    model: &'a Arc<Lmm>,
     data: &'a NeedleData,
     settings: &'a NeedleSettings,
     haystack: Option<EncodedFrames>,
@@ -230,13 +226,14 @@ impl Test<'_> {
         }
         let run = &self.settings.run;
         let strides = self.strides(longest + 1)?;
-        let mut encode = |video: &VideoInfo, indices: Arc<[usize]>| -> Result<EncodedFrames> {
-            let run = with_frames(run, indices);
-            let plan = RunPlan::for_video(self.model.info(), video.clone(), "", &run)?;
-            Ok(EncodedFrames::encode(self.model, &plan, &strides, &run, watch)?)
+        let mut encode = |video: &Probed, indices: Arc<[usize]>| -> Result<EncodedFrames> {
+            let (video, settings) = (video.clone(), with_frames(run, indices));
+            let request = Request { video, settings, frames: Frames::Chosen, earlier: &[], questions: &[] };
+            let Planned { plan, settings } = request.plan(self.model.info())?;
+            Ok(EncodedFrames::encode(self.model, &plan, &strides, &settings, watch)?)
         };
         let haystack = encode(&self.data.haystack, self.data.indices(longest)?)?;
-        let images = self.data.images(&run.video.probe)?;
+        let images = self.data.images(run)?;
         let needles = encode(&images, (0..self.data.needles.len()).collect())?;
         (self.haystack, self.needles) = (Some(haystack), Some(needles));
         Ok(())
@@ -259,8 +256,8 @@ impl Test<'_> {
         let question = row.question.strip_prefix('\n').unwrap_or(&row.question); // the template writes it
         let at = frames * usize::from(depth) / 100;
         let encoded = haystack.first(frames).with_inserted(at, needles, needle);
-        let plan = self.plan(frames, at, question)?;
-        let mut session = Session::start_encoded(self.model, plan, &self.settings.run, &encoded, watch)?;
+        let planned = self.plan(frames, at, question)?;
+        let mut session = planned.start(self.model, FrameSource::Encoded(&encoded), watch)?;
         let forced = session.score_answer(question, &row.answer, watch)?;
         let answer = match self.settings.free_form {
             true => Some(session.ask_anew(question, watch)?),
@@ -285,12 +282,14 @@ impl Test<'_> {
     }
 
     /// The plan of `frames` haystack frames with a needle before frame `at`.
-    fn plan(&self, frames: usize, at: usize, question: &str) -> Result<RunPlan> {
-        let run = with_frames(&self.settings.run, self.data.indices(frames)?);
+    fn plan(&self, frames: usize, at: usize, question: &str) -> Result<Planned> {
+        let settings = with_frames(&self.settings.run, self.data.indices(frames)?);
         let video = self.data.haystack.clone();
-        let plan = sample(&video, &run.video.sample).map_err(longsight_engine::EngineError::from)?;
-        let plan = insert_frame(plan, at);
-        Ok(RunPlan::for_sample(self.model.info(), video, plan, question, &run)?)
+        let chosen =
+            sample(&video.video, &settings.video.sample).map_err(longsight_engine::EngineError::from)?;
+        let frames = Frames::Given(insert_frame(chosen, at));
+        let request = Request { video, settings, frames, earlier: &[], questions: &[question] };
+        Ok(request.plan(self.model.info())?)
     }
 }
 

@@ -233,7 +233,11 @@ fn receipt(receipt: &Receipt) -> String {
     }
     html += "</tbody></table></div>\n";
     for warning in &receipt.warnings {
-        let _ = writeln!(html, "<p class=\"soft\">Warning: {}</p>", escape(warning));
+        let _ = writeln!(
+            html,
+            "<p class=\"soft\">Warning: {}</p>",
+            escape(&warning.show(&|setting| setting.flag().to_owned()))
+        );
     }
     let json = serde_json::to_string_pretty(receipt).unwrap_or_default();
     let json = json.lines().map(escape).collect::<Vec<_>>().join("\n");

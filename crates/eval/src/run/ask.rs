@@ -7,13 +7,15 @@ use crate::run::timer::FirstToken;
 use crate::score::score_record;
 use crate::{EvalError, Measured, Profile, PromptKey, Record, Result, Sample, Task};
 use longsight_engine::{
-    Answer, ContextSettings, EncodedFrames, EngineError, Observer, RunPlan, RunSettings, Session,
+    Answer, ContextSettings, EncodedFrames, EngineError, FrameSource, Frames, Observer, Planned, Probed,
+    Request, RunSettings,
 };
 use longsight_method::PoolSpec;
 use longsight_models::Lmm;
-use longsight_video::{VideoError, VideoInfo, VideoSource, probe};
+use longsight_video::{VideoError, VideoSource};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// How samples are asked.
@@ -78,7 +80,7 @@ pub struct Variant {
 /// What stops a run as a whole: the log cannot be written, settings that cannot be meant, too little memory, or the caller
 /// asked to stop. A video that fails is recorded.
 pub fn run(
-    model: &Lmm,
+    model: &Arc<Lmm>,
     samples: &[Sample],
     settings: &EvalSettings,
     variants: &mut [Variant],
@@ -109,7 +111,7 @@ fn by_video(samples: &[Sample]) -> Vec<Vec<&Sample>> {
 }
 
 struct Asker<'a> {
-    model: &'a Lmm,
+    model: &'a Arc<Lmm>,
     settings: &'a EvalSettings,
     variants: &'a mut [Variant],
     watch: &'a mut dyn Watch,
@@ -126,28 +128,26 @@ impl Asker<'_> {
         samples.retain(|sample| (0..self.variants.len()).any(|variant| self.is_pending(variant, sample)));
         let Some(first) = samples.first() else { return Ok(()) };
         self.watch.video(&first.video_id);
-        let started = Instant::now();
         let source = VideoSource::File(first.video.clone());
-        let video = match probe(&source, &self.settings.run.video.probe) {
-            Ok(video) => video,
-            Err(error) => return self.fail(&samples, &fault(EngineError::from(error))?),
+        let probed = match Probed::read(&source, &self.settings.run) {
+            Ok(probed) => probed,
+            Err(error) => return self.fail(&samples, &fault(error)?),
         };
-        let probe_secs = started.elapsed().as_secs_f64();
         let mut questions = Vec::new();
         for sample in samples {
-            match question(sample, &video, self.settings) {
+            match question(sample, &probed.video, self.settings) {
                 Ok(question) => questions.push(question),
                 Err(error) => self.fail(&[sample], &fault(error)?)?,
             }
         }
         for together in questions.chunk_by(Question::shares_video) {
-            self.together(&Video { info: &video, probe_secs }, together)?;
+            self.together(&probed, together)?;
         }
         Ok(())
     }
 
     /// Questions whose frames and the text around these are the same: encoded once where several variants need them.
-    fn together(&mut self, video: &Video<'_>, questions: &[Question<'_>]) -> Result<()> {
+    fn together(&mut self, video: &Probed, questions: &[Question<'_>]) -> Result<()> {
         let mut waiting = Vec::new();
         for variant in 0..self.variants.len() {
             let pending: Vec<&Question<'_>> =
@@ -175,19 +175,18 @@ impl Asker<'_> {
     /// The frames under every stride that a waiting variant pools with.
     fn encode(
         &mut self,
-        video: &Video<'_>,
+        video: &Probed,
         waiting: &[(usize, Vec<&Question<'_>>)],
     ) -> Result<EncodedFrames, EngineError> {
         let mut strides = BTreeSet::new();
         let mut planned = None;
         for (variant, pending) in waiting {
-            let run = self.settings_of(*variant, &pending[0].run);
-            let plan = RunPlan::for_video(self.model.info(), video.info.clone(), "", &run)?;
+            let Planned { plan, settings } = self.plan(video, *variant, &pending[0].run, &[])?;
             strides.extend(plan.pool.units.iter().map(|frame| frame.stride));
-            planned = Some((plan, run));
+            planned = Some((plan, settings));
         }
         let Some((plan, run)) = planned else {
-            return Err(EngineError::Setting("no variant waits for this video".into()));
+            return Err(EngineError::internal("no variant waits for this video"));
         };
         let strides: Vec<usize> = strides.into_iter().collect();
         EncodedFrames::encode(self.model, &plan, &strides, &run, &mut FirstToken::begin(self.watch))
@@ -198,29 +197,34 @@ impl Asker<'_> {
         RunSettings { context: context.clone(), pool: *pool, ..run.clone() }
     }
 
+    /// A variant's plan of questions that are asked as `run` says.
+    fn plan(
+        &self,
+        video: &Probed,
+        variant: usize,
+        run: &RunSettings,
+        questions: &[&str],
+    ) -> Result<Planned, EngineError> {
+        let (video, settings) = (video.clone(), self.settings_of(variant, run));
+        let request = Request { video, settings, frames: Frames::Chosen, earlier: &[], questions };
+        request.plan(self.model.info())
+    }
+
     /// One variant's questions on a video whose prefix they share.
     fn session(
         &mut self,
-        video: &Video<'_>,
+        video: &Probed,
         variant: usize,
         questions: &[&Question<'_>],
         encoded: Option<&EncodedFrames>,
     ) -> Result<()> {
-        let tokens = |q: &&&Question<'_>| self.model.tokenizer().encode(&q.text).map_or(0, |ids| ids.len());
-        let Some(longest) = questions.iter().max_by_key(tokens) else { return Ok(()) };
-        let run = self.settings_of(variant, &longest.run);
-        let info = self.model.info();
+        let Some(first) = questions.first() else { return Ok(()) };
+        let asked: Vec<&str> = questions.iter().map(|question| question.text.as_str()).collect();
         let mut started = Instant::now();
-        let planned = RunPlan::for_video(info, video.info.clone(), &longest.text, &run);
+        let planned = self.plan(video, variant, &first.run, &asked);
         let mut timer = FirstToken::begin(self.watch);
-        let session = planned.and_then(|plan| {
-            plan.check_memory(info, &run)?;
-            let plan = RunPlan { probe_secs: video.probe_secs, ..plan };
-            match encoded {
-                None => Session::start(self.model, plan, &run, &mut timer),
-                Some(encoded) => Session::start_encoded(self.model, plan, &run, encoded, &mut timer),
-            }
-        });
+        let source = encoded.map_or(FrameSource::Video, FrameSource::Encoded);
+        let session = planned.and_then(|planned| planned.start(self.model, source, &mut timer));
         let mut session = match session {
             Ok(session) => session,
             Err(error) => {
@@ -319,10 +323,4 @@ fn fault(error: impl Into<EvalError>) -> Result<String> {
         EvalError::Engine(_) | EvalError::Setting(_) => false,
     };
     if is_own { Ok(error.to_string()) } else { Err(error) }
-}
-
-/// A video that was probed.
-struct Video<'a> {
-    info: &'a VideoInfo,
-    probe_secs: f64,
 }

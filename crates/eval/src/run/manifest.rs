@@ -2,8 +2,6 @@
 
 use crate::run::{Selection, write_json};
 use crate::{EvalError, Profile, PromptKey, Result, Sample, Task};
-use longsight_engine::RunSettings;
-use longsight_models::KvDtype;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -185,27 +183,6 @@ fn short(value: &Value) -> String {
         Some((at, _)) => format!("{}...", &text[..at]),
         None => text,
     }
-}
-
-/// The engine's settings that decide answers, by name.
-pub fn settings_value(run: &RunSettings) -> Value {
-    let (context, engine) = (&run.context, &run.engine);
-    json!({
-        "context": context.method.to_string(),
-        "scale": context.scale.to_string(),
-        "visual_window_tokens": context.visual_window_tokens,
-        "language_window_tokens": context.language_window_tokens,
-        "attention_factor": !context.attention_factor_off,
-        "alpha": context.alpha,
-        "beta": context.beta,
-        "pool": run.pool.map_or("auto".to_owned(), |pool| pool.to_string()),
-        "dedupe": run.dedupe,
-        "template": run.template.to_string(),
-        "generation": run.generation,
-        "chunk_tokens": engine.chunk_tokens,
-        "encode_batch_frames": engine.encode_batch_frames,
-        "kv_dtype": run.kv_dtype.map_or("auto", KvDtype::as_str),
-    })
 }
 
 /// SHA-256 over what decides the questions; where their videos lie does not count.

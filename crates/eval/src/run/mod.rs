@@ -19,6 +19,6 @@ pub use ask::{EvalSettings, Running, Variant, Watch, run};
 pub(crate) use folder::write_json;
 pub use folder::{ComparedRuns, Finished, FolderLock, RunFolder, compare_runs, finish, summarise};
 pub use machine::machine;
-pub use manifest::{Environment, Manifest, Pinned, checkpoint_digest, pin, samples_digest, settings_value};
+pub use manifest::{Environment, Manifest, Pinned, checkpoint_digest, pin, samples_digest};
 pub use merge::merge;
 pub use select::{Filter, Selection, Shard};

@@ -1,3 +1,7 @@
+//! Keys and values in signed bytes: plain vectors and no tensors, since candle has no signed bytes and its operations take three
+//! operands. A row's scale depends on that row alone, so what is cached does not depend on chunks, and truncating, sharing and
+//! going on are bit-equal as with floats.
+
 use crate::Result;
 use candle_core::{DType, Device, Tensor};
 use longsight_kernels::{KeyValues, KvStore, dequantize_q8, quantize_q8};

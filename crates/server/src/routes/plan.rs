@@ -9,7 +9,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use longsight_engine::{RunPlan, TimeEstimate};
+use longsight_engine::{Frames, Request, RunPlan, TimeEstimate};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -28,8 +28,14 @@ fn planned(app: &App, request: &PlanRequest) -> ApiResult<Value> {
     let run = request.longsight.resolve(app)?;
     let input = Input::upload(app, &request.video.file_id)?;
     let planned = || -> ApiResult<(RunPlan, TimeEstimate)> {
-        let video = app.probe(&input, &run)?;
-        let plan = RunPlan::for_video(app.model.info(), video, &request.question, &run)?;
+        let request = Request {
+            video: app.probe(&input, &run)?,
+            settings: run,
+            frames: Frames::Chosen, // an upload is no folder of images
+            earlier: &[],
+            questions: &[&request.question],
+        };
+        let plan = request.plan(app.model.info())?.plan;
         app.check_frames(plan.sample.frames.len())?;
         let time = TimeEstimate::new(app.model.info(), &plan);
         Ok((plan, time))

@@ -1,6 +1,6 @@
 use super::prepare::refuse_flags_of_ask;
 use crate::args::eval::EvidenceArgs;
-use crate::commands::{write_json, write_out};
+use crate::out::{write_json, write_out};
 use crate::progress::EvalBar;
 use crate::{model, settings};
 use anyhow::{Result, ensure};
@@ -8,6 +8,7 @@ use longsight_engine::Silent;
 use longsight_eval::evidence::{HitRow, Localisation, Share, locate, questions};
 use longsight_eval::run::{Running, checkpoint_digest};
 use serde_json::json;
+use std::sync::Arc;
 
 /// `longsight eval evidence`.
 pub fn run(args: &EvidenceArgs) -> Result<()> {
@@ -23,7 +24,7 @@ pub fn run(args: &EvidenceArgs) -> Result<()> {
     let folder = model::folder(&run.model.model, run.engine.quiet)?;
     let description = model::describe(&folder, &resolved)?;
     let (heads, heads_source) = args.evidence_heads.resolve(&description.info);
-    let model = model::load(description, &resolved)?;
+    let model = Arc::new(model::load(description, &resolved)?);
     let bar = EvalBar::new(run.engine.quiet, total);
     let mut done = 0;
     let counted = |more| {

@@ -1,6 +1,6 @@
 use super::prepare::{distinct, refuse_flags_of_ask};
 use crate::args::eval::NeedleArgs;
-use crate::commands::{note, write_json, write_out};
+use crate::out::{note, write_json, write_out};
 use crate::progress::EvalBar;
 use crate::{model, settings};
 use anyhow::{Result, ensure};
@@ -8,10 +8,11 @@ use longsight_engine::{Observer, Stage};
 use longsight_eval::needle::{
     Cell, NeedleData, NeedleFolder, NeedleSettings, NeedleWatch, finish, run as run_cells,
 };
-use longsight_eval::run::{Environment, Running, checkpoint_digest, machine, settings_value};
+use longsight_eval::run::{Environment, Running, checkpoint_digest, machine};
 use longsight_world::{NeedleSettings as WorldNeedles, Range, make_needles};
 use serde_json::json;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// `longsight eval needle`.
 pub fn run(args: &NeedleArgs) -> Result<()> {
@@ -36,7 +37,7 @@ pub fn run(args: &NeedleArgs) -> Result<()> {
     let checkpoint = model::folder(&run.model.model, run.engine.quiet)?;
     let description = model::describe(&checkpoint, &resolved)?;
     let folder = data_folder(args)?;
-    let data = NeedleData::open(&folder, &resolved.run.video.probe)?;
+    let data = NeedleData::open(&folder, &resolved.run)?;
     let pinned = json!({
         "task": "needle",
         "data": data.pinned(),
@@ -45,7 +46,7 @@ pub fn run(args: &NeedleArgs) -> Result<()> {
         "dtype": description.info.dtypes.to_string(),
         "decoder": resolved.run.video.probe.tools.version()?,
         "longsight_version": env!("CARGO_PKG_VERSION"),
-        "settings": settings_value(&settings.run),
+        "settings": settings.run.manifest(),
     });
     let environment = Environment {
         model: run.model.model.clone(),
@@ -56,7 +57,7 @@ pub fn run(args: &NeedleArgs) -> Result<()> {
         ..Default::default()
     };
     let mut test = NeedleFolder::open(&args.out, &pinned, &environment)?;
-    let model = model::load(description, &resolved)?;
+    let model = Arc::new(model::load(description, &resolved)?);
     let mut watch =
         CellWatch { json: run.json, bar: EvalBar::new(run.engine.quiet, 0), right: 0, broken: None };
     let outcome = run_cells(&model, &data, &settings, &mut test, &mut watch);

@@ -1,20 +1,20 @@
 //! What a task and a sweep need first: samples, settings, model, manifest.
 
-use crate::args::RunArgs;
 use crate::args::eval::SourceArgs;
-use crate::commands::note;
+use crate::args::run::RunArgs;
 use crate::model;
+use crate::out::note;
 use crate::settings::{self, Resolved};
 use anyhow::{Result, bail, ensure};
 use longsight_eval::data::{LoadSettings, load};
 use longsight_eval::run::{
-    Environment, EvalSettings, Manifest, Pinned, Selection, Shard, checkpoint_digest, machine,
-    samples_digest, settings_value,
+    Environment, EvalSettings, Manifest, Pinned, Selection, Shard, checkpoint_digest, machine, samples_digest,
 };
 use longsight_eval::{Benchmark, Profile, PromptKey, Sample, Task};
 use longsight_method::PoolSpec;
 use longsight_models::{Description, Lmm};
 use longsight_video::FrameBudget;
+use std::sync::Arc;
 
 /// A benchmark, ready to be asked.
 pub struct Bench {
@@ -71,7 +71,7 @@ impl Bench {
             frames: frames_in_words(task, &resolved),
             decoder: resolved.run.video.probe.tools.version()?,
             longsight_version: env!("CARGO_PKG_VERSION").to_owned(),
-            settings: settings_value(&resolved.run),
+            settings: resolved.run.manifest(),
         };
         let environment = Environment {
             model: run.model.model.clone(),
@@ -91,15 +91,15 @@ impl Bench {
         resolved.run.prompt = Default::default();
         let pinned = Pinned {
             frames: frames_in_words(settings.task, &resolved),
-            settings: settings_value(&settings.run),
+            settings: settings.run.manifest(),
             ..self.pinned.clone()
         };
         Manifest { pinned, environment: self.environment.clone() }
     }
 
     /// Loads the weights.
-    pub fn load(self) -> Result<(Vec<Sample>, EvalSettings, Lmm)> {
-        let model = model::load(self.description, &self.resolved)?;
+    pub fn load(self) -> Result<(Vec<Sample>, EvalSettings, Arc<Lmm>)> {
+        let model = Arc::new(model::load(self.description, &self.resolved)?);
         Ok((self.samples, self.settings, model))
     }
 }

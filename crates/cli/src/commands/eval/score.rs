@@ -3,7 +3,7 @@
 use super::prepare::check_profile;
 use super::task::show;
 use crate::args::eval::{CompareArgs, MergeArgs, ReportArgs, ScoreArgs};
-use crate::commands::{note, write_json, write_out};
+use crate::out::{note, write_json, write_out};
 use anyhow::{Result, ensure};
 use longsight_eval::data::{self, LoadSettings};
 use longsight_eval::report::{self, Meter, ReportInput, write_atomically};

@@ -1,7 +1,7 @@
 use super::prepare::{Bench, distinct};
 use super::watch::RunWatch;
 use crate::args::eval::SweepArgs;
-use crate::commands::{note, write_json, write_out};
+use crate::out::{note, write_json, write_out};
 use anyhow::{Context, Result, ensure};
 use longsight_eval::report::{SweepRow, sweep_tables, write_atomically};
 use longsight_eval::run::{EvalSettings, RunFolder, Variant, finish, run as ask_all, summarise};

@@ -1,7 +1,7 @@
 use super::prepare::Bench;
 use super::watch::RunWatch;
 use crate::args::eval::TaskArgs;
-use crate::commands::{note, write_json, write_out};
+use crate::out::{note, write_json, write_out};
 use anyhow::{Result, bail};
 use longsight_eval::run::{Finished, RunFolder, Variant, finish, run as ask_all};
 use longsight_eval::{Task, report};

@@ -1,6 +1,6 @@
 //! A run as it goes: a bar for people, events for programs.
 
-use crate::commands::write_json;
+use crate::out::write_json;
 use crate::progress::EvalBar;
 use longsight_engine::{Observer, Stage};
 use longsight_eval::Record;

@@ -1,11 +1,21 @@
 //! A run's settings, resolved: what the command line, the server and the bindings all fill in.
 
+mod check;
+mod schema;
+mod values;
+
+pub use schema::{Names, Place, Setting};
+pub use values::SettingValue;
+
 use crate::dedupe::Dedupe;
 use crate::evidence::EvidenceSettings;
+use crate::fitting::Fitting;
 use longsight_method::{ContextMethod, PoolSpec, Ramp, RopeSettings, Scale};
 use longsight_models::processor::{TemplateKind, Turn};
 use longsight_models::{KvDtype, ModelInfo};
-use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoInfo, VideoSource};
+use longsight_video::{
+    DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoInfo, VideoSource, linspace_indices,
+};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -65,10 +75,10 @@ pub struct PromptSettings {
     pub system: Option<String>,
     /// What the answer is made to begin with.
     pub answer_prefix: String,
-    /// Leaves out the sentence about frame times that LLaVA-Video was trained with: lmms-eval does not write it.
+    /// Leaves out what the family's own prompt says of the frames' times: lmms-eval does not write it.
     pub no_time_instruction: bool,
     /// What stands before each frame, one text a frame. The frames are then still images: padded to a square, each
-    /// with a newline of its own, the question directly behind the last.
+    /// with a newline at its end, the question directly after the last.
     #[serde(serialize_with = "serialize_count")]
     pub interleaved: Option<Vec<String>>,
 }
@@ -178,9 +188,6 @@ impl Default for EngineSettings {
     }
 }
 
-/// Above any that is of use; keeps sums of counts from overflowing.
-const MAX_COUNT: usize = 1 << 24;
-
 impl RunSettings {
     /// How the KV cache of a run with this model is stored.
     pub fn kv_dtype(&self, model: &ModelInfo) -> KvDtype {
@@ -193,9 +200,9 @@ impl RunSettings {
     }
 
     /// Takes the frames and the pooling of a setting that fits a memory limit.
-    pub fn apply(&mut self, fitting: &crate::Fitting) {
+    pub fn apply(&mut self, fitting: &Fitting) {
         self.pool = Some(fitting.pool);
-        self.video.sample = crate::plan::with_frames(&self.video.sample, fitting.frames);
+        self.video.sample = with_frames(&self.video.sample, fitting.frames);
     }
 
     /// A folder of images is sampled already: every image is taken once. For callers whose user chose no frames.
@@ -213,44 +220,20 @@ impl RunSettings {
     pub fn make_room_for(&mut self, earlier: &[Turn], model: &ModelInfo) -> crate::Result<()> {
         const TEMPLATE_TOKENS: usize = 16;
         let said: String = earlier.iter().map(|turn| turn.content.as_str()).collect();
-        self.engine.spare_tokens = model.tokenizer.encode(&said)?.len() + earlier.len() * TEMPLATE_TOKENS;
+        let tokens = model.tokenizer.encode(&said)?.len() + earlier.len() * TEMPLATE_TOKENS;
+        self.engine.spare_tokens = self.engine.spare_tokens.saturating_add(tokens);
         Ok(())
     }
+}
 
-    /// Refuses numbers that cannot be meant. Planning checks too; a caller checks early, before a download.
-    ///
-    /// # Errors
-    /// The first number that is out of range, by its flag.
-    pub fn check(&self) -> crate::Result<()> {
-        let g = &self.generation;
-        let bad = |what: &str| Err(crate::EngineError::Setting(what.to_owned()));
-        if g.max_new_tokens == 0 {
-            return bad("--max-new-tokens must be at least 1");
+/// The same settings with at most `frames` frames: the number itself where it was fixed, else its upper limit.
+fn with_frames(sample: &SampleSettings, frames: usize) -> SampleSettings {
+    let budget = match &sample.budget {
+        FrameBudget::Uniform { .. } => FrameBudget::Uniform { frames },
+        FrameBudget::Fps { fps, .. } => FrameBudget::Fps { fps: *fps, max_frames: frames },
+        FrameBudget::Indices(all) => {
+            FrameBudget::Indices(linspace_indices(all.len(), frames).into_iter().map(|i| all[i]).collect())
         }
-        if !(g.temperature.is_finite() && g.temperature >= 0.0) {
-            return bad("--temperature must be a number from 0 up");
-        }
-        if !(g.top_p > 0.0 && g.top_p <= 1.0) {
-            return bad("--top-p must be above 0 and at most 1");
-        }
-        if !(g.repetition_penalty.is_finite() && g.repetition_penalty > 0.0) {
-            return bad("--repetition-penalty must be a number above 0");
-        }
-        if self.evidence.as_ref().is_some_and(|evidence| evidence.moments == 0) {
-            return bad("--moments must be at least 1");
-        }
-        let e = &self.engine;
-        if e.chunk_tokens == 0 || e.encode_batch_frames == 0 {
-            return bad("--chunk-tokens and --encode-batch must be at least 1");
-        }
-        if [g.max_new_tokens, e.chunk_tokens, e.encode_batch_frames, e.spare_tokens]
-            .iter()
-            .any(|n| *n > MAX_COUNT)
-        {
-            return bad(
-                "--max-new-tokens, --chunk-tokens, --encode-batch and --chat-tokens must be at most 16777216",
-            );
-        }
-        Ok(())
-    }
+    };
+    SampleSettings { budget, ..sample.clone() }
 }
