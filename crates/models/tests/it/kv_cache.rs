@@ -1,5 +1,6 @@
 //! The cache in each of its dtypes.
 
+use crate::parity::BACKENDS;
 use longsight_method::KvShape;
 use longsight_models::layers::Rotary;
 use longsight_models::{DType, Device, KvCache, KvDtype, Lmm, LoadSettings};
@@ -61,6 +62,39 @@ fn a_truncated_cache_goes_on_as_if_the_rest_had_never_been() {
         let mut fresh = cache(&model, 20, dtype);
         step(&model, &first[..8], &mut fresh);
         assert_eq!(after, step(&model, &other, &mut fresh), "{dtype}");
+    }
+}
+
+/// Fixed and joined, floats and bytes: both backends read what was written.
+#[test]
+fn every_form_gives_the_same_logits_by_both_backends() {
+    let ids = ids(30);
+    let models = BACKENDS.map(|backend| {
+        let settings =
+            LoadSettings { dtype: Some(DType::F32.into()), backend: Some(backend), ..Default::default() };
+        Lmm::load(&Golden::load("d32-gqa-tied").checkpoint(), &settings).unwrap()
+    });
+    for dtype in DTYPES {
+        let [kernels, tensors] = models.each_ref().map(|model| {
+            let mut cache = cache(model, 30, dtype);
+            step(model, &ids[..20], &mut cache);
+            step(model, &ids[20..], &mut cache)
+        });
+        // Kernels may attend to anything but f32 in bf16.
+        let tolerance = if dtype == KvDtype::F32 { 2e-5 } else { 2e-2 };
+        Tolerance::Relative(tolerance).assert(&format!("{dtype}"), &tensors, &kernels);
+    }
+    for model in &models {
+        let mut fixed = cache(model, 30, KvDtype::F32);
+        let mut joined = KvCache::joining(model.decoder().kv_shape(), 30, &Device::Cpu).unwrap();
+        assert_eq!(joined.bytes(), 0);
+        for cache in [&mut fixed, &mut joined] {
+            step(model, &ids[..25], cache);
+            cache.truncate(20);
+        }
+        assert_eq!(step(model, &ids[20..], &mut joined), step(model, &ids[20..], &mut fixed));
+        assert_eq!(joined.bytes(), fixed.bytes());
+        assert!(joined.ensure_room(1).is_err(), "it holds no more than it was made for");
     }
 }
 

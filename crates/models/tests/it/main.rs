@@ -1,6 +1,7 @@
 //! The forward passes and loaders against transformers' goldens and hostile checkpoints.
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod adapter;
 mod config;
 mod dtypes;
 mod folder;

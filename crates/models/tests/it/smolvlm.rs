@@ -1,6 +1,7 @@
 //! SmolVLM2 against transformers 5.24.0, stage by stage, and what its folders may hold.
 
 use crate::folder::Folder;
+use crate::parity::BACKENDS;
 use longsight_method::{PoolPlan, PoolSpec, RopePlan, RopeSettings, Scale};
 use longsight_models::families::smolvlm::SmolVlm;
 use longsight_models::family::{Family, Shown};
@@ -15,13 +16,19 @@ use serde_json::{Value, json};
 
 type Case = Golden<SmolVlmMeta>;
 
+/// Every case by every backend.
 fn cases() -> impl Iterator<Item = (Case, Lmm)> {
-    SMOLVLM_CASES.iter().map(|case| {
+    SMOLVLM_CASES.iter().flat_map(|case| BACKENDS.map(|backend| (case, backend))).map(|(case, backend)| {
         let golden = Case::read(case);
-        let settings = LoadSettings { dtype: Some(DType::F32.into()), ..Default::default() };
+        let settings =
+            LoadSettings { dtype: Some(DType::F32.into()), backend: Some(backend), ..Default::default() };
         let model = Lmm::load(&golden.checkpoint(), &settings).unwrap();
         (golden, model)
     })
+}
+
+fn name(golden: &Case, model: &Lmm) -> String {
+    format!("{} {:?}", golden.case(), model.backend())
 }
 
 fn flat(t: &Tensor) -> Vec<f32> {
@@ -41,7 +48,7 @@ fn pool_plan(golden: &Case, model: &Lmm, spec: &str) -> PoolPlan {
 #[test]
 fn pixels_tower_merged_and_pooled_tokens() {
     for (golden, model) in cases() {
-        let (case, frames) = (golden.case(), golden.u8s("frames"));
+        let (case, frames) = (&name(&golden, &model), golden.u8s("frames"));
         let side = frames.shape[1];
         assert_eq!((side, model.preprocessor().side()), (golden.meta.image_size, golden.meta.image_size));
         let rgb = frames.data.chunks(side * side * 3);
@@ -219,19 +226,15 @@ fn generate(golden: &Case, model: &Lmm, x: &Tensor, plan: &RopePlan) -> (Vec<f32
 #[test]
 fn logits_and_20_greedy_tokens_of_every_context_method_and_with_pooled_frames() {
     for (golden, model) in cases() {
-        let meta = &golden.meta;
+        let (meta, case) = (&golden.meta, &name(&golden, &model));
         let whole = embeddings(&golden, &model, "uniform,1");
-        Tolerance::Relative(1e-5).assert(golden.case(), &flat(&whole), &golden.f32s("embeddings").data);
+        Tolerance::Relative(1e-5).assert(case, &flat(&whole), &golden.f32s("embeddings").data);
         let pooled = embeddings(&golden, &model, "4,2,8");
-        Tolerance::Relative(1e-5).assert(
-            golden.case(),
-            &flat(&pooled),
-            &golden.f32s("embeddings_pooled").data,
-        );
+        Tolerance::Relative(1e-5).assert(case, &flat(&pooled), &golden.f32s("embeddings_pooled").data);
         let methods =
             meta.methods.iter().map(|(name, method)| (name.as_str(), name.as_str(), method.scale, &whole));
         for (name, method, scale, x) in methods.chain([("pooled", "vcwe", meta.pooled.scale, &pooled)]) {
-            let what = format!("{} {name}", golden.case());
+            let what = format!("{case} {name}");
             let (logits, tokens) = generate(&golden, &model, x, &rope_plan(meta, &model, method, scale));
             Tolerance::Relative(1e-4).assert(&what, &logits, &golden.f32s(&format!("logits_{name}")).data);
             assert_eq!(tokens, golden.ids(&format!("tokens_{name}")), "{what}");

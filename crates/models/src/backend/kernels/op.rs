@@ -1,16 +1,10 @@
 //! Runs our kernels on candle's CPU tensors: operands as slices in, a new tensor (or a changed one) out.
 
 use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, InplaceOp1, InplaceOp2, InplaceOp3, Layout, Result,
-    Shape, Tensor, bail,
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, InplaceOp1, InplaceOp2, InplaceOp3, Layout, Result, Shape,
+    Tensor, bail,
 };
 use longsight_kernels::Values;
-
-/// Runs `work` on a thread of the pool, whose parallel products then start there: from any other thread each of them would be
-/// handed over and waited for. On other devices it runs where it is.
-pub(crate) fn on_pool<R: Send>(device: &Device, work: impl FnOnce() -> R + Send) -> R {
-    if device.is_cpu() { rayon::scope(|_| work()) } else { work() }
-}
 
 /// A tensor as a kernel sees it.
 pub(super) struct Operand<'a> {
