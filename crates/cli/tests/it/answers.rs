@@ -33,7 +33,7 @@ fn one_json_object_holds_the_answer_and_how_it_came_about() {
     assert!(receipt["video"]["frame_count_source"].as_str().unwrap().contains("packets"));
     assert!(["sequential", "seek"].contains(&receipt["video"]["decode_strategy"].as_str().unwrap()));
     assert_eq!((&receipt["context"]["method"], &receipt["context"]["scale"]), (&"vcwe".into(), &1.0.into()));
-    assert_eq!((&receipt["pool"]["spec"], &receipt["template"]), (&"4,2,8".into(), &"qwen_1_5".into()));
+    assert_eq!((&receipt["pool"]["spec"], &receipt["template"]), (&"4,2,8".into(), &"trained".into()));
     assert!(receipt["warnings"].is_array());
     check_positions(receipt);
 }

@@ -57,7 +57,7 @@ fn arguments_that_cannot_be_understood() {
         ("--memory", "junk", "6GiB"),
         ("--context", "rope", "vcwe"),
         ("--logprobs", "some", "a number, or all"),
-        ("--template", "vicuna", "qwen_1_5"),
+        ("--template", "vicuna", "trained"),
         ("--frames", "many", "invalid digit"),
         ("--max-new-tokens", "18446744073709551615", "16777216"),
         ("--chunk-tokens", "18446744073709551615", "16777216"),

@@ -6,6 +6,7 @@ mod arguments;
 mod chat;
 mod checkpoint;
 mod dedupe;
+mod errors;
 mod eval_bench;
 mod eval_hidden;
 mod eval_imperfect;

@@ -6,5 +6,6 @@ mod conversation;
 mod dedupe;
 mod invariance;
 mod parity;
+mod schema;
 mod sharing;
 mod support;
