@@ -26,7 +26,7 @@ fn errors_name_the_fields_of_requests() {
             json!({ "longsight": { "from": 2, "to": 1 } }),
             "longsight.from",
             "video".into(),
-            "longsight.from 0:02 is not before longsight.to 0:01",
+            "longsight.from 0:00:02.000 is not before longsight.to 0:00:01.000",
         ),
         (json!({ "longsight": { "from": 100 } }), "longsight.from", "video".into(), "past the end"),
         (json!({ "longsight": { "scale": 0.5 } }), "longsight.scale", Value::Null, "scale"),
