@@ -138,3 +138,39 @@ pub struct QuantizeArgs {
     #[arg(long, short)]
     pub quiet: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Args;
+    use clap::CommandFactory;
+    use longsight_engine::Setting;
+    use std::collections::BTreeSet;
+
+    /// Flags that set nothing of a run: what is asked, and what is done with the answer.
+    const NO_SETTINGS: [&str; 9] =
+        ["history", "json", "model", "question", "questions", "quiet", "report", "help", "version"];
+
+    /// Long flags of these commands.
+    fn flags(commands: &[&str]) -> BTreeSet<String> {
+        let mut program = Args::command();
+        program.build();
+        let of = program.get_subcommands().filter(|command| commands.contains(&command.get_name()));
+        of.flat_map(|command| command.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)))
+            .collect()
+    }
+
+    #[test]
+    fn the_schema_and_the_commands_have_the_same_flags() {
+        let typed = flags(&["ask", "chat"]);
+        let mut named: BTreeSet<String> = NO_SETTINGS.iter().map(|flag| (*flag).to_owned()).collect();
+        for setting in Setting::ALL {
+            if let Some(flag) = setting.names().flag.name() {
+                let flag = flag.trim_start_matches("--");
+                assert!(typed.contains(flag), "{setting:?}: no command has --{flag}");
+                named.insert(flag.to_owned());
+            }
+        }
+        let unnamed: Vec<_> = typed.difference(&named).collect();
+        assert!(unnamed.is_empty(), "flags that are not in the schema: {unnamed:?}");
+    }
+}

@@ -23,7 +23,7 @@ pub enum EvalError {
         /// Key and what is wrong with it.
         message: String,
     },
-    /// Settings that cannot be meant.
+    /// Settings that are invalid.
     #[error("{0}")]
     Setting(String),
     /// The engine.

@@ -41,6 +41,21 @@ impl PromptKey {
         }
     }
 
+    /// Whether a prompt is only the question, its options and "Answer with the option letter only.".
+    pub(crate) fn is_terse(self) -> bool {
+        self == Self::Qwen3Vl
+    }
+
+    /// Whether a prompt ends with the words that an answer begins with.
+    pub(crate) fn begins_the_answer(self) -> bool {
+        self == Self::LlavaVid
+    }
+
+    /// Frames at which subtitles are looked up, whatever the model is shown.
+    pub(crate) fn subtitle_frames(self) -> usize {
+        if matches!(self, Self::LlavaVid | Self::Qwen3Vl) { 768 } else { 32 }
+    }
+
     /// The key of a model family, by its name.
     pub fn of_family(name: &str) -> Self {
         if name == "LLaVA-Video" { Self::LlavaVid } else { Self::Default }

@@ -149,7 +149,7 @@ pub enum Profile {
     /// lmms-eval 0.3.0 to 0.7.1.
     #[serde(rename = "videomme-0.3")]
     VideoMme03,
-    /// lmms-eval 0.2.2 to 0.2.4, of LLaVA-OneVision's release.
+    /// lmms-eval 0.2.2 to 0.2.4.
     #[serde(rename = "videomme-0.2.2")]
     VideoMme022,
     /// lmms-eval 0.2.0.

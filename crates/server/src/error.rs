@@ -26,7 +26,7 @@ pub enum ServeError {
         /// Why.
         source: std::io::Error,
     },
-    /// A setting that cannot be meant.
+    /// A setting that is invalid.
     #[error("{0}")]
     Setting(String),
     /// The network, while serving.
@@ -51,7 +51,7 @@ impl ApiError {
         Self { status, message: message.into(), param: None, code: None, retry_after_secs: None }
     }
 
-    /// Something in the request that cannot be meant.
+    /// Something in the request that is invalid.
     pub(crate) fn bad(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }

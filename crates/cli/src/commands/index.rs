@@ -39,8 +39,8 @@ fn add(args: &IndexArgs) -> Result<()> {
     let session = session?;
     let problems = session.index_warnings();
     let Some(receipt) = session.index().filter(|_| problems.is_empty()) else {
-        let warnings = session.plan().warnings.iter().chain(problems);
-        let problem = warnings.filter(|warning| warning.kind == WarningKind::Index).next();
+        let mut warnings = session.plan().warnings.iter().chain(problems);
+        let problem = warnings.find(|warning| warning.kind == WarningKind::Index);
         let kept = session.index().is_some_and(|receipt| receipt.embeddings != IndexUse::Unused);
         let what = if kept {
             "the video's KV cache was not kept (its embeddings were)"

@@ -44,7 +44,7 @@ fn needles(args: &NeedlesArgs) -> Result<()> {
     report(&made, &args.out, &args.footage)
 }
 
-/// A setting that cannot be meant, named as its flag.
+/// A setting that is invalid, named as its flag.
 fn by_flag(error: WorldError) -> WorldError {
     let WorldError::Setting(text) = &error else { return error };
     match text.split_once(':') {

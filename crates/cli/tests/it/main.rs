@@ -7,6 +7,7 @@ mod chat;
 mod checkpoint;
 mod dedupe;
 mod earlier_version;
+mod errors;
 mod eval_bench;
 mod eval_hidden;
 mod eval_imperfect;

@@ -29,17 +29,33 @@ pub(super) fn embeddings(
     plan: &RunPlan,
     settings: &RunSettings,
 ) -> Key {
+    // What a run is set to enters a key here or in `prefix`, or changes no bit of it: the schema says which. A setting that is
+    // new does not compile before it is looked at.
+    let RunSettings {
+        video: _, // frames and their times, by index and by the text between them
+        context: _,
+        pool: _, // by the strides
+        dedupe,
+        template: _,
+        prompt,
+        subtitles: _,
+        generation: _,
+        evidence: _,
+        engine: _,
+        kv_dtype: _,
+        memory_limit_bytes: _,
+    } = settings;
     let indices: Vec<usize> = plan.sample.frames.iter().map(|frame| frame.index).collect();
     let strides: Vec<usize> = plan.pool.units.iter().map(|frame| frame.stride).collect();
     let pixels = &model.config().vision.pixels;
-    let fit = if settings.prompt.interleaved.is_some() { pixels.still_fit } else { pixels.video_fit };
+    let fit = if prompt.interleaved.is_some() { pixels.still_fit } else { pixels.video_fit };
     let mut description = json!({
         "program": program(model),
         "video": identity.video,
         "frame_indices": indices,
         "scaler_flags": longsight_video::SCALER_FLAGS,
         "padded": fit == FrameFit::Pad,
-        "dedupe": settings.dedupe.to_string(),
+        "dedupe": dedupe.to_string(),
         "model": identity.model,
         "vision_dtype": model.info().dtypes.vision.as_str(),
         "strides": strides,
@@ -79,4 +95,39 @@ pub(super) fn prefix(embeddings: &Key, model: &Lmm, plan: &RunPlan, settings: &R
         "chunk_tokens": settings.engine.chunk_tokens,
     });
     Key::new("kv", description)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{Frames, Probed, Request, Setting};
+    use longsight_testkit::golden::checkpoint_dir;
+    use longsight_video::VideoSource;
+
+    #[test]
+    fn the_keys_have_every_field_that_the_schema_says() {
+        let folder = tempfile::tempdir().unwrap();
+        image::RgbImage::new(32, 32).save(folder.path().join("0.png")).unwrap();
+        let model = Lmm::load(&checkpoint_dir("d32-gqa-tied"), &Default::default()).unwrap();
+        let settings = RunSettings::default();
+        let video = Probed::read(&VideoSource::Images(folder.path().into()), &settings).unwrap();
+        let request = Request {
+            video,
+            settings: settings.clone(),
+            frames: Frames::Usual,
+            earlier: &[],
+            questions: &[],
+        };
+        let plan = request.plan(model.info()).unwrap().plan;
+        let identity = VideoIdentity { video: "v".into(), model: "m".into() };
+        let embeddings = embeddings(&identity, &model, &plan, &settings);
+        let prefix = prefix(&embeddings, &model, &plan, &settings);
+        let keys = [neutral(&prefix, &[]), embeddings, prefix];
+        for name in Setting::ALL.iter().filter_map(|setting| setting.names().index.name()) {
+            let (kind, field) = name.split_once('.').unwrap();
+            let key = keys.iter().find(|key| key.kind() == kind).unwrap();
+            assert!(key.description().get(field).is_some(), "{name}: {}", key.description());
+        }
+    }
 }

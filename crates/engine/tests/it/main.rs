@@ -6,6 +6,7 @@ mod conversation;
 mod dedupe;
 mod invariance;
 mod parity;
+mod schema;
 mod sharing;
 mod smolvlm;
 mod support;

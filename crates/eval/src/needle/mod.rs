@@ -43,7 +43,7 @@ pub struct NeedleSettings {
 }
 
 impl NeedleSettings {
-    /// Refuses a grid that cannot be meant.
+    /// Refuses a grid that is invalid.
     pub fn check(&self) -> Result<()> {
         let bad = |what: &str| Err(EvalError::Setting(what.to_owned()));
         match () {
@@ -181,7 +181,7 @@ impl NeedleFolder {
 /// Runs every cell that `folder` does not hold yet. Frames are encoded once for all lengths, depths and needles.
 ///
 /// # Errors
-/// A haystack too short, a video or image that cannot be read, settings that cannot be meant.
+/// A haystack too short, a video or image that cannot be read, settings that are invalid.
 pub fn run(
     model: &Arc<Lmm>,
     data: &NeedleData,

@@ -39,7 +39,7 @@ fn without_subtitles(settings: &PromptSettings, sample: &Sample) -> String {
         (Profile::VideoMme020, _) => {
             format!("{question}\n{options}\nAnswer the question with A, B, C, or D.")
         }
-        (Profile::VideoMme | Profile::VideoMme03, PromptKey::Qwen3Vl) => qwen3_vl(sample),
+        (Profile::VideoMme | Profile::VideoMme03, key) if key.is_terse() => terse(sample),
         (profile, key) => format!("{INSTRUCTION}\n{question}\n{options}\n{}", last_words(profile, key)),
     }
 }
@@ -47,7 +47,7 @@ fn without_subtitles(settings: &PromptSettings, sample: &Sample) -> String {
 /// lmms-eval's prompt around `quoted`, the subtitles as one text. The configured last words do not apply.
 pub fn with_subtitles(settings: &PromptSettings, sample: &Sample, quoted: &str) -> String {
     let asked = match (settings.profile, settings.key) {
-        (Profile::VideoMme | Profile::VideoMme03, PromptKey::Qwen3Vl) => qwen3_vl(sample),
+        (Profile::VideoMme | Profile::VideoMme03, key) if key.is_terse() => terse(sample),
         (profile, _) => {
             let options = options(profile, sample);
             format!("{INSTRUCTION}\n{}\n{options}\nThe best answer is:", sample.question)
@@ -71,21 +71,21 @@ fn last_words(profile: Profile, key: PromptKey) -> &'static str {
         (Profile::VideoMme | Profile::VideoMme03, PromptKey::Gpt4v) => {
             "Answer the question with A, B, C, or D."
         }
-        (Profile::VideoMme | Profile::VideoMme03, PromptKey::LlavaVid) => "The best answer is:",
+        (Profile::VideoMme | Profile::VideoMme03, key) if key.begins_the_answer() => "The best answer is:",
         _ => "\nAnswer with the option's letter from the given choices directly.",
     }
 }
 
-fn qwen3_vl(sample: &Sample) -> String {
+fn terse(sample: &Sample) -> String {
     let Sample { question, options, .. } = sample;
     format!("Question: {question}\nOptions:\n{}\nAnswer with the option letter only.", options.join("\n"))
 }
 
 /// Frames at which lmms-eval looks for subtitles, whatever the model is shown.
 fn subtitle_frames(settings: &PromptSettings) -> usize {
-    match (settings.profile, settings.key) {
-        (Profile::VideoMme | Profile::VideoMme03, PromptKey::LlavaVid | PromptKey::Qwen3Vl) => 768,
-        _ => 32,
+    match settings.profile {
+        Profile::VideoMme | Profile::VideoMme03 => settings.key.subtitle_frames(),
+        _ => PromptKey::Default.subtitle_frames(),
     }
 }
 

@@ -77,7 +77,7 @@ pub struct Variant {
 /// prefill; several variants share decoding and encoding. Answers are bit-equal to those of runs of their own.
 ///
 /// # Errors
-/// What stops a run as a whole: the log cannot be written, settings that cannot be meant, too little memory, or the caller
+/// What stops a run as a whole: the log cannot be written, settings that are invalid, too little memory, or the caller
 /// asked to stop. A video that fails is recorded.
 pub fn run(
     model: &Arc<Lmm>,
@@ -308,7 +308,7 @@ impl Asker<'_> {
 }
 
 /// What a sample's failure is recorded as, where its own video or subtitles are at fault. Any other error stops the run:
-/// settings that cannot be meant, or too little memory, would count every sample wrong.
+/// settings that are invalid, or too little memory, would count every sample wrong.
 fn fault(error: impl Into<EvalError>) -> Result<String> {
     let error = error.into();
     let is_own = match &error {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
 mod data;
+mod earlier_versions;
 mod extract;
 mod needle_answer;
 mod prompts;

@@ -36,6 +36,7 @@ pub fn run(args: &NeedleArgs) -> Result<()> {
     }
     let checkpoint = model::folder(&run.model.model, run.engine.quiet)?;
     let description = model::describe(&checkpoint, &resolved)?;
+    settings.run.pool = Some(settings.run.pool_spec(&description.info)); // pinned, whatever is usual later
     let folder = data_folder(args)?;
     let data = NeedleData::open(&folder, &resolved.run)?;
     let pinned = json!({

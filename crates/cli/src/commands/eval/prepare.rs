@@ -56,6 +56,7 @@ impl Bench {
         let (samples, _) = Selection { filters: Vec::new(), limit: None, shard }.apply(whole)?;
         let folder = model::folder(&run.model.model, run.engine.quiet)?;
         let description = model::describe(&folder, &resolved)?;
+        resolved.run.pool = Some(resolved.run.pool_spec(&description.info)); // pinned, whatever is usual later
         let family = description.info.config.family.name();
         let prompt_key = source.prompt_key.unwrap_or(PromptKey::of_family(family));
         let pinned = Pinned {

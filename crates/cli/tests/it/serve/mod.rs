@@ -1,6 +1,7 @@
 //! `longsight serve` over real HTTP.
 
 mod answers;
+mod errors;
 mod files;
 mod hostile;
 mod life;
