@@ -2,12 +2,12 @@
 
 use anyhow::{Result, anyhow};
 use longsight_kernels::roofline::Arithmetic;
-use longsight_models::{Device, LoadSettings, WeightDtype};
+use longsight_models::{LoadSettings, WeightDtype};
 
 /// How a checkpoint is loaded, from `--dtype` and `--vision-dtype`.
 pub(crate) fn load_settings(dtype: &str, vision_dtype: Option<&str>) -> Result<LoadSettings> {
     let vision_dtype = vision_dtype.map(parse).transpose()?;
-    Ok(LoadSettings { device: Device::Cpu, dtype: Some(parse(dtype)?), vision_dtype })
+    Ok(LoadSettings { dtype: Some(parse(dtype)?), vision_dtype, ..LoadSettings::default() })
 }
 
 /// A dtype as the command line spells it.

@@ -2,6 +2,9 @@
 //! memory a whole run takes ([`memory`]). Rates are medians of repeats beside their extremes; nothing is extrapolated.
 //!
 //! Models are seeded random weights in published shapes ([`seeded`]): speed and memory do not depend on the values.
+//! What is measured is what the engine calls (`Lmm::features`, `Prefill`, `generate`), so that no figure is of code that users do
+//! not run. Peers run as processes in turn and print the fields of `--json`; a new dtype needs a line in `dtype.rs` and one in
+//! `tools/bench/sides.py`.
 
 mod account;
 mod dtype;

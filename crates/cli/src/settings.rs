@@ -29,7 +29,8 @@ pub fn resolve(args: &RunArgs) -> Result<Resolved> {
     run.check()?;
     let device = device(args.model.device)?;
     run.check_device(&device)?;
-    let load = LoadSettings { device, dtype: args.model.dtype, vision_dtype: args.model.vision_dtype };
+    let (dtype, vision_dtype) = (args.model.dtype, args.model.vision_dtype);
+    let load = LoadSettings { device, dtype, vision_dtype, ..LoadSettings::default() };
     Ok(Resolved { run, load })
 }
 

@@ -1,4 +1,9 @@
 //! Near-duplicate frames: which frames re-use the features of a frame before them.
+//!
+//! They are told apart before the tower: the resizing thread keeps the last frame that is to be encoded and lets those within
+//! the distance pass without pixels; the encoder keeps that frame's features, unpooled, since the frames that take them may be
+//! fine or coarse. A row of a product does not depend on the rows next to it, so `exact` is bit-equal to `off`; on other
+//! devices than the CPU only as far as their matrix products are.
 
 use crate::EngineError;
 use crate::settings::Setting;

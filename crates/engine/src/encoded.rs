@@ -1,4 +1,7 @@
 //! The tokens of a whole video under several poolings, for runs that differ only in pooling or positions.
+//!
+//! Pooled tokens are held, not features: a few hundred tokens a frame under every stride that some setting uses. Memory of a
+//! sweep is therefore measured in a process of its own for each setting.
 
 use crate::encode::{FrameEncoder, FrameFeatures};
 use crate::frames::{FrameReport, FrameTokens, Replaced};

@@ -1,5 +1,8 @@
 //! The small model that comes inside the program: its files are unpacked into the user's cache, where the rest of the
 //! program reads them like any other checkpoint.
+//!
+//! It is unpacked, not read from memory: the loaders know folders only, and a folder can be looked at and opened in
+//! transformers. Each use compares the files with the program's own and mends what differs.
 
 use std::fs::{self, File};
 use std::io::Write;

@@ -5,6 +5,8 @@
 //! that a checkpoint needs are downloaded (resumable, checked) into the cache that huggingface_hub uses too, in the
 //! same layout and under the same locks, so that both share one copy. Without a network a complete cached copy is used.
 //!
+//! The client is our own, on `ureq`: hf-hub 1.0 does not read HF_HUB_OFFLINE and brings an async runtime.
+//!
 //! Reading order: [`resolve`] here, then `hub.rs` (which files, in which order), `client.rs` (HTTP, redirects, token; `agent.rs`, `retry.rs`),
 //! `download.rs` (one blob), `cache.rs` (layout), `files.rs` and `name.rs` (what a name may be).
 

@@ -7,11 +7,11 @@
 //! AVX512-BF16 does twice the multiply-adds of f32 on AMD's CPUs, so there factors are rounded, once, to 2^-9 of x; sums are f32.
 //! On the Intel CPU that was measured it does half of f32's, so it is not used on any of those.
 
-use crate::amx::{self, Feature, ROW_BYTES, ROWS, TileRegisters};
+use crate::amx::{ROW_BYTES, ROWS, TileRegisters};
+use crate::isa::{Feature, Unit, bf16_unit};
 use crate::simd::{Fma, dispatch};
 use crate::tiles::{Aligned, PANEL_TILES, TILE_COLUMNS, Tile};
 use half::bf16;
-use std::sync::LazyLock;
 
 /// Inputs that one instruction takes.
 pub(crate) const CHUNK: usize = ROW_BYTES / 2;
@@ -31,29 +31,9 @@ pub(crate) const NO_WEIGHTS: Weights = [[[bf16::ZERO; 2]; TILE_COLUMNS]; ROWS];
 const _: () = assert!(CHUNK == 2 * ROWS && size_of::<Sums>() == 1024 && PANEL_TILES == 4);
 const _: () = assert!(size_of::<Activations>() == 2048 && size_of::<Weights>() == 1024);
 
-/// What multiplies.
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unit {
-    Amx,
-    Avx512,
-}
-
-/// What multiplies bf16 here; none where f32 is as fast.
-pub(crate) fn unit() -> Option<Unit> {
-    static UNIT: LazyLock<Option<Unit>> = LazyLock::new(|| {
-        #[cfg(target_arch = "x86_64")]
-        if vectors::fit() && !amx::has(Feature::Bf16) {
-            return Some(Unit::Avx512);
-        }
-        amx::has(Feature::Bf16).then_some(Unit::Amx)
-    });
-    *UNIT
-}
-
 /// Whether lower parts are multiplied too.
 pub(crate) fn has_lower_parts() -> bool {
-    unit() == Some(Unit::Amx)
+    bf16_unit() == Some(Unit::Amx)
 }
 
 #[inline(always)]
@@ -111,9 +91,9 @@ pub(crate) enum Multiplier {
 
 impl Multiplier {
     /// # Panics
-    /// Where there is no [`unit`].
+    /// Where there is no [`bf16_unit`].
     pub(crate) fn new() -> Self {
-        match unit() {
+        match bf16_unit() {
             Some(Unit::Avx512) => Self::Avx512,
             _ => Self::Amx(TileRegisters::claim(Feature::Bf16)),
         }
@@ -132,7 +112,7 @@ macro_rules! add {
             pub(crate) fn $name(&self, x: &[Activations], panel: Panel<'_, $tiles>, to: &mut [Sums; $tiles]) {
                 #[cfg(target_arch = "x86_64")]
                 match (self, panel.lower) {
-                    // SAFETY: the CPU has the features, as `unit` says.
+                    // SAFETY: the CPU has the features, as `bf16_unit` says.
                     #[allow(unsafe_code)]
                     (Self::Avx512, _) => unsafe { vectors::add(x, panel, to) },
                     (Self::Amx(held), None) => registers::$whole(held, x, panel.upper, panel.upper, to),
@@ -246,16 +226,6 @@ mod registers {
 mod vectors {
     use super::{Activations, Aligned, Panel, ROWS, Sums};
     use std::arch::x86_64::*;
-
-    /// Whether this CPU multiplies bf16 in vectors, faster than f32.
-    pub(super) fn fit() -> bool {
-        is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16") && is_amd()
-    }
-
-    fn is_amd() -> bool {
-        let id = __cpuid(0);
-        [id.ebx, id.edx, id.ecx].map(u32::to_le_bytes).as_flattened() == b"AuthenticAMD"
-    }
 
     /// Adds the products of the upper parts.
     #[allow(unsafe_code)]

@@ -11,15 +11,16 @@
 mod activation;
 mod amx;
 mod attention;
-mod attention_mass;
 mod bf16_tiles;
-mod integer;
+mod float;
+mod int;
+mod isa;
 mod key_values;
 mod kv_q8;
-mod linear;
 mod memory;
 mod norm;
 mod prefetch;
+mod quantized;
 pub mod roofline;
 mod rotary;
 mod simd;
@@ -30,16 +31,16 @@ mod transpose;
 mod values;
 
 pub use activation::{gelu_erf, gelu_tanh, silu_mul};
-pub use attention::{Attention, attention};
-pub use attention_mass::{AttentionMass, attention_mass};
-pub use integer::{Format, QuantizedLinear, QuantizedMatrix, quantize_int8, quantized_linear};
+pub use attention::{Attention, AttentionMass, attention, attention_mass};
+pub use float::{Linear, linear};
+pub use int::{QuantizedLinear, quantized_linear};
+pub use isa::instruction_set;
 pub use key_values::{KeyValues, KvStore};
 pub use kv_q8::{dequantize_q8, quantize_q8};
-pub use linear::{Linear, linear};
 pub use memory::{HugePages, MOST_SPARE_BYTES, MappedFile, return_large_blocks};
 pub use norm::{layer_norm, rms_norm};
+pub use quantized::{Format, QuantizedMatrix, quantize_int8};
 pub use rotary::rotate_half;
-pub use simd::instruction_set;
 pub use values::Values;
 
 /// Threads that the kernels use: `RAYON_NUM_THREADS`, or as many as the machine has.

@@ -6,50 +6,14 @@
 
 mod amx;
 mod portable;
+mod probe;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use probe::{Arithmetic, Work};
+
 use crate::simd::{Fma, dispatch};
-
-/// Independent chains of a probe: above latency x issue rate of the CPUs known (4 x 2 for FMA), and few enough for the
-/// 16 registers of AVX2 with the operands.
-const CHAINS: usize = 12;
-
-/// Operands of the f32 probes: results stay of order one for any number of steps.
-const F32_FACTOR: f32 = 0.75;
-const F32_TERM: f32 = 0.5;
-
-/// Arithmetic whose highest rate can be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arithmetic {
-    /// f32 multiply-add.
-    F32,
-    /// bf16 products added to f32: `tdpbf16ps` or `vdpbf16ps`.
-    Bf16,
-    /// 8-bit products added to i32: `tdpbssd`, `vpdpbusd`, or `vpmaddubsw`, `vpmaddwd` and `vpaddd`.
-    Int8,
-    /// 16-bit products added to i32: `vpdpwssd`, or `vpmaddwd` and `vpaddd`.
-    Int16,
-}
-
-/// A probe: the instructions that it consists of, and the loop.
-#[derive(Clone, Copy)]
-struct Probe {
-    instructions: &'static str,
-    /// Multiply-adds of one instruction (or group of instructions).
-    multiply_adds: usize,
-    /// Runs `steps` steps of [`CHAINS`] instructions; the sum of the first lanes of all sums.
-    run: fn(usize) -> f64,
-}
-
-/// What a run did.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Work {
-    /// Operations; a multiply-add counts as two.
-    pub operations: f64,
-    /// The sum of the first lane of every sum: a result, so that nothing can be left out.
-    pub sum: f64,
-}
+use probe::{CHAINS, Probe};
 
 impl Arithmetic {
     /// All of them.
@@ -103,6 +67,7 @@ dispatch!(fn sum(words: &[u64]) -> u64 = sum_body);
 
 #[cfg(test)]
 mod tests {
+    use super::probe::{F32_FACTOR, F32_TERM};
     use super::*;
 
     #[test]

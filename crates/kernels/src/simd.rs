@@ -1,11 +1,9 @@
-//! Run-time choice of instruction set, and the few scalar functions that the compiler can vectorise.
+//! Bodies written once and compiled for each instruction set, and the few scalar functions that the compiler can vectorise.
 //!
 //! A kernel's body is written once, generic over [`Fma`], and [`dispatch!`] compiles it for AVX-512, AVX2 and the
 //! baseline. The baseline must not call `mul_add`: without an FMA instruction that is a slow library call.
 
-use half::bf16;
-#[cfg(target_arch = "x86_64")]
-use std::sync::OnceLock;
+use half::{bf16, f16};
 
 /// How `a * b + c` is computed.
 pub(crate) trait Fma {
@@ -57,14 +55,14 @@ macro_rules! dispatch {
                 fn avx2 $(<$($generic)*>)? ($($arg: $ty),*) $(-> $ret)? {
                     $body::<$crate::simd::Fused $(, $($named)*)?>($($arg),*)
                 }
-                match $crate::simd::level() {
+                match $crate::isa::level() {
                     // SAFETY: `level` has checked that the CPU has every feature of the function called.
                     #[allow(unsafe_code)]
-                    $crate::simd::Level::Avx512 => return unsafe { avx512($($arg),*) },
+                    $crate::isa::Level::Avx512 => return unsafe { avx512($($arg),*) },
                     // SAFETY: as above.
                     #[allow(unsafe_code)]
-                    $crate::simd::Level::Avx2 => return unsafe { avx2($($arg),*) },
-                    $crate::simd::Level::Baseline => {}
+                    $crate::isa::Level::Avx2 => return unsafe { avx2($($arg),*) },
+                    $crate::isa::Level::Baseline => {}
                 }
             }
             #[cfg(target_arch = "aarch64")]
@@ -75,65 +73,6 @@ macro_rules! dispatch {
     };
 }
 pub(crate) use dispatch;
-
-/// Instruction sets that the kernels are compiled for.
-#[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy)]
-pub(crate) enum Level {
-    Avx512,
-    Avx2,
-    Baseline,
-}
-
-/// The best instruction set of this CPU; asked for every tile.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub(crate) fn level() -> Level {
-    static LEVEL: OnceLock<Level> = OnceLock::new();
-    *LEVEL.get_or_init(detect)
-}
-
-#[cfg(target_arch = "x86_64")]
-fn detect() -> Level {
-    if is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("f16c")
-    {
-        Level::Avx512
-    } else if is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("fma")
-        && is_x86_feature_detected!("f16c")
-    {
-        Level::Avx2
-    } else {
-        Level::Baseline
-    }
-}
-
-/// The instruction set that the kernels run on here. Between two of them the last bits of floats may differ.
-pub fn instruction_set() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    use crate::bf16_tiles::{Unit, unit};
-    #[cfg(target_arch = "x86_64")]
-    return match level() {
-        _ if unit() == Some(Unit::Amx) => "amx",
-        _ if unit() == Some(Unit::Avx512) => "avx512bf16",
-        Level::Avx512 => "avx512",
-        Level::Avx2 => "avx2",
-        Level::Baseline => "x86_64",
-    };
-    #[cfg(not(target_arch = "x86_64"))]
-    std::env::consts::ARCH
-}
-
-/// Whether 16-bit products can be summed in one instruction (AVX-512 VNNI).
-#[cfg(target_arch = "x86_64")]
-#[inline]
-pub(crate) fn has_vnni() -> bool {
-    is_x86_feature_detected!("avx512vnni")
-}
 
 /// e^x for x <= 88, without branches: 2^n by exponent bits times a degree-6 polynomial (relative error < 3e-7).
 /// Below -87 the result is 0, which is what softmax wants of a masked score.
@@ -165,6 +104,15 @@ fn widen_bf16_body<F: Fma>(from: &[bf16], to: &mut [f32]) {
 }
 dispatch!(pub(crate) fn widen_bf16(from: &[bf16], to: &mut [f32]) = widen_bf16_body);
 
+/// f16 to f32 by integer arithmetic that vectorises: exact for every finite value, subnormals included.
+#[inline(always)]
+pub(crate) fn widen_f16(v: f16) -> f32 {
+    const TWO_POW_112: f32 = f32::from_bits((127 + 112) << 23); // rebiases the exponent from 15 to 127
+    let bits = u32::from(v.to_bits());
+    let magnitude = f32::from_bits((bits & 0x7fff) << 13) * TWO_POW_112;
+    f32::from_bits(magnitude.to_bits() | (bits & 0x8000) << 16)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,5 +131,15 @@ mod tests {
         }
         assert_eq!(exp::<Separate>(f32::NEG_INFINITY), 0.0);
         assert_eq!(exp::<Separate>(0.0), 1.0);
+    }
+
+    #[test]
+    fn f16_widening_is_exact_for_every_finite_value() {
+        for bits in 0..=u16::MAX {
+            let v = f16::from_bits(bits);
+            if v.is_finite() {
+                assert_eq!(widen_f16(v).to_bits(), v.to_f32().to_bits(), "{bits:#x}");
+            }
+        }
     }
 }

@@ -1,3 +1,8 @@
+//! A checkpoint of any family as one model: tower, merger, decoder, tokenizer. First described (configuration and headers, enough
+//! to plan a run), then loaded.
+
+use crate::adapter::Adapters;
+use crate::backend::Backend;
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
 use crate::merger::Merger;
@@ -20,11 +25,21 @@ pub struct LoadSettings {
     pub dtype: Option<WeightDtype>,
     /// What the tower's and the merger's weights become; None follows [`Dtypes::resolve`].
     pub vision_dtype: Option<WeightDtype>,
+    /// Who computes; None takes the device's usual backend, [`Backend::of_device`].
+    pub backend: Option<Backend>,
+    /// Low-rank terms of linear layers.
+    pub adapters: Adapters,
 }
 
 impl Default for LoadSettings {
     fn default() -> Self {
-        Self { device: Device::Cpu, dtype: None, vision_dtype: None }
+        Self {
+            device: Device::Cpu,
+            dtype: None,
+            vision_dtype: None,
+            backend: None,
+            adapters: Adapters::default(),
+        }
     }
 }
 
@@ -37,6 +52,7 @@ pub struct Lmm {
     decoder: Decoder,
     preprocessor: Preprocessor,
     device: Device,
+    backend: Backend,
 }
 
 /// All of a model but its weights: enough to plan a run.
@@ -72,6 +88,8 @@ pub struct Description {
     pub info: ModelInfo,
     pub(crate) checkpoint: Checkpoint,
     names: NameMap,
+    backend: Option<Backend>,
+    adapters: Adapters,
 }
 
 impl Description {
@@ -102,7 +120,8 @@ impl Description {
         let (weights_bytes, matrices) = loaded_bytes(&kept_tensors(&checkpoint, &names, &config, dtypes));
         let info =
             ModelInfo { config, tokenizer, template, dtypes, dtype, weights_bytes, matrices, vocabulary };
-        Ok(Self { info, checkpoint, names })
+        let LoadSettings { backend, adapters, .. } = settings.clone();
+        Ok(Self { info, checkpoint, names, backend, adapters })
     }
 
     /// The tensors that loading keeps, by name in the file; matrices with what they become.
@@ -189,9 +208,13 @@ impl Lmm {
 
     /// Loads the weights that `description` announced.
     pub fn from_description(description: Description, device: &Device) -> Result<Self> {
-        let Description { info, checkpoint, names } = description;
+        let Description { info, checkpoint, names, backend, adapters } = description;
+        let backend = backend.unwrap_or(Backend::of_device(device));
+        backend.check_device(device)?;
         let config = &info.config;
-        let weights = Weights::new(&checkpoint, &names, info.dtypes.text, device);
+        let weights = Weights::new(&checkpoint, &names, info.dtypes.text, device)
+            .with_backend(backend)
+            .with_adapters(&adapters);
         let vision = weights.with_dtype(info.dtypes.vision);
         let (tower_config, hidden) = (&config.vision.tower, config.decoder.hidden);
         let tower = Siglip::load(&vision.below("vision"), tower_config)?;
@@ -204,7 +227,7 @@ impl Lmm {
         let decoder = Decoder::load(&weights.below("text"), &weights.below("head"), &config.decoder)?;
         weights.finish()?;
         let preprocessor = Preprocessor::new(&config.vision.pixels);
-        Ok(Self { info, tower, merger, newline, decoder, preprocessor, device: device.clone() })
+        Ok(Self { info, tower, merger, newline, decoder, preprocessor, device: device.clone(), backend })
     }
 
     /// All but the weights.
@@ -255,6 +278,11 @@ impl Lmm {
     /// Where the model runs.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Who computes.
+    pub fn backend(&self) -> Backend {
+        self.backend
     }
 
     /// Visual tokens before pooling, `[frames, tokens, hidden]`, of `pixels` `[frames, 3, side, side]`, normalised.

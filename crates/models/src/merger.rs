@@ -1,7 +1,8 @@
 //! Patch features to visual tokens of the language model's width.
 
 use crate::Result;
-use crate::layers::{Linear, gelu_erf};
+use crate::backend::Backend;
+use crate::layers::Linear;
 use crate::weights::Weights;
 use candle_core::Tensor;
 use longsight_method::Grid;
@@ -43,7 +44,14 @@ impl MergerConfig {
 /// The merger.
 pub enum Merger {
     /// See [`MergerConfig::Mlp`].
-    Mlp(Linear, Linear),
+    Mlp {
+        /// To the width of tokens.
+        first: Linear,
+        /// From and to the width of tokens.
+        second: Linear,
+        /// Who computes the activation.
+        backend: Backend,
+    },
     /// See [`MergerConfig::PixelShuffle`].
     PixelShuffle {
         /// Patches of a frame.
@@ -65,10 +73,11 @@ impl Merger {
         hidden: usize,
     ) -> Result<Self> {
         Ok(match config {
-            MergerConfig::Mlp => Self::Mlp(
-                Linear::load(&weights.below("0"), width, hidden, true)?,
-                Linear::load(&weights.below("1"), hidden, hidden, true)?,
-            ),
+            MergerConfig::Mlp => Self::Mlp {
+                first: Linear::load(&weights.below("0"), width, hidden, true)?,
+                second: Linear::load(&weights.below("1"), hidden, hidden, true)?,
+                backend: weights.backend(),
+            },
             MergerConfig::PixelShuffle { scale } => {
                 let linear = Linear::load(weights, width * scale * scale, hidden, false)?;
                 Self::PixelShuffle { patches, scale, linear }
@@ -79,7 +88,9 @@ impl Merger {
     /// `[frames, patches, width]` -> `[frames, visual tokens, hidden]`.
     pub fn forward(&self, features: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Mlp(first, second) => Ok(second.forward(&gelu_erf(first.forward(features)?)?)?),
+            Self::Mlp { first, second, backend } => {
+                Ok(second.forward(&backend.gelu_erf(first.forward(features)?)?)?)
+            }
             Self::PixelShuffle { patches, scale, linear } => {
                 Ok(linear.forward(&pixel_shuffle(features, *patches, *scale)?)?)
             }

@@ -18,6 +18,8 @@ pub use matrix::{Matrix, QuantizedWeights};
 pub use names::{NameMap, Spelling};
 pub use write::{QuantizedFile, WriteProgress};
 
+use crate::adapter::{Adapters, LowRank};
+use crate::backend::Backend;
 use crate::{ModelError, Result};
 use candle_core::{DType, Device, Tensor};
 use std::cell::RefCell;
@@ -33,14 +35,26 @@ pub struct Weights<'a> {
     prefix: String,
     dtype: WeightDtype,
     device: Device,
+    backend: Backend,
     used: Rc<RefCell<BTreeSet<String>>>,
+    adapters: Option<&'a Adapters>,
+    adapted: Rc<RefCell<BTreeSet<String>>>,
 }
 
 impl<'a> Weights<'a> {
-    /// The whole checkpoint; matrices come out in `dtype` on `device`.
+    /// The whole checkpoint; matrices come out in `dtype` on `device`, for its usual backend.
     pub fn new(checkpoint: &'a Checkpoint, names: &'a NameMap, dtype: WeightDtype, device: &Device) -> Self {
-        let used = Rc::default();
-        Self { checkpoint, names, prefix: String::new(), dtype, device: device.clone(), used }
+        Self {
+            checkpoint,
+            names,
+            prefix: String::new(),
+            dtype,
+            device: device.clone(),
+            backend: Backend::of_device(device),
+            used: Rc::default(),
+            adapters: None,
+            adapted: Rc::default(),
+        }
     }
 
     /// The tensors below `prefix.name`.
@@ -53,6 +67,29 @@ impl<'a> Weights<'a> {
     /// The same tensors, in another dtype.
     pub fn with_dtype(&self, dtype: WeightDtype) -> Self {
         Self { dtype, ..self.clone() }
+    }
+
+    /// The same tensors, for layers that `backend` computes.
+    pub fn with_backend(&self, backend: Backend) -> Self {
+        Self { backend, ..self.clone() }
+    }
+
+    /// The same tensors, with `adapters` for the linear layers that they name.
+    pub fn with_adapters(&self, adapters: &'a Adapters) -> Self {
+        Self { adapters: Some(adapters), ..self.clone() }
+    }
+
+    /// The low-rank term of the linear layer at this view's prefix, whose weight is `[outputs, inputs]`.
+    pub(crate) fn low_rank(&self, outputs: usize, inputs: usize) -> Result<Option<LowRank>> {
+        let Some(adapters) = self.adapters else { return Ok(None) };
+        let term = adapters.get(&self.prefix, [outputs, inputs])?;
+        self.adapted.borrow_mut().insert(self.prefix.clone());
+        Ok(term.cloned())
+    }
+
+    /// Who computes with them.
+    pub fn backend(&self) -> Backend {
+        self.backend
     }
 
     /// Where tensors come out.
@@ -107,8 +144,15 @@ impl<'a> Weights<'a> {
         self.used.borrow_mut().insert(self.disk_name(name));
     }
 
-    /// Errors when the checkpoint has tensors that nothing asked for.
+    /// Errors when the checkpoint has tensors that nothing asked for, or an adapter is for a layer that is not there.
     pub fn finish(&self) -> Result<()> {
+        let adapted = self.adapted.borrow();
+        let mut layers = self.adapters.into_iter().flat_map(Adapters::layers);
+        if let Some(layer) = layers.find(|layer| !adapted.contains(*layer)) {
+            return Err(ModelError::Argument(format!(
+                "adapter of `{layer}`: the model has no linear layer of that name; is it of another model?"
+            )));
+        }
         let used = self.used.borrow();
         let unused: Vec<_> =
             self.checkpoint.names().filter(|name| !used.contains(*name) && !names::is_buffer(name)).collect();

@@ -1,4 +1,6 @@
 //! Counters, in Prometheus' text format.
+//!
+//! A dozen numbers in a text format of three rules: not worth a dependency.
 
 use longsight_engine::Answer;
 use longsight_engine::index::IndexUse;

@@ -1,4 +1,8 @@
 //! The engine at work: one question at a time, on a thread of its own.
+//!
+//! The kernels use all cores, and two questions at once would take twice the memory for the same time. A plain thread, since the
+//! engine blocks; a client that leaves drops its place, which the engine's `Observer::stop` sees between batches, chunks and
+//! tokens.
 
 use crate::ServeError;
 use crate::error::{ApiError, ApiResult};

@@ -3,6 +3,8 @@
 //! An [`Entry`] is one file: the payload, a JSON object about it, and a footer with lengths and a BLAKE3 digest of both.
 //! Its name is the digest of its [`Key`], a JSON description of everything the payload depends on. There is no catalogue
 //! besides the files themselves, so none can disagree with them: listing a folder and reading footers is the catalogue.
+//! redb and SQLite were considered: both would hold a catalogue of what the files say anyway, and entries of hundreds of MB are
+//! written once and mapped.
 //!
 //! - Written to a temporary file, synced, then renamed: an entry is whole or absent, whatever kills the writer.
 //! - Checked when it is opened: a damaged entry is removed and reported, and its caller computes it anew.

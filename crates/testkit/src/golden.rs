@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::data_dir;
 
@@ -95,10 +96,55 @@ pub struct Meta {
     pub margins: BTreeMap<String, f64>,
 }
 
+/// The settings of a SmolVLM2 case.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SmolVlmMeta {
+    /// Side of a frame, pixels.
+    pub image_size: usize,
+    /// Visual tokens per side before pooling.
+    pub grid: usize,
+    /// Visual training window, tokens.
+    pub visual_window: usize,
+    /// Language window, tokens.
+    pub language_window: usize,
+    /// Ramp end in rotations (slow side).
+    pub alpha: f64,
+    /// Ramp end in rotations (fast side).
+    pub beta: f64,
+    /// The question alone.
+    pub question: String,
+    /// Entries of the tokenizer; rows beyond are padding and never sampled.
+    pub tokenizer_size: usize,
+    /// Visual tokens without pooling.
+    pub visual_tokens: usize,
+    /// Greedy tokens stored for each method.
+    pub new_tokens: usize,
+    /// The time of each frame.
+    pub frame_times_secs: Vec<f64>,
+    /// Of the video.
+    pub duration_secs: f64,
+    /// The whole prompt, one `<image>` for each visual token.
+    pub prompt_text: String,
+    /// By name, without pooling.
+    pub methods: BTreeMap<String, Method>,
+    /// The run with pooled frames: `progressive_4_2_8` under `vcwe`.
+    pub pooled: Pooled,
+}
+
+/// A run with pooled frames.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Pooled {
+    /// Visual tokens of all frames.
+    pub visual_tokens: usize,
+    /// s, at least 1.
+    pub scale: f64,
+}
+
 /// One case: settings, checkpoint and the values of every stage.
-pub struct Golden {
+pub struct Golden<M = Meta> {
     /// Settings.
-    pub meta: Meta,
+    pub meta: M,
+    case: String,
     bytes: Vec<u8>,
 }
 
@@ -119,23 +165,39 @@ pub fn checkpoint_dir(case: &str) -> PathBuf {
     }
 }
 
+/// The names of all SmolVLM2 cases.
+pub const SMOLVLM_CASES: [&str; 3] = ["smolvlm-256m", "smolvlm-2b", "smolvlm-500m"];
+
 impl Golden {
-    /// Reads a case by name.
+    /// Reads a case of LLaVA by name.
     pub fn load(case: &str) -> Self {
+        Self::read(case)
+    }
+
+    /// Every case of LLaVA.
+    pub fn all() -> impl Iterator<Item = Self> {
+        cases().into_iter().map(|case| Self::load(&case))
+    }
+}
+
+impl<M: DeserializeOwned> Golden<M> {
+    /// Reads a case by name, with the settings of its family.
+    pub fn read(case: &str) -> Self {
         let folder = data_dir().join("goldens").join(case);
         let read =
             |name: &str| std::fs::read(folder.join(name)).unwrap_or_else(|e| panic!("{case}/{name}: {e}"));
-        Self { meta: serde_json::from_slice(&read("meta.json")).unwrap(), bytes: read("golden.safetensors") }
+        let meta = serde_json::from_slice(&read("meta.json")).unwrap();
+        Self { meta, case: case.into(), bytes: read("golden.safetensors") }
     }
 
-    /// Every case.
-    pub fn all() -> impl Iterator<Item = Self> {
-        cases().into_iter().map(|case| Self::load(&case))
+    /// Its name.
+    pub fn case(&self) -> &str {
+        &self.case
     }
 
     /// The folder with this case's config, weights and tokenizer.
     pub fn checkpoint(&self) -> PathBuf {
-        checkpoint_dir(&self.meta.case)
+        checkpoint_dir(&self.case)
     }
 
     /// An f32 tensor, for example `tower` `[T, N, C]`.
@@ -160,8 +222,8 @@ impl Golden {
 
     fn values<T, const N: usize>(&self, name: &str, dtype: Dtype, read: impl Fn([u8; N]) -> T) -> Values<T> {
         let file = SafeTensors::deserialize(&self.bytes).unwrap();
-        let view = file.tensor(name).unwrap_or_else(|e| panic!("{}: {name}: {e}", self.meta.case));
-        assert_eq!(view.dtype(), dtype, "{}: {name}", self.meta.case);
+        let view = file.tensor(name).unwrap_or_else(|e| panic!("{}: {name}: {e}", self.case));
+        assert_eq!(view.dtype(), dtype, "{}: {name}", self.case);
         let data = view.data().as_chunks::<N>().0.iter().map(|chunk| read(*chunk)).collect();
         Values { shape: view.shape().to_vec(), data }
     }

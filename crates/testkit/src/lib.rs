@@ -17,7 +17,7 @@ pub mod tolerance;
 pub mod video;
 
 pub use checkpoint::SeededCheckpoint;
-pub use golden::{Golden, cases};
+pub use golden::{Golden, SMOLVLM_CASES, SmolVlmMeta, cases};
 pub use layouts::Layout;
 pub use safetensors_writer::Dtype;
 pub use shape::{ModelShape, Shape};

@@ -1,4 +1,7 @@
 //! Which frames to take, and how to reach them. Pure: nothing is read or decoded here.
+//!
+//! A plan is a list of decoder runs; one run from the start is the sequential case. The cheaper list is chosen, and the receipt
+//! says which and why.
 
 use serde::{Serialize, Serializer};
 use std::sync::Arc;

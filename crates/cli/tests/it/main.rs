@@ -6,6 +6,7 @@ mod arguments;
 mod chat;
 mod checkpoint;
 mod dedupe;
+mod earlier_version;
 mod errors;
 mod eval_bench;
 mod eval_hidden;

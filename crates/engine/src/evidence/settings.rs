@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The prompt whose attention tells what frames get whatever is asked: sinks, the first frame, fine grids. It asks for
-/// nothing: a prompt such as "Describe the video." looks for every moment that any question is about (docs/evidence.md).
+/// nothing: a prompt such as "Describe the video." looks for every moment that any question is about (docs/evidence/README.md).
 pub const NEUTRAL_PROMPT: &str = ".";
 
 /// How evidence is found.

@@ -1,4 +1,6 @@
 //! Visual tokens on their way to the disk, and back.
+//!
+//! They are kept in f32, as the tower gives them: anything smaller would not be bit-equal.
 
 use crate::encode::FrameEncoder;
 use crate::frames::{FrameReport, FrameTokens, Replaced};

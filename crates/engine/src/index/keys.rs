@@ -4,11 +4,12 @@ use super::VideoIdentity;
 use crate::plan::RunPlan;
 use crate::settings::RunSettings;
 use longsight_models::Lmm;
+use longsight_models::processor::FrameFit;
 use longsight_store::Key;
 use serde_json::{Value, json};
 
 /// Raised whenever the same inputs give other bytes, or the same bytes are read in another way.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 2;
 
 /// The program, and where it computes: floats may differ in their last bits between versions and instruction sets.
 fn program(model: &Lmm) -> Value {
@@ -48,12 +49,12 @@ pub(super) fn embeddings(
     let strides: Vec<usize> = plan.pool.units.iter().map(|frame| frame.stride).collect();
     let pixels = &model.config().vision.pixels;
     let fit = if prompt.interleaved.is_some() { pixels.still_fit } else { pixels.video_fit };
-    let description = json!({
+    let mut description = json!({
         "program": program(model),
         "video": identity.video,
         "frame_indices": indices,
         "scaler_flags": longsight_video::SCALER_FLAGS,
-        "fit": fit.name(),
+        "padded": fit == FrameFit::Pad,
         "dedupe": dedupe.to_string(),
         "model": identity.model,
         "vision_dtype": model.info().dtypes.vision.as_str(),
@@ -61,6 +62,9 @@ pub(super) fn embeddings(
         "pool_mode": plan.pool.mode.to_string(),
         "newline": plan.pool.newline,
     });
+    if let FrameFit::LongestEdge(edge) = fit {
+        description["longest_edge"] = edge.into(); // absent in other fits, whose entries are older than this one
+    }
     Key::new("embeddings", description)
 }
 

@@ -20,10 +20,10 @@ pub struct Prompt {
     pub after_ids: Vec<u32>,
     /// Subtitle cues in it.
     pub subtitle_cues: usize,
+    /// What the user's first turn says before the question: the family's words, subtitles.
+    pub preamble: String,
     /// What stands after the last unit, before what the template writes.
     end: String,
-    /// What the user's first turn says before the question: the family's words, subtitles.
-    preamble: String,
 }
 
 impl Prompt {

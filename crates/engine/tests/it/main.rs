@@ -8,4 +8,5 @@ mod invariance;
 mod parity;
 mod schema;
 mod sharing;
+mod smolvlm;
 mod support;

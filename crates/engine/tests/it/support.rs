@@ -7,11 +7,12 @@ use longsight_engine::{
 use longsight_models::{Lmm, LoadSettings, WeightDtype};
 use longsight_testkit::Golden;
 use longsight_video::{FrameBudget, VideoSource};
+use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Writes the golden's frames as PNG files.
-pub fn image_folder(golden: &Golden, folder: &Path) -> VideoSource {
+pub fn image_folder<M: DeserializeOwned>(golden: &Golden<M>, folder: &Path) -> VideoSource {
     let frames = golden.u8s("frames");
     let (height, width) = (frames.shape[1], frames.shape[2]);
     for (i, rgb) in frames.data.chunks(height * width * 3).enumerate() {
@@ -81,7 +82,7 @@ pub fn start_encoded(
     planned(plan, settings).start(model, FrameSource::Encoded(encoded), &mut Silent)
 }
 
-pub fn load(golden: &Golden) -> Arc<Lmm> {
+pub fn load<M: DeserializeOwned>(golden: &Golden<M>) -> Arc<Lmm> {
     let settings = LoadSettings { dtype: Some(WeightDtype::F32), ..Default::default() };
     Arc::new(Lmm::load(&golden.checkpoint(), &settings).unwrap())
 }

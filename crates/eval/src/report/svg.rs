@@ -1,4 +1,6 @@
 //! A small writer of SVG: numbers are always finite and texts always escaped, so that what it writes is well-formed.
+//! Drawn by hand rather than with plotters, whose bitmaps need a font file and whose SVG has no titles for screen readers and no
+//! dark mode.
 
 use super::format::escape;
 use std::fmt::Write;

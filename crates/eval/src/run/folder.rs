@@ -1,4 +1,7 @@
 //! A run's folder on disk, and what is made of it at the end.
+//!
+//! `responses.jsonl` is only appended to, one line a sample, synced; a line cut off by a crash is dropped. `results.json` holds
+//! nothing that differs between two runs of the same settings; times and memory are in `measured.json`.
 
 use crate::report::{self, Measurements, Meter, write_atomically};
 use crate::run::log::{LineLog, lines};

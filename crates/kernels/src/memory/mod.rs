@@ -2,6 +2,7 @@
 
 mod huge_pages;
 mod mapped;
+mod mapping;
 mod spare;
 
 pub use huge_pages::HugePages;

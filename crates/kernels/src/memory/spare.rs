@@ -1,7 +1,7 @@
 //! Large blocks that were freed and wait for the next of their size: the layers of a model ask for the same sizes again and
 //! again, and a fresh mapping costs a page fault and the clearing of every page.
 
-use super::huge_pages::unmap;
+use super::mapping::unmap;
 use std::sync::Mutex;
 
 /// Most bytes of freed large blocks that wait. A frame of SigLIP in a LLaVA-OneVision tower frees about 40 MiB a layer.

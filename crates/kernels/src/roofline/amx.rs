@@ -1,7 +1,8 @@
 //! Probes of AMX.
 
-use super::{Arithmetic, CHAINS, Probe};
-use crate::amx::{Feature, ROW_BYTES, ROWS, TileRegisters, has};
+use super::probe::{Arithmetic, CHAINS, Probe};
+use crate::amx::{ROW_BYTES, ROWS, TileRegisters};
+use crate::isa::{Feature, has_amx};
 use crate::tiles::TILE_COLUMNS;
 
 /// Registers that sums are kept in.
@@ -12,8 +13,8 @@ pub(super) fn probe(arithmetic: Arithmetic) -> Option<Probe> {
         Some(Probe { instructions, multiply_adds: ROWS * TILE_COLUMNS * inputs, run })
     };
     match arithmetic {
-        Arithmetic::Bf16 if has(Feature::Bf16) => probe("tdpbf16ps", ROW_BYTES / 2, bf16),
-        Arithmetic::Int8 if has(Feature::Int8) => probe("tdpbssd", ROW_BYTES, int8),
+        Arithmetic::Bf16 if has_amx(Feature::Bf16) => probe("tdpbf16ps", ROW_BYTES / 2, bf16),
+        Arithmetic::Int8 if has_amx(Feature::Int8) => probe("tdpbssd", ROW_BYTES, int8),
         _ => None,
     }
 }
@@ -84,10 +85,10 @@ mod tests {
     #[test]
     fn probes_compute_what_they_say() {
         for steps in [0, 1, 50] {
-            if has(Feature::Int8) {
+            if has_amx(Feature::Int8) {
                 assert_eq!(int8(steps), (CHAINS * steps * ROW_BYTES * 9) as f64);
             }
-            if has(Feature::Bf16) {
+            if has_amx(Feature::Bf16) {
                 assert_eq!(bf16(steps), (CHAINS * steps * ROW_BYTES / 2) as f64 * 0.125 * 0.125);
             }
         }

@@ -1,6 +1,6 @@
 //! Probes in plain Rust, for CPUs whose instructions are not known here: what the compiler makes of simple loops.
 
-use super::{Arithmetic, CHAINS, F32_FACTOR, F32_TERM, Probe};
+use super::probe::{Arithmetic, CHAINS, F32_FACTOR, F32_TERM, Probe};
 use crate::simd::{Fma, dispatch};
 use std::hint::black_box;
 

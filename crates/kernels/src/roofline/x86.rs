@@ -1,6 +1,7 @@
 //! Probes of x86-64's vector instructions, chosen at run time.
 
-use super::{Arithmetic, CHAINS, F32_FACTOR, F32_TERM, Probe};
+use super::probe::{Arithmetic, CHAINS, F32_FACTOR, F32_TERM, Probe};
+use crate::isa::{self, Level, has_avx_vnni, has_avx512_bf16, level};
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
@@ -10,15 +11,13 @@ pub(super) fn probe(arithmetic: Arithmetic) -> Option<Probe> {
     match arithmetic {
         Arithmetic::F32 if has_avx512() => probe("vfmadd231ps zmm", 16, f32_avx512),
         Arithmetic::F32 if has_avx2() => probe("vfmadd231ps ymm", 8, f32_avx2),
-        Arithmetic::Bf16 if has_avx512() && is_x86_feature_detected!("avx512bf16") => {
-            probe("vdpbf16ps zmm", 32, bf16_avx512)
-        }
+        Arithmetic::Bf16 if has_avx512() && has_avx512_bf16() => probe("vdpbf16ps zmm", 32, bf16_avx512),
         Arithmetic::Int8 if has_vnni() => probe("vpdpbusd zmm", 64, int8_vnni),
-        Arithmetic::Int8 if is_x86_feature_detected!("avxvnni") => probe("vpdpbusd ymm", 32, int8_avx_vnni),
+        Arithmetic::Int8 if has_avx_vnni() => probe("vpdpbusd ymm", 32, int8_avx_vnni),
         Arithmetic::Int8 if has_avx512() => probe("vpmaddubsw + vpmaddwd + vpaddd zmm", 64, int8_avx512),
         Arithmetic::Int8 if has_avx2() => probe("vpmaddubsw + vpmaddwd + vpaddd ymm", 32, int8_avx2),
         Arithmetic::Int16 if has_vnni() => probe("vpdpwssd zmm", 32, int16_vnni),
-        Arithmetic::Int16 if is_x86_feature_detected!("avxvnni") => probe("vpdpwssd ymm", 16, int16_avx_vnni),
+        Arithmetic::Int16 if has_avx_vnni() => probe("vpdpwssd ymm", 16, int16_avx_vnni),
         Arithmetic::Int16 if has_avx512() => probe("vpmaddwd + vpaddd zmm", 32, int16_avx512),
         Arithmetic::Int16 if has_avx2() => probe("vpmaddwd + vpaddd ymm", 16, int16_avx2),
         _ => None,
@@ -26,15 +25,15 @@ pub(super) fn probe(arithmetic: Arithmetic) -> Option<Probe> {
 }
 
 fn has_avx2() -> bool {
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+    level() != Level::Baseline
 }
 
 fn has_avx512() -> bool {
-    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
+    level() == Level::Avx512
 }
 
 fn has_vnni() -> bool {
-    has_avx512() && is_x86_feature_detected!("avx512vnni")
+    has_avx512() && isa::has_vnni()
 }
 
 /// Defines a safe `fn NAME(steps) -> f64`, only to be called where `probe` has found the features: `CHAINS` registers
@@ -193,11 +192,11 @@ mod tests {
             assert_eq!(int8_vnni(50), expected(50, |x| x + 4 * 9));
             assert_eq!(int16_vnni(50), expected(50, |x| x + 2 * 9));
         }
-        if has_avx512() && is_x86_feature_detected!("avx512bf16") {
+        if has_avx512() && has_avx512_bf16() {
             let start: usize = (0..CHAINS).sum();
             assert_eq!(bf16_avx512(64), start as f64 + (CHAINS * 64) as f64 * 2.0 * 0.125 * 0.125);
         }
-        if is_x86_feature_detected!("avxvnni") {
+        if has_avx_vnni() {
             assert_eq!(int8_avx_vnni(50), expected(50, |x| x + 4 * 9));
             assert_eq!(int16_avx_vnni(50), expected(50, |x| x + 2 * 9));
         }

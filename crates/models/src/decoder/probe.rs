@@ -1,4 +1,5 @@
-use crate::layers::MassQuery;
+use super::config::DecoderConfig;
+use crate::backend::{Backend, MassQuery};
 use crate::{KvCache, ModelError, Result};
 use candle_core::Tensor;
 use std::ops::Range;
@@ -20,11 +21,7 @@ impl AttentionProbe {
     ///
     /// # Errors
     /// A head that the decoder does not have.
-    pub fn new(
-        decoder: &super::DecoderConfig,
-        heads: &[(usize, usize)],
-        spans: Vec<Range<usize>>,
-    ) -> Result<Self> {
+    pub fn new(decoder: &DecoderConfig, heads: &[(usize, usize)], spans: Vec<Range<usize>>) -> Result<Self> {
         let mut by_layer = vec![Vec::new(); decoder.layers];
         for (layer, head) in heads {
             match by_layer.get_mut(*layer).filter(|_| *head < decoder.heads) {
@@ -54,7 +51,13 @@ impl AttentionProbe {
 
     /// Adds the attention of the last of `queries` `[tokens, heads, head_dim]`, whose keys `cache` holds already behind
     /// those it counts.
-    pub(super) fn observe(&mut self, layer: usize, queries: &Tensor, cache: &KvCache) -> Result<()> {
+    pub(super) fn observe(
+        &mut self,
+        layer: usize,
+        queries: &Tensor,
+        cache: &KvCache,
+        backend: Backend,
+    ) -> Result<()> {
         let chosen = self.heads.get(layer).map(Vec::as_slice).unwrap_or_default();
         if layer == 0 {
             self.passes += 1;
@@ -70,7 +73,7 @@ impl AttentionProbe {
             return Err(ModelError::Argument(format!("positions {span:?} are not in the cache yet")));
         }
         let before: usize = self.heads[..layer].iter().map(Vec::len).sum();
-        let masses = cache.attention_mass(layer, &ask)?;
+        let masses = cache.attention_mass(layer, &ask, backend)?;
         let sums = self.mass.iter_mut().skip(before * self.spans.len());
         sums.zip(masses).for_each(|(sum, mass)| *sum += f64::from(mass));
         Ok(())

@@ -1,47 +1,15 @@
 //! The language decoder of Qwen2 and Llama: pre-norm blocks of grouped-query attention (queries, keys and values with or
 //! without biases) and a SiLU-gated MLP.
 
-use super::AttentionProbe;
+use super::config::DecoderConfig;
+use super::probe::AttentionProbe;
+use crate::backend::Backend;
 use crate::kv_cache::KvCache;
-use crate::layers::{Linear, RmsNorm, Rotary, on_pool, rotate, silu_mul};
+use crate::layers::{Linear, RmsNorm, Rotary};
 use crate::weights::{Matrix, Weights};
 use crate::{ModelError, Result};
 use candle_core::{DType, Device, Tensor};
 use longsight_method::KvShape;
-
-/// Shape of a decoder.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DecoderConfig {
-    /// Width of an embedding.
-    pub hidden: usize,
-    /// Width of the MLP.
-    pub intermediate: usize,
-    /// Decoder layers.
-    pub layers: usize,
-    /// Query heads.
-    pub heads: usize,
-    /// Key and value heads.
-    pub kv_heads: usize,
-    /// Width of a head; not always hidden / heads.
-    pub head_dim: usize,
-    /// Whether queries, keys and values have biases.
-    pub qkv_bias: bool,
-    /// RoPE base.
-    pub rope_theta: f64,
-    /// The longest text of training, in tokens.
-    pub max_positions: usize,
-    /// Epsilon of the norms.
-    pub eps: f64,
-    /// Whether the output head is the embedding table.
-    pub tied_head: bool,
-}
-
-impl DecoderConfig {
-    /// The shape of a cache for this decoder.
-    pub fn kv_shape(&self) -> KvShape {
-        KvShape { layers: self.layers, kv_heads: self.kv_heads, head_dim: self.head_dim }
-    }
-}
 
 /// The decoder.
 pub struct Decoder {
@@ -52,6 +20,7 @@ pub struct Decoder {
     head: Linear,
     vocabulary: usize,
     device: Device,
+    backend: Backend,
 }
 
 struct Block {
@@ -65,6 +34,7 @@ struct Block {
     up: Linear,
     down: Linear,
     heads: (usize, usize, usize),
+    backend: Backend,
 }
 
 impl Decoder {
@@ -78,7 +48,7 @@ impl Decoder {
             .collect::<Result<_>>()?;
         let head = if config.tied_head {
             head.ignore("weight"); // some files store the tied head again
-            Linear::new(embeddings.clone(), None)
+            Linear::new(embeddings.clone(), None, text.backend())
         } else {
             Linear::load(head, config.hidden, vocabulary, false)?
         };
@@ -91,6 +61,7 @@ impl Decoder {
             head,
             vocabulary,
             device: text.device().clone(),
+            backend: text.backend(),
         })
     }
 
@@ -129,7 +100,7 @@ impl Decoder {
         cache: &mut KvCache,
         probe: Option<&mut AttentionProbe>,
     ) -> Result<Tensor> {
-        on_pool(&self.device, || self.through_layers(x, rotary, cache, probe))
+        self.backend.on_pool(|| self.through_layers(x, rotary, cache, probe))
     }
 
     fn through_layers(
@@ -148,12 +119,17 @@ impl Decoder {
         for (i, block) in self.layers.iter().enumerate() {
             let (next, queries) = block.forward(&x, rotary, cache, i)?;
             if let Some(probe) = probe.as_deref_mut() {
-                probe.observe(i, &queries, cache)?;
+                probe.observe(i, &queries, cache, self.backend)?;
             }
             x = next;
         }
         cache.advance(tokens);
         Ok(x)
+    }
+
+    /// Logits `[tokens, vocabulary]` of hidden states `[tokens, hidden]`, in the activations' dtype.
+    pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
+        Ok(self.backend.on_pool(|| self.head.forward(&self.norm.forward(hidden)?))?)
     }
 
     /// Logits `[vocabulary]` of the last of the hidden states `[tokens, hidden]`, as f32.
@@ -164,8 +140,7 @@ impl Decoder {
         let Some(last) = hidden.dim(0)?.checked_sub(1) else {
             return Err(ModelError::Argument("logits need at least one token".into()));
         };
-        let last = hidden.narrow(0, last, 1)?;
-        let logits = on_pool(&self.device, || self.head.forward(&self.norm.forward(&last)?))?;
+        let logits = self.logits(&hidden.narrow(0, last, 1)?)?;
         let logits: Vec<f32> = logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
         match logits.iter().all(|logit| logit.is_finite()) {
             true => Ok(logits),
@@ -190,6 +165,7 @@ impl Block {
             up: Linear::load(&mlp.below("up_proj"), c.hidden, c.intermediate, false)?,
             down: Linear::load(&mlp.below("down_proj"), c.intermediate, c.hidden, false)?,
             heads: (c.heads, c.kv_heads, c.head_dim),
+            backend: weights.backend(),
         })
     }
 
@@ -204,7 +180,7 @@ impl Block {
         let (attended, queries) = self.attend(&self.norm1.forward(x)?, rotary, cache, layer)?;
         let x = (x + self.out.forward(&attended)?)?;
         let normed = self.norm2.forward(&x)?;
-        let hidden = silu_mul(self.gate.forward(&normed)?, &self.up.forward(&normed)?)?;
+        let hidden = self.backend.silu_mul(self.gate.forward(&normed)?, &self.up.forward(&normed)?)?;
         Ok(((&x + self.down.forward(&hidden)?)?, queries))
     }
 
@@ -217,10 +193,15 @@ impl Block {
     ) -> Result<(Tensor, Tensor)> {
         let (heads, kv_heads, head_dim) = self.heads;
         let tokens = x.dim(0)?;
-        let queries = rotate(self.query.forward(x)?.reshape((tokens, heads, head_dim))?, rotary)?;
-        let keys = rotate(self.key.forward(x)?.reshape((tokens, kv_heads, head_dim))?, rotary)?;
+        let rotate = |x: Tensor, heads| rotary.rotate(x.reshape((tokens, heads, head_dim))?, self.backend);
+        let queries = rotate(self.query.forward(x)?, heads)?;
+        let keys = rotate(self.key.forward(x)?, kv_heads)?;
         let values = self.value.forward(x)?.reshape((tokens, kv_heads, head_dim))?;
         cache.append(layer, &keys, &values)?;
-        Ok((cache.attend(layer, &queries.unsqueeze(0)?)?.squeeze(0)?, queries))
+        Ok((cache.attend(layer, &queries.unsqueeze(0)?, self.backend)?.squeeze(0)?, queries))
     }
 }
+
+#[cfg(test)]
+#[path = "gradients.rs"]
+mod gradients;

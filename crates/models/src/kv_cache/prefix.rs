@@ -1,7 +1,7 @@
 //! The first tokens of a cache as bytes, and back: layer by layer, keys then values, each `[kv_heads, tokens, head_dim]` in the
 //! cache's dtype, little-endian; where that is q8, the scales `[kv_heads, tokens]` follow the bytes.
 
-use super::{KvCache, Layer};
+use super::{KvCache, Layer, write};
 use crate::{ModelError, Result};
 use candle_core::Tensor;
 use std::io::Write;
@@ -65,7 +65,7 @@ impl KvCache {
                     for part in [keys, values] {
                         let dims = [1, self.shape.kv_heads, tokens, self.shape.head_dim];
                         let read = Tensor::from_raw_buffer(next(), part.dtype(), &dims, part.device())?;
-                        part.slice_set(&read, 2, 0)?;
+                        write(part, &read, 0, self.joins)?;
                     }
                 }
                 Layer::Q8 { keys, values } => {

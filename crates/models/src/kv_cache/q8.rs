@@ -1,6 +1,10 @@
+//! Keys and values in signed bytes: plain vectors and no tensors, since candle has no signed bytes and its operations take three
+//! operands. A row's scale depends on that row alone, so what is cached does not depend on chunks, and truncating, sharing and
+//! going on are bit-equal as with floats.
+
 use crate::Result;
-use candle_core::{DType, Tensor};
-use longsight_kernels::{KeyValues, KvStore, quantize_q8};
+use candle_core::{DType, Device, Tensor};
+use longsight_kernels::{KeyValues, KvStore, dequantize_q8, quantize_q8};
 use longsight_method::KvShape;
 use std::io::Write;
 
@@ -41,6 +45,17 @@ impl Q8Rows {
             head_stride: self.capacity_tokens * head_dim,
             token_stride: head_dim,
         }
+    }
+
+    /// The first `tokens` of every head, `[1, kv_heads, tokens, head_dim]`, in f32.
+    pub(super) fn widened(&self, tokens: usize) -> Result<Tensor> {
+        let (kv_heads, head_dim) = (self.shape.kv_heads, self.shape.head_dim);
+        let mut values = vec![0f32; kv_heads * tokens * head_dim];
+        for (i, row) in values.chunks_exact_mut(head_dim).enumerate() {
+            let from = i / tokens * self.capacity_tokens + i % tokens;
+            dequantize_q8(&self.bytes[from * head_dim..][..head_dim], self.scales[from], row);
+        }
+        Ok(Tensor::from_vec(values, (1, kv_heads, tokens, head_dim), &Device::Cpu)?)
     }
 
     /// Writes the first `tokens` of every head, then their scales.

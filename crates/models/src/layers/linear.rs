@@ -1,27 +1,36 @@
 //! The dense layer.
 
-use super::cpu::{Operand, run1, run2, run3};
-use crate::weights::{Matrix, QuantizedWeights, Weights};
-use candle_core::{DType, Result, Shape, Tensor, bail};
-use longsight_kernels::{self as kernels, Values};
+use crate::adapter::LowRank;
+use crate::backend::Backend;
+use crate::weights::{Matrix, Weights};
+use candle_core::{DType, Result, Tensor};
 
-/// `y = x W^T + b`. The weight keeps the type that it was loaded in; on the CPU x and y are f32.
+/// `y = x W^T + b`, and a low-rank term where there is one. The weight keeps the type that it was loaded in; on the CPU x and y are f32.
 pub struct Linear {
     weight: Matrix,
     bias: Option<Tensor>,
+    low_rank: Option<LowRank>,
+    backend: Backend,
 }
 
 impl Linear {
-    /// Loads `weight` `[outputs, inputs]` and, where asked, `bias` `[outputs]` below `weights`' prefix.
+    /// Loads `weight` `[outputs, inputs]` and, where asked, `bias` `[outputs]` below `weights`' prefix, with the low-rank term
+    /// that the weights' adapters have for this layer.
     pub fn load(weights: &Weights<'_>, inputs: usize, outputs: usize, bias: bool) -> crate::Result<Self> {
         let weight = weights.matrix("weight", outputs, inputs)?;
         let bias = bias.then(|| weights.get("bias", &[outputs])).transpose()?;
-        Ok(Self { weight, bias })
+        let low_rank = weights.low_rank(outputs, inputs)?;
+        Ok(Self { weight, bias, low_rank, backend: weights.backend() })
     }
 
     /// A layer around weights that exist already: a tied head, or a convolution's kernel. `weight` `[outputs, inputs]`.
-    pub fn new(weight: Matrix, bias: Option<Tensor>) -> Self {
-        Self { weight, bias }
+    pub fn new(weight: Matrix, bias: Option<Tensor>, backend: Backend) -> Self {
+        Self { weight, bias, low_rank: None, backend }
+    }
+
+    /// The same layer with `term` added.
+    pub fn with_low_rank(self, term: LowRank) -> Self {
+        Self { low_rank: Some(term), ..self }
     }
 
     /// Whether the weights are f32.
@@ -31,52 +40,13 @@ impl Linear {
 
     /// `x` `[.., inputs]` -> `[.., outputs]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let weight = match &self.weight {
-            Matrix::Floats(weight) => weight,
-            Matrix::Quantized(weight) => return quantized(x, weight, self.bias.as_ref()),
-        };
-        if x.device().is_cpu() {
-            let x = x.contiguous()?;
-            return match &self.bias {
-                Some(bias) => run3("linear-bias", &x, weight, bias, |x, w, b| multiply(&x, &w, Some(&b))),
-                None => run2("linear", &x, weight, |x, w| multiply(&x, &w, None)),
-            };
-        }
-        let y = x.to_dtype(weight.dtype())?.broadcast_matmul(&weight.t()?)?;
-        match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
+        let y = match &self.weight {
+            Matrix::Floats(weight) => self.backend.linear(x, weight, self.bias.as_ref()),
+            Matrix::Quantized(weight) => self.backend.quantized_linear(x, weight.view()?, self.bias.as_ref()),
+        }?;
+        match &self.low_rank {
+            Some(term) => term.add(y, x, self.backend),
             None => Ok(y),
         }
     }
-}
-
-/// The product, and the shape of its result.
-fn multiply(x: &Operand<'_>, weight: &Operand<'_>, bias: Option<&Operand<'_>>) -> Result<(Vec<f32>, Shape)> {
-    let [outputs, inputs] = *weight.dims() else { bail!("linear layer with weight {:?}", weight.dims()) };
-    let bias = bias.map(Operand::values).transpose()?;
-    let layer = kernels::Linear { weight: weight.values()?, bias, inputs, outputs };
-    let shape = result_shape(x.dims(), inputs, outputs)?;
-    Ok((kernels::linear(&layer, x.floats()?), shape))
-}
-
-fn quantized(x: &Tensor, weight: &QuantizedWeights, bias: Option<&Tensor>) -> Result<Tensor> {
-    let weight = weight.view()?;
-    let product = |x: Operand<'_>, bias: Option<Values<'_>>| {
-        let shape = result_shape(x.dims(), weight.inputs(), weight.outputs())?;
-        Ok((kernels::quantized_linear(&kernels::QuantizedLinear { weight, bias }, x.floats()?), shape))
-    };
-    let x = x.to_dtype(DType::F32)?.contiguous()?;
-    match bias {
-        Some(bias) => run2("quantized-linear-bias", &x, bias, |x, b| product(x, Some(b.values()?))),
-        None => run1("quantized-linear", &x, |x| product(x, None)),
-    }
-}
-
-fn result_shape(x: &[usize], inputs: usize, outputs: usize) -> Result<Shape> {
-    let mut dims = x.to_vec();
-    match dims.last_mut() {
-        Some(last) if *last == inputs && inputs > 0 => *last = outputs,
-        _ => bail!("linear layer {outputs} x {inputs} given {x:?}"),
-    }
-    Ok(Shape::from(dims))
 }

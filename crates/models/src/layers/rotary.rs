@@ -1,9 +1,8 @@
 //! Rotary positions: tables come from a `RopePlan`, in f32 whatever the model's dtype. bf16 angles are wrong past a
 //! few hundred positions.
 
-use super::cpu::in_place3;
-use candle_core::{DType, Device, Result, Tensor, bail};
-use longsight_kernels as kernels;
+use crate::backend::Backend;
+use candle_core::{Device, Result, Tensor, bail};
 use longsight_method::RopePlan;
 
 /// cos and sin `[tokens, head_dim / 2]` of the positions of consecutive tokens, in f32.
@@ -22,24 +21,13 @@ impl Rotary {
             sin: Tensor::from_vec(table.sin, shape, device)?,
         })
     }
-}
 
-/// Rotates `x` `[tokens, heads, head_dim]` by the positions of `table`, half-split layout.
-pub fn rotate(x: Tensor, table: &Rotary) -> Result<Tensor> {
-    let (tokens, heads, head_dim) = x.dims3()?;
-    if table.cos.dims() != [tokens, head_dim / 2] {
-        bail!("rotary table {:?} given {:?}", table.cos.dims(), x.dims());
+    /// Rotates `x` `[tokens, heads, head_dim]` by these tokens' positions, half-split layout.
+    pub fn rotate(&self, x: Tensor, backend: Backend) -> Result<Tensor> {
+        let (tokens, _, head_dim) = x.dims3()?;
+        if self.cos.dims() != [tokens, head_dim / 2] {
+            bail!("rotary table {:?} given {:?}", self.cos.dims(), x.dims());
+        }
+        backend.rotate(x, &self.cos, &self.sin)
     }
-    if x.device().is_cpu() {
-        return in_place3("rotate-half", x, &table.cos, &table.sin, |x, cos, sin| {
-            kernels::rotate_half(x, cos, sin, heads, head_dim);
-        });
-    }
-    let half = head_dim / 2;
-    let (cos, sin) = (table.cos.unsqueeze(1)?, table.sin.unsqueeze(1)?);
-    let wide = x.to_dtype(DType::F32)?;
-    let (a, b) = (wide.narrow(2, 0, half)?, wide.narrow(2, half, half)?);
-    let first = (a.broadcast_mul(&cos)? - b.broadcast_mul(&sin)?)?;
-    let second = (b.broadcast_mul(&cos)? + a.broadcast_mul(&sin)?)?;
-    Tensor::cat(&[first, second], 2)?.to_dtype(x.dtype())
 }

@@ -46,17 +46,6 @@ pub enum FrameFit {
     LongestEdge(usize),
 }
 
-impl FrameFit {
-    /// As index keys and receipts name it.
-    pub fn name(self) -> String {
-        match self {
-            Self::Stretch => "stretch".into(),
-            Self::Pad => "pad".into(),
-            Self::LongestEdge(edge) => format!("longest edge {edge}"),
-        }
-    }
-}
-
 /// Resizes and normalises frames.
 #[derive(Debug, Clone)]
 pub struct Preprocessor {

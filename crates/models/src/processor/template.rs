@@ -108,7 +108,7 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 const MAX_PROMPT_BYTES: usize = 64 << 20;
 
 /// The templates that a checkpoint can be asked with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ChatTemplate {
     own: Option<String>,
 }
@@ -230,6 +230,9 @@ fn message(turn: &Turn, with_video: bool) -> minijinja::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::families::llava::Llava;
+
+    const FAMILY: &dyn Family = &Llava::OneVision;
 
     fn turns() -> Vec<Turn> {
         let turn = |role, content: &str| Turn { role, content: content.into() };
@@ -241,8 +244,9 @@ mod tests {
     }
 
     #[test]
-    fn qwen_1_5_is_the_trained_form() {
-        let text = ChatTemplate { own: None }.render(TemplateKind::Qwen15, &turns()[..].into()).unwrap();
+    fn qwen_1_5_is_the_trained_form_of_llava() {
+        let text =
+            ChatTemplate { own: None }.render(FAMILY, TemplateKind::Trained, &turns()[..].into()).unwrap();
         assert_eq!(
             text.before,
             "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
@@ -263,19 +267,21 @@ mod tests {
             frames_inline: true,
         };
         let template = ChatTemplate { own: None };
-        let text = template.render(TemplateKind::Qwen15, &conversation).unwrap();
+        let text = template.render(FAMILY, TemplateKind::Trained, &conversation).unwrap();
         assert_eq!(text.before, "<|im_start|>system\nLook.<|im_end|>\n<|im_start|>user\n");
         assert_eq!(text.after, "What?<|im_end|>\n<|im_start|>assistant\nBest Option: (");
-        assert!(template.render(TemplateKind::Checkpoint, &conversation).is_err());
+        assert!(template.render(FAMILY, TemplateKind::Checkpoint, &conversation).is_err());
         let conversation = Conversation { frames_inline: false, ..conversation };
-        let text = template.render(TemplateKind::Checkpoint, &conversation).unwrap();
+        let text = template.render(FAMILY, TemplateKind::Checkpoint, &conversation).unwrap();
         assert_eq!(text.before, "<|im_start|>system\nLook.<|im_end|>\n<|im_start|>user\n");
         assert_eq!(text.after, "\nWhat?<|im_end|>\n<|im_start|>assistant\nBest Option: (");
     }
 
     #[test]
     fn converter_form_where_the_checkpoint_has_no_template() {
-        let text = ChatTemplate { own: None }.render(TemplateKind::Checkpoint, &turns()[..1].into()).unwrap();
+        let text = ChatTemplate { own: None }
+            .render(FAMILY, TemplateKind::Checkpoint, &turns()[..1].into())
+            .unwrap();
         assert_eq!(text.before, "<|im_start|>user\n");
         assert_eq!(text.after, "\nWhat?<|im_end|>\n<|im_start|>assistant\n");
     }
@@ -283,9 +289,13 @@ mod tests {
     #[test]
     fn template_without_a_video_is_refused_and_an_endless_one_ends() {
         let own = |t: &str| ChatTemplate { own: Some(t.into()) };
-        assert!(own("{{ messages[0].role }}").render(TemplateKind::Checkpoint, &turns()[..].into()).is_err());
+        assert!(
+            own("{{ messages[0].role }}")
+                .render(FAMILY, TemplateKind::Checkpoint, &turns()[..].into())
+                .is_err()
+        );
         let endless = "{% for a in range(10000) %}{% for b in range(10000) %}x{% endfor %}{% endfor %}";
-        assert!(own(endless).render(TemplateKind::Checkpoint, &turns()[..].into()).is_err());
-        assert!(own("{% if %}").render(TemplateKind::Checkpoint, &turns()[..].into()).is_err());
+        assert!(own(endless).render(FAMILY, TemplateKind::Checkpoint, &turns()[..].into()).is_err());
+        assert!(own("{% if %}").render(FAMILY, TemplateKind::Checkpoint, &turns()[..].into()).is_err());
     }
 }

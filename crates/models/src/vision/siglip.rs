@@ -2,13 +2,14 @@
 //! `post_layernorm` (LLaVA) or after it (SmolVLM).
 
 use crate::Result;
-use crate::layers::{AttentionInput, LayerNorm, Linear, attention, gelu_tanh, on_pool};
+use crate::backend::{AttentionInput, Backend};
+use crate::layers::{LayerNorm, Linear};
 use crate::weights::{Matrix, Weights};
 use candle_core::Tensor;
 use longsight_method::Grid;
 
-/// Rows of activations that a CPU works on at once.
-const CPU_ROWS: usize = 768;
+/// Rows of activations that kernels work on at once.
+const KERNEL_ROWS: usize = 768;
 
 /// Shape of a tower; so400m-patch14-384 by default.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,10 +53,10 @@ impl SiglipConfig {
         Grid::square(self.image_side / self.patch_side)
     }
 
-    /// Frames of a batch that go through the tower together on a CPU: enough rows to share among its cores, and few enough
+    /// Frames of a batch that go through the tower's kernels together: enough rows to share among its cores, and few enough
     /// that activations stay in the caches and take little memory.
     pub fn frames_at_once(&self) -> usize {
-        (CPU_ROWS / self.grid().tokens().max(1)).max(1)
+        (KERNEL_ROWS / self.grid().tokens().max(1)).max(1)
     }
 }
 
@@ -66,6 +67,7 @@ pub struct Siglip {
     positions: Tensor,
     layers: Vec<Layer>,
     post_norm: Option<LayerNorm>,
+    backend: Backend,
 }
 
 struct Layer {
@@ -78,6 +80,7 @@ struct Layer {
     fc1: Linear,
     fc2: Linear,
     heads: usize,
+    backend: Backend,
 }
 
 impl Siglip {
@@ -88,7 +91,7 @@ impl Siglip {
         let patch = {
             let w = embeddings.below("patch_embedding");
             let kernel = w.get("weight", &[c, 3, p, p])?.reshape((c, 3 * p * p))?;
-            Linear::new(Matrix::Floats(kernel), Some(w.get("bias", &[c])?))
+            Linear::new(Matrix::Floats(kernel), Some(w.get("bias", &[c])?), w.backend())
         };
         let positions = embeddings.get_f32("position_embedding.weight", &[config.grid().tokens(), c])?;
         let layers = (0..config.layers)
@@ -98,7 +101,8 @@ impl Siglip {
         let post_norm = config.post_norm.then(|| LayerNorm::load(&norm, c, config.eps)).transpose()?;
         norm.ignore("weight"); // in every checkpoint, not used by every model
         norm.ignore("bias");
-        Ok(Self { config: config.clone(), patch, positions, layers, post_norm })
+        let backend = weights.backend();
+        Ok(Self { config: config.clone(), patch, positions, layers, post_norm, backend })
     }
 
     /// Its shape.
@@ -108,11 +112,14 @@ impl Siglip {
 
     /// `pixels` `[frames, 3, side, side]`, normalised -> features `[frames, patches, hidden]`.
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
-        let (frames, device) = (pixels.dim(0)?, pixels.device());
-        let at_once = if device.is_cpu() { self.config.frames_at_once() } else { frames.max(1) };
+        let frames = pixels.dim(0)?;
+        let at_once = match self.backend {
+            Backend::Kernels => self.config.frames_at_once(),
+            Backend::Tensors => frames.max(1),
+        };
         let parts = (0..frames).step_by(at_once).map(|first| {
             let pixels = pixels.narrow(0, first, at_once.min(frames - first))?;
-            on_pool(device, || self.forward_at_once(&pixels))
+            self.backend.on_pool(|| self.forward_at_once(&pixels))
         });
         Ok(Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)?)
     }
@@ -157,13 +164,14 @@ impl Layer {
             fc1: mlp("fc1", c, config.intermediate)?,
             fc2: mlp("fc2", config.intermediate, c)?,
             heads: config.heads,
+            backend: weights.backend(),
         })
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let attended = self.attend(&self.norm1.forward(x)?)?;
         let x = (x + self.out.forward(&attended)?)?;
-        let hidden = gelu_tanh(self.fc1.forward(&self.norm2.forward(&x)?)?)?;
+        let hidden = self.backend.gelu_tanh(self.fc1.forward(&self.norm2.forward(&x)?)?)?;
         Ok((&x + self.fc2.forward(&hidden)?)?)
     }
 
@@ -173,7 +181,7 @@ impl Layer {
         let queries = split(self.query.forward(x)?)?;
         let keys = split(self.key.forward(x)?)?.transpose(1, 2)?;
         let values = split(self.value.forward(x)?)?.transpose(1, 2)?;
-        Ok(attention(&AttentionInput {
+        Ok(self.backend.attention(&AttentionInput {
             queries: &queries,
             keys: &keys,
             values: &values,

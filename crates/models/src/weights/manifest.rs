@@ -1,5 +1,8 @@
 //! How a safetensors file says which of its tensors are quantized: metadata keys `quantized.<tensor>` with the value
 //! `<format> <inputs>`; the tensor itself is u8 `[outputs, bytes a row]`.
+//!
+//! A quantized checkpoint is safetensors with this metadata, since GGUF has no architecture for a tower and a merger next to
+//! the decoder.
 
 use super::{TensorInfo, WeightDtype};
 use candle_core::DType;

@@ -1,5 +1,6 @@
 //! Matrices of weights: a tensor of floats, or quantized rows in memory or in a mapped file.
 
+use crate::backend::activation_dtype;
 use crate::{ModelError, Result};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
@@ -34,13 +35,12 @@ enum Bytes {
 }
 
 impl Matrix {
-    /// Rows `ids`, each below the number of rows, as `[ids, inputs]`: f32 on the CPU.
+    /// Rows `ids`, each below the number of rows, as `[ids, inputs]`, in the dtype of activations.
     pub fn select(&self, ids: &[u32], device: &Device) -> candle_core::Result<Tensor> {
         match self {
             Self::Floats(tensor) => {
                 let ids = Tensor::from_vec(ids.to_vec(), ids.len(), device)?;
-                let rows = tensor.index_select(&ids, 0)?;
-                if device.is_cpu() { rows.to_dtype(candle_core::DType::F32) } else { Ok(rows) }
+                tensor.index_select(&ids, 0)?.to_dtype(activation_dtype(tensor.dtype(), device))
             }
             Self::Quantized(weights) => {
                 let matrix = weights.view()?;
@@ -118,6 +118,9 @@ fn quantize_rows(format: Format, inputs: usize, rows: &[f32]) -> Result<Vec<u8>>
         }
         Format::Q8_0 => GgmlDType::Q8_0,
         Format::Q4_0 => GgmlDType::Q4_0,
+        Format::Q4_1 => GgmlDType::Q4_1,
+        Format::Q5_0 => GgmlDType::Q5_0,
+        Format::Q5_1 => GgmlDType::Q5_1,
         Format::Q6K => GgmlDType::Q6K,
         Format::Q5K => GgmlDType::Q5K,
         Format::Q4K => GgmlDType::Q4K,

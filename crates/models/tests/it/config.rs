@@ -1,8 +1,8 @@
 //! What configuration files say, in every form.
 
 use crate::folder::Folder;
-use longsight_method::{NewlineMode, PoolMode};
-use longsight_models::config::{Family, ModelConfig};
+use longsight_method::{Grid, NewlineMode, PoolMode};
+use longsight_models::ModelConfig;
 use serde_json::{Value, json};
 
 #[test]
@@ -24,7 +24,7 @@ fn preprocessor_files_in_all_four_places() {
         for (later, _) in &places[i + 1..] {
             folder.write(later, &other);
         }
-        let pixels = ModelConfig::read(folder.path()).unwrap().pixels;
+        let pixels = ModelConfig::read(folder.path()).unwrap().vision.pixels;
         assert_eq!(pixels.source.as_deref(), Some(*place));
         assert_eq!((pixels.mean, pixels.std), ([0.1, 0.2, 0.3], [0.4, 0.5, 0.6]));
     }
@@ -34,7 +34,7 @@ fn preprocessor_files_in_all_four_places() {
 fn without_a_preprocessor_file_pixels_are_normalised_as_in_training() {
     let folder = Folder::golden("d32-gqa-tied");
     folder.remove("preprocessor_config.json").write("processor_config.json", "{\"num_image_tokens\": 729}");
-    let pixels = ModelConfig::read(folder.path()).unwrap().pixels;
+    let pixels = ModelConfig::read(folder.path()).unwrap().vision.pixels;
     assert_eq!((pixels.mean, pixels.std, pixels.source), ([0.5; 3], [0.5; 3], None));
 }
 
@@ -67,13 +67,16 @@ fn visual_windows_of_the_families() {
         })
     };
     let one_vision = original(|_| {});
-    assert_eq!((one_vision.family, one_vision.vision.grid_side()), (Family::OneVision, 27));
-    assert_eq!((one_vision.pool_mode, one_vision.newline), (PoolMode::Bilinear, NewlineMode::OneToken));
+    assert_eq!((one_vision.family.name(), one_vision.vision.grid()), ("LLaVA-OneVision", Grid::square(27)));
+    assert_eq!(
+        (one_vision.vision.pool_mode, one_vision.vision.newline),
+        (PoolMode::Bilinear, NewlineMode::OneToken)
+    );
     assert_eq!(one_vision.visual_window_tokens, 6272);
     assert_eq!(video("bilinear", 3584).visual_window_tokens, 13440);
     assert_eq!(video("average", 3584).visual_window_tokens, 11648);
     assert_eq!(video("bilinear", 8192).visual_window_tokens, 6720);
-    assert_eq!(video("average", 3584).family, Family::Video);
+    assert_eq!(video("average", 3584).family.name(), "LLaVA-Video");
 }
 
 #[test]
@@ -83,7 +86,7 @@ fn newline_modes_of_the_original_layout() {
             config["mm_patch_merge_type"] = merge.into();
             config["mm_newline_position"] = position.into();
         });
-        config.newline
+        config.vision.newline
     };
     assert_eq!(mode("spatial_unpad", None), NewlineMode::OneToken);
     assert_eq!(mode("spatial", Some("one_token")), NewlineMode::None);
@@ -120,7 +123,7 @@ fn defaults_of_transformers_classes_fill_omitted_keys() {
     folder.write("config.json", config.to_string());
     let config = ModelConfig::read(folder.path()).unwrap();
     let vision = &config.vision;
-    assert_eq!((vision.heads, vision.layers, vision.hidden, vision.grid_side()), (16, 26, 1152, 27));
+    assert_eq!((vision.tower.heads, vision.tower.layers, vision.tower.hidden), (16, 26, 1152));
     let text = &config.decoder;
     assert_eq!((text.kv_heads, text.head_dim, text.layers, text.rope_theta), (2, 32, 32, 1e4));
     assert_eq!((text.eps, text.tied_head, text.max_positions), (1e-6, false, 32768));

@@ -1,6 +1,8 @@
 //! Stored dtypes and those that weights are loaded in.
 
 use crate::folder::{Folder, safetensors_file};
+use longsight_models::families::llava::Llava;
+use longsight_models::family::Family;
 use longsight_models::weights::{Checkpoint, NameMap, Weights};
 use longsight_models::{DType, Device, WeightDtype};
 
@@ -39,7 +41,7 @@ fn stored_values_come_out_in_every_dtype() {
         let file = safetensors_file(&[("a".into(), stored.into(), vec![2, 3], bytes(stored))]);
         folder.write("model.safetensors", file);
         let checkpoint = Checkpoint::open(folder.path()).unwrap();
-        let names = NameMap::detect(&checkpoint);
+        let names = NameMap::detect(&checkpoint, Llava::OneVision.spellings());
         for (loaded, dtype) in [("F32", DType::F32), ("F16", DType::F16), ("BF16", DType::BF16)] {
             let weights = Weights::new(&checkpoint, &names, dtype.into(), &Device::Cpu);
             let tensor = weights.get("a", &[2, 3]).unwrap();
@@ -60,7 +62,7 @@ fn a_tensor_beyond_one_piece_is_converted_whole() {
     let folder = Folder::empty();
     folder.write("model.safetensors", safetensors_file(&[("a".into(), "BF16".into(), vec![count], data)]));
     let checkpoint = Checkpoint::open(folder.path()).unwrap();
-    let names = NameMap::detect(&checkpoint);
+    let names = NameMap::detect(&checkpoint, Llava::OneVision.spellings());
     let tensor =
         Weights::new(&checkpoint, &names, WeightDtype::F32, &Device::Cpu).get("a", &[count]).unwrap();
     let expected: Vec<f32> = (0..count).map(|i| value(i).to_f32()).collect();

@@ -1,6 +1,7 @@
 //! The cache in each of its dtypes.
 
-use longsight_models::kv_cache::KvShape;
+use crate::parity::BACKENDS;
+use longsight_method::KvShape;
 use longsight_models::layers::Rotary;
 use longsight_models::{DType, Device, KvCache, KvDtype, Lmm, LoadSettings};
 use longsight_testkit::{Golden, Tolerance};
@@ -64,6 +65,39 @@ fn a_truncated_cache_goes_on_as_if_the_rest_had_never_been() {
     }
 }
 
+/// Fixed and joined, floats and bytes: both backends read what was written.
+#[test]
+fn every_form_gives_the_same_logits_by_both_backends() {
+    let ids = ids(30);
+    let models = BACKENDS.map(|backend| {
+        let settings =
+            LoadSettings { dtype: Some(DType::F32.into()), backend: Some(backend), ..Default::default() };
+        Lmm::load(&Golden::load("d32-gqa-tied").checkpoint(), &settings).unwrap()
+    });
+    for dtype in DTYPES {
+        let [kernels, tensors] = models.each_ref().map(|model| {
+            let mut cache = cache(model, 30, dtype);
+            step(model, &ids[..20], &mut cache);
+            step(model, &ids[20..], &mut cache)
+        });
+        // Kernels may attend to anything but f32 in bf16.
+        let tolerance = if dtype == KvDtype::F32 { 2e-5 } else { 2e-2 };
+        Tolerance::Relative(tolerance).assert(&format!("{dtype}"), &tensors, &kernels);
+    }
+    for model in &models {
+        let mut fixed = cache(model, 30, KvDtype::F32);
+        let mut joined = KvCache::joining(model.decoder().kv_shape(), 30, &Device::Cpu).unwrap();
+        assert_eq!(joined.bytes(), 0);
+        for cache in [&mut fixed, &mut joined] {
+            step(model, &ids[..25], cache);
+            cache.truncate(20);
+        }
+        assert_eq!(step(model, &ids[20..], &mut joined), step(model, &ids[20..], &mut fixed));
+        assert_eq!(joined.bytes(), fixed.bytes());
+        assert!(joined.ensure_room(1).is_err(), "it holds no more than it was made for");
+    }
+}
+
 #[test]
 fn the_room_behind_the_tokens_changes_nothing() {
     let model = load("d32-gqa-tied", DType::F32);
@@ -81,7 +115,7 @@ fn bytes_count_values_and_scales() {
         let cache = KvCache::new(shape, 10, dtype, &Device::Cpu).unwrap();
         assert_eq!(cache.bytes(), 2 * 3 * 2 * 10 * bytes, "{dtype}");
         assert_eq!(cache.dtype(), dtype);
-        assert_eq!(dtype.value_bytes() * 64 + dtype.scale_bytes(), bytes);
+        assert_eq!(dtype.bytes(shape, 10), (2 * 3 * 2 * 10 * bytes) as u64);
     }
 }
 

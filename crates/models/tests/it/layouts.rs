@@ -115,7 +115,7 @@ fn tying_is_read_from_the_text_config_first() {
 #[test]
 fn an_explicit_head_dim_overrides_hidden_over_heads() {
     let golden = Golden::load("d128-explicit-bf16");
-    let text = ModelConfig::read(&golden.checkpoint()).unwrap().text;
+    let text = ModelConfig::read(&golden.checkpoint()).unwrap().decoder;
     assert_eq!(text.head_dim, golden.meta.head_dim);
     assert_ne!(text.head_dim, text.hidden / text.heads);
 }
@@ -152,7 +152,7 @@ fn rope_parameters_of_transformers_5_and_rope_theta_agree() {
     });
     assert_same(&golden, &folder, "rope_parameters and dtype");
     folder.set("/text_config/rope_parameters/rope_theta", json!(5e5));
-    assert_eq!(ModelConfig::read(folder.path()).unwrap().text.rope_theta, 5e5);
+    assert_eq!(ModelConfig::read(folder.path()).unwrap().decoder.rope_theta, 5e5);
 }
 
 #[test]

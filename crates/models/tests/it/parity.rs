@@ -3,13 +3,31 @@
 use longsight_method::{PoolSpec, RopePlan, RopeSettings, Scale};
 use longsight_models::layers::Rotary;
 use longsight_models::processor::RgbFrame;
-use longsight_models::{DType, Device, KvCache, KvDtype, Lmm, LoadSettings, Tensor};
+use longsight_models::{Backend, DType, Device, KvCache, KvDtype, Lmm, LoadSettings, Tensor};
 use longsight_testkit::golden::Golden;
 use longsight_testkit::{Tolerance, relative_error};
 
+/// Both are held to the same goldens.
+pub const BACKENDS: [Backend; 2] = [Backend::Kernels, Backend::Tensors];
+
 pub fn load(golden: &Golden, dtype: DType) -> Lmm {
-    let settings = LoadSettings { dtype: Some(dtype.into()), ..Default::default() };
+    load_for(golden, dtype, Backend::Kernels)
+}
+
+fn load_for(golden: &Golden, dtype: DType, backend: Backend) -> Lmm {
+    let settings = LoadSettings { dtype: Some(dtype.into()), backend: Some(backend), ..Default::default() };
     Lmm::load(&golden.checkpoint(), &settings).unwrap()
+}
+
+/// Every case in f32 by every backend, with a name that says which.
+fn cases() -> impl Iterator<Item = (String, Golden, Lmm)> {
+    Golden::all().flat_map(|golden| BACKENDS.map(|backend| (golden.meta.case.clone(), backend))).map(
+        |(case, backend)| {
+            let golden = Golden::load(&case);
+            let model = load_for(&golden, DType::F32, backend);
+            (format!("{case} {backend:?}"), golden, model)
+        },
+    )
 }
 
 fn flat(t: &Tensor) -> Vec<f32> {
@@ -18,7 +36,7 @@ fn flat(t: &Tensor) -> Vec<f32> {
 
 fn spec(golden: &Golden, model: &Lmm, spec: &str) -> longsight_method::PoolPlan {
     let frames = golden.u8s("frames").shape[0];
-    model.config().pool_plan(frames, spec.parse().unwrap()).unwrap()
+    model.config().vision.pool_plan(frames, spec.parse().unwrap(), false).unwrap()
 }
 
 fn tensor(golden: &Golden, name: &str) -> Tensor {
@@ -47,12 +65,10 @@ fn pixels_are_exact() {
 
 #[test]
 fn tower_projector_and_pooling() {
-    for golden in Golden::all() {
-        let case = &golden.meta.case;
-        let model = load(&golden, DType::F32);
+    for (case, golden, model) in cases() {
         let tower = model.tower().forward(&tensor(&golden, "pixels")).unwrap();
         Tolerance::Relative(2e-5).assert(&format!("{case} tower"), &flat(&tower), &golden.f32s("tower").data);
-        let projected = model.projector().forward(&tensor(&golden, "tower")).unwrap();
+        let projected = model.merger().forward(&tensor(&golden, "tower")).unwrap();
         Tolerance::Relative(2e-5).assert(
             &format!("{case} projector"),
             &flat(&projected),
@@ -68,14 +84,19 @@ fn tower_projector_and_pooling() {
             // The goldens' pooled stages hold no newlines: pool as a family without them.
             let mut plan = spec(&golden, &model, text);
             plan.newline = longsight_method::NewlineMode::None;
-            let frames = plan.frames.len();
+            let frames = plan.units.len();
             let features = tensor(&golden, "projected");
             let newline = Tensor::zeros(model.config().decoder.hidden, DType::F32, &Device::Cpu).unwrap();
             let pooled: Vec<f32> = (0..frames)
                 .flat_map(|i| {
                     flat(
-                        &longsight_models::pool::pool_frame(&plan, i, &features.get(i).unwrap(), &newline)
-                            .unwrap(),
+                        &longsight_models::pool::pool_unit(
+                            &plan,
+                            i,
+                            &features.get(i).unwrap(),
+                            Some(&newline),
+                        )
+                        .unwrap(),
                     )
                 })
                 .collect();
@@ -87,12 +108,11 @@ fn tower_projector_and_pooling() {
 
 #[test]
 fn spliced_embeddings() {
-    for golden in Golden::all() {
-        let model = load(&golden, DType::F32);
+    for (case, golden, model) in cases() {
         let embeddings = embeddings(&golden, &model);
         let expected = golden.f32s("embeddings");
         assert_eq!(embeddings.dims(), expected.shape);
-        Tolerance::Relative(2e-5).assert(&golden.meta.case, &flat(&embeddings), &expected.data);
+        Tolerance::Relative(2e-5).assert(&case, &flat(&embeddings), &expected.data);
     }
 }
 
@@ -161,10 +181,9 @@ pub fn generate(
 
 #[test]
 fn logits_and_20_greedy_tokens_of_every_context_method() {
-    for golden in Golden::all() {
-        let model = load(&golden, DType::F32);
+    for (case, golden, model) in cases() {
         for method in golden.meta.methods.keys() {
-            let what = format!("{} {method}", golden.meta.case);
+            let what = format!("{case} {method}");
             let (logits, tokens) = generate(&golden, &model, method, usize::MAX / 2, golden.meta.new_tokens);
             Tolerance::Relative(1e-4).assert(&what, &logits, &golden.f32s(&format!("logits_{method}")).data);
             assert_eq!(tokens, golden.ids(&format!("tokens_{method}")), "{what}");
@@ -174,12 +193,11 @@ fn logits_and_20_greedy_tokens_of_every_context_method() {
 
 #[test]
 fn chunked_prefill_equals_whole() {
-    for golden in Golden::all() {
-        let model = load(&golden, DType::F32);
+    for (case, golden, model) in cases() {
         let (whole, _) = generate(&golden, &model, "vcwe", usize::MAX / 2, 0);
         for chunk in [1, 7, 64] {
             let (chunked, _) = generate(&golden, &model, "vcwe", chunk, 0);
-            let what = format!("{} chunk {chunk}", golden.meta.case);
+            let what = format!("{case} chunk {chunk}");
             Tolerance::Relative(1e-5).assert(&what, &chunked, &whole);
         }
     }
@@ -189,9 +207,11 @@ fn chunked_prefill_equals_whole() {
 fn bf16_is_within_2e_2_of_f32() {
     for golden in Golden::all() {
         let f32s = generate(&golden, &load(&golden, DType::F32), "vcwe", 64, 0).0;
-        let bf16s = generate(&golden, &load(&golden, DType::BF16), "vcwe", 64, 0).0;
-        let error = relative_error(&bf16s, &f32s);
-        assert!(error < 2e-2, "{}: {error}", golden.meta.case);
+        for backend in BACKENDS {
+            let bf16s = generate(&golden, &load_for(&golden, DType::BF16, backend), "vcwe", 64, 0).0;
+            let error = relative_error(&bf16s, &f32s);
+            assert!(error < 2e-2, "{} {backend:?}: {error}", golden.meta.case);
+        }
     }
 }
 
@@ -199,11 +219,12 @@ fn bf16_is_within_2e_2_of_f32() {
 fn batches_of_frames_equal_single_frames() {
     let golden = Golden::load("d32-gqa-tied");
     let model = load(&golden, DType::F32);
-    let plan = model.config().pool_plan(golden.u8s("frames").shape[0], PoolSpec::default()).unwrap();
+    let plan =
+        model.config().vision.pool_plan(golden.u8s("frames").shape[0], PoolSpec::default(), false).unwrap();
     let pixels = tensor(&golden, "pixels");
     let whole = flat(&model.visual_tokens(&pixels, &plan, 0).unwrap());
     for batch in [1, 2, 3] {
-        let frames = plan.frames.len();
+        let frames = plan.units.len();
         let parts: Vec<f32> = (0..frames)
             .step_by(batch)
             .flat_map(|i| {

@@ -25,7 +25,7 @@ fn assert_golden_encodings(tokenizer: &TextTokenizer) {
 fn real_qwen_vocabulary() {
     let folder = Folder::empty();
     folder.write("tokenizer.json", longsight_testkit::qwen_tokenizer_json());
-    assert_golden_encodings(&TextTokenizer::read(folder.path(), &[]).unwrap());
+    assert_golden_encodings(&TextTokenizer::read(folder.path(), &[], "<|im_end|>").unwrap());
 }
 
 /// `vocab.json` and `merges.txt` as older repositories have them.
@@ -58,7 +58,7 @@ fn real_qwen_vocabulary_from_vocab_and_merges() {
         added.iter().map(|t| (t["content"].as_str().unwrap().to_owned(), t["id"].clone())).collect();
     let reference = Folder::empty();
     reference.write("tokenizer.json", &json);
-    let reference = TextTokenizer::read(reference.path(), &[]).unwrap();
+    let reference = TextTokenizer::read(reference.path(), &[], "<|im_end|>").unwrap();
     let files = [
         ("tokenizer_config.json", json!({"added_tokens_decoder": decoder})),
         ("added_tokens.json", Value::Object(plain)),
@@ -66,7 +66,7 @@ fn real_qwen_vocabulary_from_vocab_and_merges() {
     for (name, content) in files {
         let folder = split_files(&json);
         folder.write(name, content.to_string());
-        let tokenizer = TextTokenizer::read(folder.path(), &[]).unwrap();
+        let tokenizer = TextTokenizer::read(folder.path(), &[], "<|im_end|>").unwrap();
         assert_golden_encodings(&tokenizer);
         assert_eq!(tokenizer.vocabulary(), reference.vocabulary());
         assert_eq!((tokenizer.id("<image>"), tokenizer.id("<video>")), (Some(151_646), Some(151_647)));
@@ -83,7 +83,7 @@ fn added_tokens_keep_their_ids_across_gaps() {
     let json = std::fs::read(Golden::load("d32-gqa-tied").checkpoint().join("tokenizer.json")).unwrap();
     let folder = split_files(&json);
     folder.write("added_tokens.json", r#"{"<|im_end|>": 290, "<late>": 1000}"#);
-    let tokenizer = TextTokenizer::read(folder.path(), &[]).unwrap();
+    let tokenizer = TextTokenizer::read(folder.path(), &[], "<|im_end|>").unwrap();
     assert_eq!((tokenizer.id("<|im_end|>"), tokenizer.id("<late>")), (Some(290), Some(1000)));
     assert_eq!(tokenizer.encode("<late><|im_end|>").unwrap(), [1000, 290]);
     assert_eq!(tokenizer.decode(&[1000, 290]).unwrap(), "");
@@ -99,8 +99,8 @@ fn a_stored_maximum_length_does_not_cut_prompts() {
         t["padding"] = json!({"strategy": {"Fixed": 64}, "direction": "Right", "pad_to_multiple_of": null,
             "pad_id": 0, "pad_type_id": 0, "pad_token": "!"});
     });
-    let whole = TextTokenizer::read(&Golden::load("d32-gqa-tied").checkpoint(), &[]).unwrap();
-    let stored = TextTokenizer::read(folder.path(), &[]).unwrap();
+    let whole = TextTokenizer::read(&Golden::load("d32-gqa-tied").checkpoint(), &[], "<|im_end|>").unwrap();
+    let stored = TextTokenizer::read(folder.path(), &[], "<|im_end|>").unwrap();
     let text = "A prompt that is longer than three tokens.";
     assert_eq!(stored.encode(text).unwrap(), whole.encode(text).unwrap());
 }
@@ -110,8 +110,9 @@ fn prompts_of_both_templates() {
     for golden in Golden::all() {
         let model = load(&golden, DType::F32);
         let turn = |text: &str| [Turn { role: Role::User, content: text.to_owned() }];
-        let trained =
-            model.template().render(TemplateKind::Qwen15, &turn(&golden.meta.user_text)[..].into()).unwrap();
+        let family = &*model.config().family;
+        let said = turn(&golden.meta.user_text);
+        let trained = model.template().render(family, TemplateKind::Trained, &said[..].into()).unwrap();
         assert_eq!(trained.before, golden.meta.prompt_before);
         assert_eq!(trained.after, golden.meta.prompt_after);
         assert_eq!(model.tokenizer().encode(&trained.before).unwrap(), golden.ids("prompt_before_ids"));
@@ -119,7 +120,7 @@ fn prompts_of_both_templates() {
         if let (Some(text), Some(ids)) = (&golden.meta.chat_text, &golden.meta.chat_ids) {
             let own = model
                 .template()
-                .render(TemplateKind::Checkpoint, &turn(&golden.meta.question)[..].into())
+                .render(family, TemplateKind::Checkpoint, &turn(&golden.meta.question)[..].into())
                 .unwrap();
             assert_eq!(format!("{}<video>{}", own.before, own.after), *text, "{}", golden.meta.case);
             let video = model.tokenizer().id("<video>").unwrap();

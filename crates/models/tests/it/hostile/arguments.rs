@@ -1,7 +1,7 @@
 //! Arguments that do not fit a loaded model.
 
 use super::{assert_message, golden};
-use longsight_models::kv_cache::KvShape;
+use longsight_method::KvShape;
 use longsight_models::layers::Rotary;
 use longsight_models::processor::RgbFrame;
 use longsight_models::{DType, Device, KvCache, KvDtype, Lmm, Tensor};
@@ -55,9 +55,9 @@ fn no_tokens_and_positions_that_do_not_fit() {
 #[test]
 fn frames_that_are_not_in_the_plan() {
     let model = golden().load().unwrap();
-    let plan = model.config().pool_plan(2, Default::default()).unwrap();
+    let plan = model.config().vision.pool_plan(2, Default::default(), false).unwrap();
     let pixels = Tensor::zeros((1, 3, 19, 19), DType::F32, &Device::Cpu).unwrap();
-    assert_message(&model.visual_tokens(&pixels, &plan, 2).unwrap_err(), &["frame 2", "2 frames"]);
+    assert_message(&model.visual_tokens(&pixels, &plan, 2).unwrap_err(), &["unit 2", "2 units"]);
     let none = Tensor::zeros((0, 3, 19, 19), DType::F32, &Device::Cpu).unwrap();
     assert!(model.visual_tokens(&none, &plan, 0).is_err());
     let small = Tensor::zeros((1, 3, 8, 8), DType::F32, &Device::Cpu).unwrap();

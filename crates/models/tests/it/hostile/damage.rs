@@ -2,6 +2,8 @@
 
 use super::{MODEL, assert_message};
 use crate::folder::{Folder, safetensors_file};
+use longsight_models::families::llava::Llava;
+use longsight_models::family::Family;
 use longsight_models::weights::{Checkpoint, NameMap, Weights};
 use longsight_models::{Device, WeightDtype};
 use proptest::prelude::*;
@@ -25,7 +27,7 @@ fn open_and_read(folder: &Folder, bytes: &[u8]) {
         Ok(checkpoint) => checkpoint,
         Err(error) => return assert_message(&error, &[MODEL]),
     };
-    let names = NameMap::detect(&checkpoint);
+    let names = NameMap::detect(&checkpoint, Llava::OneVision.spellings());
     let weights = Weights::new(&checkpoint, &names, WeightDtype::F16, &Device::Cpu);
     for name in checkpoint.names() {
         let shape = checkpoint.info(name).unwrap().shape.clone();

@@ -3,6 +3,7 @@
 use super::{assert_message, golden, refused};
 use crate::folder::Folder;
 use longsight_models::ModelError;
+use longsight_models::families::llava::Llava;
 use longsight_models::processor::{ChatTemplate, PromptText, Role, TemplateKind, Turn};
 use serde_json::json;
 
@@ -57,14 +58,14 @@ fn render(template: &str) -> Result<PromptText, ModelError> {
     let folder = Folder::empty();
     folder.write("chat_template.jinja", template);
     let turns = [Turn { role: Role::User, content: "What is <video>?".into() }];
-    ChatTemplate::read(folder.path())?.render(TemplateKind::Checkpoint, &turns[..].into())
+    ChatTemplate::read(folder.path())?.render(&Llava::OneVision, TemplateKind::Checkpoint, &turns[..].into())
 }
 
 #[test]
 fn chat_template_without_end() {
     let range = "{% for i in range(100000) %}";
     let endless = format!("{range}{range}x{{% endfor %}}{{% endfor %}}");
-    assert_message(&render(&endless).unwrap_err(), &["chat template", "--template qwen_1_5"]);
+    assert_message(&render(&endless).unwrap_err(), &["chat template", "--template trained"]);
     let recursion = "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}";
     assert_message(&render(recursion).unwrap_err(), &["chat template"]);
 }
@@ -83,7 +84,7 @@ fn chat_template_with_a_syntax_error() {
     {
         assert_message(
             &render(text).unwrap_err(),
-            &["chat template of the checkpoint", "--template qwen_1_5"],
+            &["chat template of the checkpoint", "--template trained"],
         );
     }
 }
@@ -115,6 +116,11 @@ fn the_default_of_several_named_chat_templates() {
     folder.remove("chat_template.json");
     folder.edit("tokenizer_config.json", |config| config["chat_template"] = named);
     let turns = [Turn { role: Role::User, content: String::new() }];
-    let text = folder.load().unwrap().template().render(TemplateKind::Checkpoint, &turns[..].into()).unwrap();
+    let text = folder
+        .load()
+        .unwrap()
+        .template()
+        .render(&Llava::OneVision, TemplateKind::Checkpoint, &turns[..].into())
+        .unwrap();
     assert_eq!((text.before.as_str(), text.after.as_str()), ("", "yes"));
 }

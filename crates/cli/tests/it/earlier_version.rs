@@ -1,0 +1,84 @@
+//! What commit 847bfce wrote (`tests/data/written-by-847bfce`, on a CPU with AVX2): used where it is still exact, else
+//! refused in one clear line.
+
+use crate::program::longsight;
+use longsight_testkit::golden::checkpoint_dir;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+const CASE: &str = "d32-explicit-fp16-clip";
+/// What 847bfce answered, with the index and without.
+const TOKEN_IDS: [u32; 8] = [271, 191, 199, 195, 132, 179, 188, 135];
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/written-by-847bfce").join(name)
+}
+
+fn copied(name: &str) -> tempfile::TempDir {
+    fn copy(from: &Path, to: &Path) {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap() {
+            let path = entry.unwrap().path();
+            let target = to.join(path.file_name().unwrap());
+            if path.is_dir() { copy(&path, &target) } else { drop(std::fs::copy(&path, target).unwrap()) }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    copy(&data(name), folder.path());
+    folder
+}
+
+fn token_ids(json: &Value) -> Vec<u32> {
+    serde_json::from_value(json["token_ids"].clone()).unwrap()
+}
+
+#[test]
+fn an_index_is_used_where_floats_are_the_same_and_made_anew_elsewhere() {
+    let index = copied("index");
+    let ask =
+        longsight("ask").arg(data("frames")).arg("What is shown?").arg("--model").arg(checkpoint_dir(CASE));
+    let ask = ask.args("--pool uniform,8 --index kv --max-new-tokens 8 --json --index-dir").arg(index.path());
+    let answer = ask.json();
+    let receipt = &answer["receipt"];
+    let same_floats = receipt["model"]["instruction_set"] == "avx2";
+    assert_eq!(receipt["index"]["kv_prefix"], if same_floats { "read" } else { "written" });
+    assert_eq!(
+        receipt["warnings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|w| w.as_str().unwrap().starts_with("index"))
+            .count(),
+        0
+    );
+    if same_floats {
+        assert_eq!(token_ids(&answer), TOKEN_IDS);
+    }
+}
+
+#[test]
+fn a_quantized_folder_loads_and_answers_as_it_did() {
+    let ask =
+        longsight("ask").arg(data("frames")).arg("What is shown?").arg("--model").arg(data("quantized"));
+    let answer = ask.args("--pool uniform,8 --no-index --max-new-tokens 8 --json").json();
+    assert_eq!(answer["receipt"]["model"]["dtype"], "q8_0");
+    assert_eq!(token_ids(&answer), TOKEN_IDS);
+}
+
+#[test]
+fn a_benchmarks_run_is_refused_by_what_differs() {
+    let (run, world) = (copied("run"), tempfile::tempdir().unwrap());
+    let make =
+        longsight("world").args("make --quiet --seed 5 --sizes 64x64 --duration-secs 2..2 --codecs mpeg4");
+    let make =
+        make.args("--frame-rates 5 --cards 1..1 --card-secs 0.5..1 --videos 1 --questions-per-video 2");
+    make.arg("--out").arg(world.path().join("world")).text();
+    let eval = longsight("eval").args("world --frames 2 --max-new-tokens 4 --quiet --model");
+    let eval = eval.arg(checkpoint_dir(CASE)).arg("--data").arg(world.path().join("world"));
+    let error = eval.arg("--out").arg(run.path()).failure();
+    assert!(error.contains("this run was begun with other settings"), "{error}");
+    assert!(error.contains("settings.template: \"qwen_1_5\" there, \"trained\" now"), "{error}");
+    assert_eq!(error.trim_end().lines().count(), 1, "{error}");
+    let log = |folder: &Path| std::fs::read(folder.join("responses.jsonl")).unwrap();
+    assert_eq!(log(run.path()), log(&data("run")), "nothing of the run is touched");
+}

@@ -1,0 +1,24 @@
+//! Products of many rows with quantized weights, in integers.
+//!
+//! Blocks of [`BLOCK`](crate::quantized::block::BLOCK) inputs: activations become integers of 12 bits with one scale a row and block, weights integers of
+//! at most 13 bits with one scale a row and block (an int8 weight is its own integer; the finer scales of the GGUF formats
+//! are multiplied in). Their products are summed exactly in i32, so every instruction set gives the same integers, and the
+//! float steps are the same few in the same order: results are bit-equal on every CPU.
+//!
+//! Why 16-bit operands: AVX2 has no 8-bit product that sums in i32, so int8 takes two multiplications for 32 pairs
+//! (`vpmaddubsw`, `vpmaddwd`), as many as int16 does (`vpmaddwd` twice); what int16 costs is an addition more. For that
+//! the activations have 12 bits, and outlier channels do not drown their neighbours. AMX multiplies bytes only, so fast that the
+//! integers are cut in two of them there (`amx`).
+
+mod amx;
+mod byte_rows;
+mod i16;
+mod layout;
+mod multiplier;
+mod pack;
+mod product;
+mod q4;
+mod scaling;
+mod vnni;
+
+pub use product::{QuantizedLinear, quantized_linear};
