@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Keeps the crates' dependencies pointing one way (ARCHITECTURE.md), unsafe code in crates/kernels, and paths of the
-# machine it runs on out of the project. Reads the manifests and sources only: no network, no build.
+# Keeps the crates' dependencies pointing one way (ARCHITECTURE.md), unsafe code in crates/kernels, files free of circles
+# of imports, names of models below the engine, and paths of the machine it runs on out of the project. Reads the manifests
+# and sources only: no network, no build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -41,6 +42,22 @@ internal_dependencies() {
     }' "$1"
 }
 
+# Crates whose files may not import each other in a circle.
+acyclic_crates=""
+# Crates whose sources name no model family; those are to be engine, eval, server and cli.
+neutral_crates=""
+
+# Where such a name may stand all the same: a file, and an extended regular expression that the line must match.
+model_name_exceptions() {
+  cat <<'END'
+crates/eval/src/task.rs            .
+crates/eval/src/prompts/videomme.rs  PromptKey::|qwen3_vl
+crates/cli/src/args.rs             qwen_1_5
+crates/cli/src/args/eval.rs        ///.*llava_vid
+crates/cli/src/model.rs            --model llava-hf/
+END
+}
+
 failures=0
 complain() {
   printf 'layering: %s\n' "$*" >&2
@@ -71,6 +88,32 @@ done
 unsafe=$(grep -rnE --include='*.rs' '(^|[^A-Za-z0-9_])unsafe[[:space:]]*([{(]|fn|impl|trait|extern)|\(unsafe_code' crates |
   grep -vE '^crates/kernels/|^[^:]+:[0-9]+:[[:space:]]*//' || true)
 [ -z "$unsafe" ] || complain "unsafe outside crates/kernels:"$'\n'"$unsafe"
+
+if ! command -v python3 >/dev/null 2>&1; then
+  echo "layering: python3 is not installed: circles of imports are not looked for"
+elif ! python3 scripts/test_import_circles.py >/dev/null 2>&1; then
+  complain "scripts/import_circles.py fails its tests: python3 scripts/test_import_circles.py"
+elif [ -n "$acyclic_crates" ]; then
+  # shellcheck disable=SC2086 # a list of words
+  circles=$(cd crates && python3 ../scripts/import_circles.py $acyclic_crates 2>&1) ||
+    complain "circles of imports:"$'\n'"$circles"
+fi
+
+# Lines "FILE:LINE:TEXT" that name a model family in the sources of a crate.
+model_names() {
+  grep -rniE --include='*.rs' 'llava|qwen|siglip|smolvlm|internvl' "crates/$1/src" || true
+}
+
+for crate in $neutral_crates; do
+  named=$(model_names "$crate" | while IFS= read -r line; do
+    text=${line#*:}
+    while read -r file pattern; do
+      if [ "${line%%:*}" = "$file" ] && grep -qE -e "$pattern" <<<"${text#*:}"; then continue 2; fi
+    done < <(model_name_exceptions)
+    printf '%s\n' "$line"
+  done)
+  [ -z "$named" ] || complain "model families are named above crates/models (exceptions: this script's list):"$'\n'"$named"
+done
 
 home=${HOME:-}
 for path in "$PWD" "${home%/}"; do

@@ -1,7 +1,8 @@
 //! Few rows of activations, as when decoding: dot products, bound by reading the weights where they are read as they are
-//! stored (int8, `Q8_0`, `Q4_K`); the other formats are unpacked block by block.
+//! stored (int8, `Q8_0`, `Q4_1`, `Q5_0`, `Q5_1`, `Q4_K`); the other formats are unpacked block by block.
 
 use super::activations::{ActivationBlock, Bits, quantize};
+use super::blocks32::{Block32, Q4_1, Q4_1_BYTES, Q5_0, Q5_0_BYTES, Q5_1, Q5_1_BYTES};
 use super::format::{QuantizedMatrix, WeightBlock};
 use super::nibbles::{Packed, dot_nibbles, scales_and_minimums};
 use super::vector::{LANES, add_scaled, dot, dot_codes, widen_half};
@@ -9,6 +10,7 @@ use super::{BLOCK, Format, SUBBLOCK, SUBBLOCKS};
 use crate::prefetch::prefetch;
 use crate::simd::{Fma, dispatch};
 use rayon::prelude::*;
+use std::marker::PhantomData;
 
 /// Weight rows a task.
 const TASK_OUTPUTS: usize = 32;
@@ -51,6 +53,9 @@ fn dots(weight: &QuantizedMatrix<'_>, first: usize, x: &[ActivationBlock], y: &m
         Format::Int8 => each_dot(&mut Int8, weight, first, x, y),
         Format::Q8_0 => each_dot(&mut Q8_0, weight, first, x, y),
         Format::Q4K => each_dot(&mut Q4K, weight, first, x, y),
+        Format::Q4_1 => each_dot(&mut Blocks32::<Q4_1_BYTES, Q4_1>(PhantomData), weight, first, x, y),
+        Format::Q5_0 => each_dot(&mut Blocks32::<Q5_0_BYTES, Q5_0>(PhantomData), weight, first, x, y),
+        Format::Q5_1 => each_dot(&mut Blocks32::<Q5_1_BYTES, Q5_1>(PhantomData), weight, first, x, y),
         format => each_dot(&mut Unpacked { format, block: WeightBlock::ZERO }, weight, first, x, y),
     }
 }
@@ -158,6 +163,29 @@ impl Q8_0 {
             }
         }
         total.lanes.iter_mut().zip(part.lanes).for_each(|(total, part)| *total += part);
+    }
+}
+
+/// Stored blocks of 32, each by its own scale and minimum.
+struct Blocks32<const BYTES: usize, B>(PhantomData<B>);
+
+impl<const BYTES: usize, B: Block32<BYTES>> RowDot for Blocks32<BYTES, B> {
+    #[inline(always)]
+    fn add<F: Fma>(&mut self, row: &[u8], x: &[ActivationBlock], total: &mut Total) {
+        for (blocks, x) in row.as_chunks::<BYTES>().0.chunks(SUBBLOCKS).zip(x) {
+            prefetch::<F>(blocks.as_flattened());
+            let mut minimums = [0.0; SUBBLOCKS];
+            let values = x.values.as_chunks::<SUBBLOCK>().0;
+            for ((block, values), to) in blocks.iter().zip(values).zip(&mut minimums) {
+                let (scale, minimum) = B::scale_and_minimum::<F>(block);
+                let dot = dot_codes::<F, SUBBLOCK>(&B::codes(block), values);
+                add_scaled::<F>(dot, scale * x.scale, &mut total.lanes);
+                *to = -minimum;
+            }
+            if B::HAS_MINIMUM {
+                total.subtract(minimums, 1.0, x);
+            }
+        }
     }
 }
 

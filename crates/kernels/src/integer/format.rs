@@ -1,6 +1,9 @@
 //! The stored formats, and their blocks as 16-bit integers.
 
 use super::activations::Bits;
+use super::blocks32::{
+    Block32, LOW, ONES, Q4_1, Q4_1_BYTES, Q5_0, Q5_0_BYTES, Q5_1, Q5_1_BYTES, minus, put, words,
+};
 use super::nibbles::scales_and_minimums;
 use super::vector::{self, SCALED, widen_half};
 use super::{BLOCK, SUBBLOCK, SUBBLOCKS};
@@ -16,6 +19,12 @@ pub enum Format {
     Q8_0,
     /// GGUF `Q4_0`: 32 values of 4 bits, f16 scale.
     Q4_0,
+    /// GGUF `Q4_1`: 32 values of 4 bits, f16 scale and minimum.
+    Q4_1,
+    /// GGUF `Q5_0`: 32 values of 5 bits, f16 scale.
+    Q5_0,
+    /// GGUF `Q5_1`: 32 values of 5 bits, f16 scale and minimum.
+    Q5_1,
     /// GGUF `Q6_K`: 256 values of 6 bits, 16 scales of 8 bits.
     Q6K,
     /// GGUF `Q5_K`: 256 values of 5 bits, 8 scales and minimums of 6 bits.
@@ -31,6 +40,9 @@ impl Format {
             Self::Int8 => (BLOCK, BLOCK + 4),
             Self::Q8_0 => (32, 34),
             Self::Q4_0 => (32, 18),
+            Self::Q4_1 => (32, Q4_1_BYTES),
+            Self::Q5_0 => (32, Q5_0_BYTES),
+            Self::Q5_1 => (32, Q5_1_BYTES),
             Self::Q6K => (256, 210),
             Self::Q5K => (256, 176),
             Self::Q4K => (256, 144),
@@ -58,7 +70,7 @@ impl Format {
         if matches!(self, Self::Int8 | Self::Q4K) { Bits::EightWhereEven } else { Bits::Twelve }
     }
 
-    /// Whether blocks have minimums: weight = scale x integer - minimum.
+    /// Whether blocks of integers have minimums (those of `Q4_1` and `Q5_1` are in the integers): weight = scale x integer - minimum.
     pub(crate) const fn has_minimums(self) -> bool {
         matches!(self, Self::Q5K | Self::Q4K)
     }
@@ -134,6 +146,12 @@ impl<'a> QuantizedMatrix<'a> {
     /// When `out` does not have the length of a row, or there is no such row.
     pub fn dequantize_row(&self, row: usize, out: &mut [f32]) {
         assert_eq!(out.len(), self.inputs, "dequantize_row: wrong length");
+        match self.format {
+            Format::Q4_1 => return dequantize32::<Q4_1_BYTES, Q4_1>(self.row(row), out),
+            Format::Q5_0 => return dequantize32::<Q5_0_BYTES, Q5_0>(self.row(row), out),
+            Format::Q5_1 => return dequantize32::<Q5_1_BYTES, Q5_1>(self.row(row), out),
+            _ => {}
+        }
         let mut block = WeightBlock::ZERO;
         for (index, out) in out.chunks_mut(BLOCK).enumerate() {
             self.unpack::<Separate>(row, index, &mut block);
@@ -181,6 +199,9 @@ impl Format {
                 put(&mut codes[..16], nibbles.map(|w| minus(w & LOW, 8) << 4 & !LOW));
                 put(&mut codes[16..], nibbles.map(|w| minus(w >> 4 & LOW, 8) << 4 & !LOW));
             }),
+            Format::Q4_1 => shifted32::<F, Q4_1_BYTES, Q4_1>(sub_blocks(row, index, Q4_1_BYTES), to),
+            Format::Q5_0 => shifted32::<F, Q5_0_BYTES, Q5_0>(sub_blocks(row, index, Q5_0_BYTES), to),
+            Format::Q5_1 => shifted32::<F, Q5_1_BYTES, Q5_1>(sub_blocks(row, index, Q5_1_BYTES), to),
             Format::Q6K | Format::Q5K | Format::Q4K => {
                 self.unpack_codes::<F>(row, index, to);
                 vector::widen_times::<F>(&to.codes, &to.factors, &mut to.values);
@@ -197,36 +218,9 @@ impl Format {
             Format::Q6K => q6k::<F>(block, half, to),
             Format::Q5K => q5k::<F>(block, half, to),
             Format::Q4K => q4k::<F>(block, half, to),
-            Format::Int8 | Format::Q8_0 | Format::Q4_0 => {}
+            _ => {}
         }
     }
-}
-
-/// The low nibble of each byte of a word.
-const LOW: u64 = 0x0f0f_0f0f_0f0f_0f0f;
-/// The lowest bit of each byte.
-const ONES: u64 = 0x0101_0101_0101_0101;
-
-/// Bytes in words of eight, whose bytes are then treated alike.
-#[inline(always)]
-fn words<const N: usize>(bytes: &[u8]) -> [u64; N] {
-    let mut words = [0; N];
-    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
-        *word = u64::from_le_bytes(*bytes);
-    }
-    words
-}
-
-#[inline(always)]
-fn put<const N: usize>(to: &mut [u8], words: [u64; N]) {
-    to.as_chunks_mut::<8>().0.iter_mut().zip(words).for_each(|(to, word)| *to = word.to_le_bytes());
-}
-
-/// Subtracts a small number from each byte, all of which are below 128: no byte borrows from the next.
-#[inline(always)]
-fn minus(word: u64, subtract: u64) -> u64 {
-    const HIGH: u64 = ONES << 7;
-    ((word | HIGH) - subtract * ONES) ^ HIGH
 }
 
 #[inline(always)]
@@ -270,6 +264,39 @@ fn scaled32<F: Fma, const BYTES: usize>(
     to.scale = largest * (128.0 / FINEST / unit);
     let factors = scales.map(|s| (s * inverse).round_ties_even() as i16);
     vector::widen_fraction::<F>(&codes, &factors, &mut to.values);
+}
+
+/// The same with a minimum each, which is in the integers too: they are off by less than two, of at most 4095 for the largest
+/// weight. As minimums of their own, of 16 bits each, their products with the sums of activations would not be exact in f32.
+#[inline(always)]
+fn shifted32<F: Fma, const BYTES: usize, B: Block32<BYTES>>(blocks: &[u8], to: &mut WeightBlock) {
+    const LARGEST: f32 = 4095.0;
+    /// Above every integer of a format, in codes.
+    const MOST_CODE: f32 = 128.0;
+    let (mut codes, mut scales) = ([0u8; BLOCK], [(0f32, 0f32); SUBBLOCKS]);
+    let blocks = blocks.as_chunks::<BYTES>().0;
+    for ((codes, scale), block) in codes.as_chunks_mut().0.iter_mut().zip(&mut scales).zip(blocks) {
+        *scale = B::scale_and_minimum::<F>(block);
+        *codes = B::codes(block);
+    }
+    let largest = |(scale, minimum): (f32, f32)| minimum.abs().max((MOST_CODE * scale + minimum).abs());
+    let bound = scales.iter().fold(0f32, |m, s| m.max(largest(*s)));
+    let inverse = if bound > 0.0 { LARGEST / bound } else { 0.0 };
+    // Scales and minimums that are infinite or no numbers make the block's none.
+    to.scale = bound / LARGEST + scales.iter().map(|(scale, minimum)| (scale + minimum) * 0.0).sum::<f32>();
+    let factors = scales.map(|(scale, _)| (128.0 * scale * inverse).round_ties_even() as i16);
+    vector::widen_fraction::<F>(&codes, &factors, &mut to.values);
+    for (values, (_, minimum)) in to.values.as_chunks_mut::<SUBBLOCK>().0.iter_mut().zip(scales) {
+        let minimum = (minimum * inverse).round_ties_even() as i16;
+        values.iter_mut().for_each(|v| *v = v.wrapping_add(minimum));
+    }
+}
+
+/// A stored row as floats.
+fn dequantize32<const BYTES: usize, B: Block32<BYTES>>(row: &[u8], out: &mut [f32]) {
+    for (block, out) in row.as_chunks::<BYTES>().0.iter().zip(out.as_chunks_mut::<SUBBLOCK>().0) {
+        B::dequantize::<Separate>(block, out);
+    }
 }
 
 /// Scales and minimums of half a `Q4_K` or `Q5_K` block; each scale twice, for 16 values.

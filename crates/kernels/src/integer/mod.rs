@@ -11,6 +11,7 @@
 //! integers are cut in two of them there (`bytes`).
 
 mod activations;
+mod blocks32;
 mod bytes;
 mod codes;
 mod cut_rows;

@@ -23,15 +23,21 @@ pub enum WeightDtype {
     Q6K,
     /// GGUF `Q5_K`.
     Q5K,
+    /// GGUF `Q5_1`.
+    Q5_1,
+    /// GGUF `Q5_0`.
+    Q5_0,
     /// GGUF `Q4_K`.
     Q4K,
+    /// GGUF `Q4_1`.
+    Q4_1,
     /// GGUF `Q4_0`.
     Q4_0,
 }
 
 impl WeightDtype {
     /// Every dtype, the most precise first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::F32,
         Self::F16,
         Self::Bf16,
@@ -39,7 +45,10 @@ impl WeightDtype {
         Self::Q8_0,
         Self::Q6K,
         Self::Q5K,
+        Self::Q5_1,
+        Self::Q5_0,
         Self::Q4K,
+        Self::Q4_1,
         Self::Q4_0,
     ];
 
@@ -53,7 +62,10 @@ impl WeightDtype {
             Self::Q8_0 => "q8_0",
             Self::Q6K => "q6k",
             Self::Q5K => "q5k",
+            Self::Q5_1 => "q5_1",
+            Self::Q5_0 => "q5_0",
             Self::Q4K => "q4k",
+            Self::Q4_1 => "q4_1",
             Self::Q4_0 => "q4_0",
         }
     }
@@ -77,7 +89,10 @@ impl WeightDtype {
             Self::Q8_0 => Format::Q8_0,
             Self::Q6K => Format::Q6K,
             Self::Q5K => Format::Q5K,
+            Self::Q5_1 => Format::Q5_1,
+            Self::Q5_0 => Format::Q5_0,
             Self::Q4K => Format::Q4K,
+            Self::Q4_1 => Format::Q4_1,
             Self::Q4_0 => Format::Q4_0,
         };
         [asked, Format::Q8_0, Format::Int8].into_iter().find(|format| format.fits(inputs))
@@ -90,7 +105,10 @@ impl WeightDtype {
             Format::Q8_0 => Self::Q8_0,
             Format::Q6K => Self::Q6K,
             Format::Q5K => Self::Q5K,
+            Format::Q5_1 => Self::Q5_1,
+            Format::Q5_0 => Self::Q5_0,
             Format::Q4K => Self::Q4K,
+            Format::Q4_1 => Self::Q4_1,
             Format::Q4_0 => Self::Q4_0,
         }
     }

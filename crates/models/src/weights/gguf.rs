@@ -170,13 +170,16 @@ impl<R: Read + Seek> Head<R> {
             1 => (DType::F16, None),
             30 => (DType::BF16, None),
             2 => (DType::U8, Some(Format::Q4_0)),
+            3 => (DType::U8, Some(Format::Q4_1)),
+            6 => (DType::U8, Some(Format::Q5_0)),
+            7 => (DType::U8, Some(Format::Q5_1)),
             8 => (DType::U8, Some(Format::Q8_0)),
             12 => (DType::U8, Some(Format::Q4K)),
             13 => (DType::U8, Some(Format::Q5K)),
             14 => (DType::U8, Some(Format::Q6K)),
             other => {
                 return Err(format!(
-                    "tensor `{name}` is of GGUF type {other}; longsight reads F32, F16, BF16, Q4_0, Q8_0, Q4_K, Q5_K and Q6_K"
+                    "tensor `{name}` is of GGUF type {other}; longsight reads F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K"
                 ));
             }
         };

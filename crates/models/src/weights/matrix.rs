@@ -118,6 +118,9 @@ fn quantize_rows(format: Format, inputs: usize, rows: &[f32]) -> Result<Vec<u8>>
         }
         Format::Q8_0 => GgmlDType::Q8_0,
         Format::Q4_0 => GgmlDType::Q4_0,
+        Format::Q4_1 => GgmlDType::Q4_1,
+        Format::Q5_0 => GgmlDType::Q5_0,
+        Format::Q5_1 => GgmlDType::Q5_1,
         Format::Q6K => GgmlDType::Q6K,
         Format::Q5K => GgmlDType::Q5K,
         Format::Q4K => GgmlDType::Q4K,

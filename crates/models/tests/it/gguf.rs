@@ -32,8 +32,8 @@ fn gguf_name(name: &str) -> Option<String> {
     })
 }
 
-/// The language model of `folder` as a GGUF file: matrices in Q8_0, the rest in f32.
-fn write_gguf(folder: &Folder, path: &Path) {
+/// The language model of `folder` as a GGUF file: matrices in `matrices`, the rest in f32.
+fn write_gguf(folder: &Folder, path: &Path, matrices: GgmlDType) {
     let mut tensors = Vec::new();
     for (name, dtype, shape, data) in folder.tensors() {
         let vision = name.contains("vision") || name.contains("projector") || name.contains("newline");
@@ -42,7 +42,7 @@ fn write_gguf(folder: &Folder, path: &Path) {
         let values = data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
         let values: Vec<f32> = values.collect();
         let tensor = Tensor::from_vec(values, shape.as_slice(), &Device::Cpu).unwrap();
-        let dtype = if shape.len() == 2 { GgmlDType::Q8_0 } else { GgmlDType::F32 };
+        let dtype = if shape.len() == 2 { matrices } else { GgmlDType::F32 };
         tensors.push((renamed, QTensor::quantize(&tensor, dtype).unwrap()));
     }
     assert!(tensors.len() > 20, "{}", tensors.len());
@@ -54,9 +54,61 @@ fn write_gguf(folder: &Folder, path: &Path) {
 }
 
 fn with_gguf() -> Folder {
+    with_gguf_of(GgmlDType::Q8_0)
+}
+
+fn with_gguf_of(matrices: GgmlDType) -> Folder {
     let folder = Folder::golden(CASE);
-    write_gguf(&folder, &folder.file("language.gguf"));
+    write_gguf(&folder, &folder.file("language.gguf"), matrices);
     folder
+}
+
+#[test]
+fn blocks_of_32_are_mapped_and_equal_those_quantized_on_load() {
+    for (theirs, ours) in [
+        (GgmlDType::Q4_1, WeightDtype::Q4_1),
+        (GgmlDType::Q5_0, WeightDtype::Q5_0),
+        (GgmlDType::Q5_1, WeightDtype::Q5_1),
+    ] {
+        let folder = with_gguf_of(theirs);
+        let from_gguf = folder.load().unwrap();
+        assert_eq!(from_gguf.info().dtypes.text, ours);
+        let plain = Folder::golden(CASE);
+        let on_load = Llava::load(plain.path(), &settings(ours, WeightDtype::Int8)).unwrap();
+        assert_eq!(logits(&from_gguf), logits(&on_load), "{ours}");
+        let good = folder.bytes("language.gguf");
+        for cut in [1, 12] {
+            folder.write("language.gguf", &good[..good.len() - 32 - cut]);
+            let error = folder.load().err().unwrap().to_string();
+            assert!(error.contains("truncated") && !error.contains('\n'), "{ours} {cut}: {error}");
+        }
+    }
+}
+
+/// A file with one matrix of two rows of `inputs` weights, of a GGUF type.
+fn one_matrix(kind: u32, inputs: u64) -> Vec<u8> {
+    let name = b"token_embd.weight";
+    let mut bytes = b"GGUF".to_vec();
+    bytes.extend(3u32.to_le_bytes());
+    [1, 0, name.len() as u64].iter().for_each(|n: &u64| bytes.extend(n.to_le_bytes()));
+    bytes.extend(name);
+    bytes.extend(2u32.to_le_bytes());
+    [inputs, 2].iter().for_each(|n: &u64| bytes.extend(n.to_le_bytes()));
+    bytes.extend(kind.to_le_bytes());
+    bytes.extend([0; 4096]);
+    bytes
+}
+
+#[test]
+fn rows_that_32_does_not_divide_are_an_error() {
+    let folder = Folder::golden(CASE);
+    for kind in [2, 3, 6, 7, 8] {
+        for inputs in [1, 31, 33, u64::MAX / 64] {
+            folder.write("language.gguf", one_matrix(kind, inputs));
+            let error = folder.load().err().unwrap().to_string();
+            assert!(error.contains("language.gguf") && !error.contains('\n'), "{kind} {inputs}: {error}");
+        }
+    }
 }
 
 #[test]
