@@ -86,7 +86,7 @@ pub struct Receipt {
 #[derive(Debug, Clone, Serialize)]
 pub struct ModelReceipt {
     /// Family.
-    pub family: &'static str,
+    pub family: String,
     /// Dtypes of the weights: `dtype` and `vision_dtype`.
     #[serde(flatten)]
     pub dtypes: Dtypes,
@@ -305,7 +305,7 @@ fn model_receipt(session: &Session<'_>) -> ModelReceipt {
     let info = model.info();
     let device = model.device();
     ModelReceipt {
-        family: info.config.family.name(),
+        family: info.config.family.name().to_owned(),
         dtypes: info.dtypes,
         matrices: info.matrices.clone(),
         weights_bytes: info.weights_bytes,
@@ -317,7 +317,7 @@ fn model_receipt(session: &Session<'_>) -> ModelReceipt {
             "cpu"
         },
         instruction_set: device.is_cpu().then(longsight_kernels::instruction_set),
-        pixel_settings_source: info.config.vision.pixels.source.clone(),
+        pixel_settings_source: info.config.vision.as_ref().and_then(|vision| vision.pixels.source.clone()),
     }
 }
 

@@ -4,6 +4,7 @@ use super::VideoIdentity;
 use crate::plan::RunPlan;
 use crate::settings::RunSettings;
 use longsight_models::Lmm;
+use longsight_models::processor::FrameFit;
 use longsight_store::Key;
 use serde_json::{Value, json};
 
@@ -30,14 +31,14 @@ pub(super) fn embeddings(
 ) -> Key {
     let indices: Vec<usize> = plan.sample.frames.iter().map(|frame| frame.index).collect();
     let strides: Vec<usize> = plan.pool.units.iter().map(|frame| frame.stride).collect();
-    let pixels = &model.config().vision.pixels;
-    let fit = if settings.prompt.interleaved.is_some() { pixels.still_fit } else { pixels.video_fit };
+    let pixels = model.config().vision.as_ref().map(|vision| &vision.pixels);
+    let fit = pixels.map(|p| if settings.prompt.interleaved.is_some() { p.still_fit } else { p.video_fit });
     let description = json!({
         "program": program(model),
         "video": identity.video,
         "frame_indices": indices,
         "scaler_flags": longsight_video::SCALER_FLAGS,
-        "fit": fit.name(),
+        "fit": fit.map(FrameFit::name),
         "dedupe": settings.dedupe.to_string(),
         "model": identity.model,
         "vision_dtype": model.info().dtypes.vision.as_str(),
