@@ -12,6 +12,7 @@ mod encoded;
 mod error;
 mod estimate;
 pub mod evidence;
+pub mod forcing;
 pub mod generate;
 pub mod index;
 mod memory;
@@ -23,6 +24,7 @@ pub mod receipt;
 mod sampler;
 mod session;
 mod settings;
+mod text_session;
 
 pub use budget::{Fitting, MemoryEstimate, fit_to_memory, human_bytes};
 pub use dedupe::Dedupe;
@@ -42,6 +44,7 @@ pub use settings::{
     ContextSettings, EngineSettings, GenerationSettings, LogprobCount, PromptSettings, RunSettings,
     SubtitleSource, VideoSettings,
 };
+pub use text_session::{TextAnswer, TextReceipt, TextSession};
 
 pub use longsight_store::{EntryInfo, Store, StoreError, StoreSettings};
 

@@ -3,6 +3,7 @@
 mod prompt;
 
 pub use prompt::Prompt;
+pub(crate) use prompt::without_special_tokens;
 
 use crate::budget::{self, MemoryEstimate};
 use crate::evidence::NEUTRAL_PROMPT;
