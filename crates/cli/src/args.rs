@@ -90,8 +90,8 @@ pub struct PlanArgs {
 /// `longsight chat`.
 #[derive(Debug, ClapArgs)]
 pub struct ChatArgs {
-    /// Video file, folder of images, or URL (with --allow-url)
-    pub video: String,
+    /// Video file, folder of images, or URL (with --allow-url); none for a language model alone (a GGUF file)
+    pub video: Option<String>,
     /// Room in the KV cache for the turns after the first
     #[arg(long, value_name = "TOKENS", default_value_t = 4096, value_parser = parse_count)]
     pub chat_tokens: usize,
@@ -164,7 +164,8 @@ pub struct RunArgs {
 #[derive(Debug, ClapArgs)]
 #[command(next_help_heading = "Model")]
 pub struct ModelArgs {
-    /// Checkpoint: a folder, ORG/NAME or ORG/NAME@REVISION on the Hugging Face hub, or `tiny`, the one built in
+    /// Checkpoint: a folder, ORG/NAME or ORG/NAME@REVISION on the Hugging Face hub, a GGUF file of a language model alone
+    /// (`chat` without a video), or `tiny`, the one built in
     #[arg(long, env = "LONGSIGHT_MODEL", default_value = BUILT_IN, value_name = "FOLDER|ORG/NAME|tiny")]
     pub model: String,
     /// Dtype of the language model's weights, quantized while they load [default: the checkpoint's own]

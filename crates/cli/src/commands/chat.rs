@@ -1,5 +1,5 @@
 use super::output::{answer_json, moments};
-use super::{note, prepare};
+use super::{chat_text, note, prepare};
 use crate::args::ChatArgs;
 use crate::args::index::IndexKind;
 use crate::progress::RunProgress;
@@ -7,11 +7,12 @@ use crate::{settings, summary};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, IsTerminal, Write};
 
-/// `longsight chat`: each line of standard input is a question.
+/// `longsight chat`: each line of standard input is a question; without a video, to a language model alone.
 pub fn run(args: &ChatArgs) -> Result<()> {
     let run = &args.run;
     settings::check_shown(run)?;
-    let mut prepared = prepare(&args.video, run)?;
+    let Some(video) = &args.video else { return chat_text::run(args) };
+    let mut prepared = prepare(video, run)?;
     prepared.resolved.run.engine.spare_tokens = args.chat_tokens;
     prepared.resolved.run.evidence = settings::evidence(&args.evidence, false)?;
     let loaded = prepared.load("", run.engine.quiet)?;
@@ -44,7 +45,7 @@ pub fn run(args: &ChatArgs) -> Result<()> {
 }
 
 /// The next line that is not blank; None at the end of input.
-fn next_question() -> Result<Option<String>> {
+pub(super) fn next_question() -> Result<Option<String>> {
     let input = std::io::stdin();
     loop {
         if input.is_terminal() {

@@ -2,6 +2,7 @@
 
 mod ask;
 mod chat;
+mod chat_text;
 mod eval;
 mod index;
 mod output;
