@@ -19,6 +19,7 @@ mod seeded;
 mod spread;
 mod stages;
 mod table;
+mod text;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
@@ -59,6 +60,8 @@ enum Command {
     SecondQuestion(second_question::SecondQuestionArgs),
     /// Where the bytes of a run go, computed for published shapes
     Account(account::AccountArgs),
+    /// What a language model alone (a GGUF file) says to questions, and its perplexity on a text
+    Text(text::TextArgs),
     /// Writes a seeded checkpoint, unless it is there, and prints its folder
     Checkpoint(seeded::SeededArgs),
 }
@@ -99,6 +102,7 @@ fn run(args: &Args) -> Result<()> {
         Command::Memory(settings) => deliver(args, &memory::measure(settings, args.threads)?),
         Command::SecondQuestion(settings) => deliver(args, &second_question::measure(settings)?),
         Command::Account(settings) => deliver(args, &account::compute(settings)?),
+        Command::Text(settings) => deliver(args, &text::measure(settings)?),
         Command::Checkpoint(settings) => deliver(args, &settings.checkpoint()?),
     }
 }

@@ -116,7 +116,7 @@ fn prompts(model: &Lmm, settings: &QualityArgs) -> Result<Vec<Vec<f64>>> {
 
 fn features(model: &Lmm, settings: &QualityArgs) -> Result<Vec<Vec<f32>>> {
     const NOISE_FRAMES: usize = 4;
-    let (preprocessor, side) = (model.preprocessor(), model.preprocessor().side());
+    let (preprocessor, side) = (model.preprocessor()?, model.preprocessor()?.side());
     let frames: Vec<Vec<u8>> = match settings.images.as_slice() {
         [] => (0..NOISE_FRAMES).map(|frame| frame_rgb(frame, side)).collect(),
         images => images
@@ -129,7 +129,7 @@ fn features(model: &Lmm, settings: &QualityArgs) -> Result<Vec<Vec<f32>>> {
             .collect::<Result<_>>()?,
     };
     let config = model.config();
-    let plan: PoolPlan = config.vision.pool_plan(frames.len(), PoolSpec::Uniform { stride: 2 }, false)?;
+    let plan: PoolPlan = config.vision()?.pool_plan(frames.len(), PoolSpec::Uniform { stride: 2 }, false)?;
     (0..frames.len())
         .map(|i| {
             let pixels = preprocessor.normalise(std::iter::once(frames[i].as_slice()), model.device())?;

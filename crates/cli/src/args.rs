@@ -87,8 +87,8 @@ pub struct PlanArgs {
 /// `longsight chat`.
 #[derive(Debug, ClapArgs)]
 pub struct ChatArgs {
-    /// Video file, folder of images, or URL (with --allow-url)
-    pub video: String,
+    /// Video file, folder of images, or URL (with --allow-url); none for a language model alone (a GGUF file)
+    pub video: Option<String>,
     /// Room in the KV cache for the turns after the first
     #[arg(long, value_name = "TOKENS", default_value_t = 4096, value_parser = parse_count)]
     pub chat_tokens: usize,

@@ -78,7 +78,8 @@ fn work_bytes(model: &ModelInfo, settings: &RunSettings) -> u64 {
     let tower = &shape.tower;
     let patches = engine.encode_batch_frames * tower.patches;
     let rows = engine.encode_batch_frames * tower.merged_tokens;
-    let at_once = engine.encode_batch_frames.min(model.config.vision.tower.frames_at_once()) * tower.patches;
+    let tower_frames = model.config.vision.as_ref().map_or(0, |vision| vision.tower.frames_at_once());
+    let at_once = engine.encode_batch_frames.min(tower_frames) * tower.patches;
     // In the tower's MLP: the residual, its norm, the hidden row, the same packed in tiles (half of it in integers), and the
     // product on its way out; and the batch's features. In the merger: these, in another order too where patches are joined,
     // and its own.
@@ -115,7 +116,7 @@ pub fn fit_to_memory(
         })
     };
     let wanted_pool = settings.pool_spec(model);
-    let coarser_pool = coarser(wanted_pool, model.config.vision.grid().shorter_side());
+    let coarser_pool = coarser(wanted_pool, model.config.vision().ok()?.grid().shorter_side());
     let coarser = coarser_pool.and_then(|pool| most(pool).map(|frames| (pool, frames)));
     let (pool, frames) = match most(wanted_pool) {
         Some(frames) => (wanted_pool, frames),
@@ -146,7 +147,7 @@ fn peak(
     frames: usize,
     pool: PoolSpec,
 ) -> Option<u64> {
-    let visual = model.config.vision.pool_plan(frames, pool, false).ok()?.total_tokens();
+    let visual = model.config.vision().ok()?.pool_plan(frames, pool, false).ok()?.total_tokens();
     let tokens = text_tokens + visual + settings.generation.max_new_tokens + settings.engine.spare_tokens;
     Some(estimate(model, settings, video, tokens).total_bytes())
 }

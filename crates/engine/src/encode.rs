@@ -62,10 +62,10 @@ impl<'a> FrameEncoder<'a> {
         let reader = open_frames(&plan.video, &plan.sample, &settings.video.decode)?;
         let batch_frames = settings.engine.encode_batch_frames;
         let (sender, frames) = sync_channel(batch_frames.min(plan.sample.frames.len()));
-        let pixels = &model.config().vision.pixels;
+        let pixels = &model.config().vision()?.pixels;
         let fit = if settings.prompt.interleaved.is_some() { pixels.still_fit } else { pixels.video_fit };
         let mut resizer = Resizer {
-            preprocessor: model.preprocessor().clone(),
+            preprocessor: model.preprocessor()?.clone(),
             fit,
             deduper: Deduper::new(settings.dedupe),
         };
@@ -124,7 +124,7 @@ impl<'a> FrameEncoder<'a> {
         }
         let started = Instant::now();
         let rgb = frames.iter().map(|rgb| rgb.as_slice());
-        let pixels = self.model.preprocessor().normalise(rgb, self.model.device())?;
+        let pixels = self.model.preprocessor()?.normalise(rgb, self.model.device())?;
         let count = frames.len();
         drop(frames);
         timings.preprocess_secs += started.elapsed().as_secs_f64();

@@ -16,6 +16,7 @@ mod estimate;
 pub mod evidence;
 mod fault;
 mod fitting;
+pub mod forcing;
 mod frames;
 pub mod generate;
 pub mod index;
@@ -28,6 +29,7 @@ mod sampler;
 mod session;
 mod settings;
 mod text;
+mod text_session;
 mod timings;
 mod warning;
 
@@ -53,6 +55,7 @@ pub use settings::{
     RunSettings, Setting, SettingValue, SubtitleSource, VideoSettings,
 };
 pub use text::{Piece, Text};
+pub use text_session::{TextAnswer, TextReceipt, TextSession};
 pub use timings::Timings;
 pub use warning::{Warning, WarningKind};
 

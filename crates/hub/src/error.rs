@@ -16,7 +16,7 @@ pub enum HubError {
         model: String,
     },
     /// A path that exists and is not a folder.
-    #[error("{} is not a folder: give the folder that holds config.json and the weights", path.display())]
+    #[error("{} is not a folder: give the folder that holds config.json and the weights, or a .gguf file", path.display())]
     NotAFolder {
         /// What was given.
         path: PathBuf,

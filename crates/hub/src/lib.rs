@@ -30,10 +30,11 @@ pub use error::HubError;
 pub use progress::{DownloadProgress, NoProgress};
 pub use settings::{HubSettings, Patience};
 
-/// A folder that holds a checkpoint: `config.json`, tokenizer and processor files, safetensors weights.
+/// What holds a checkpoint: a folder with `config.json`, tokenizer and processor files and safetensors weights; or a GGUF
+/// file, or a folder with nothing else, which is a language model alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelFolder {
-    /// The folder.
+    /// The folder, or the GGUF file.
     pub path: PathBuf,
     /// Where it came from.
     pub source: ModelSource,
@@ -42,7 +43,7 @@ pub struct ModelFolder {
 /// Where a [`ModelFolder`] came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelSource {
-    /// The caller's own folder.
+    /// The caller's own.
     Local,
     /// The small model inside the program.
     BuiltIn,
@@ -59,7 +60,7 @@ pub enum ModelSource {
     },
 }
 
-/// Finds the folder of `model`: [`BUILT_IN`], an existing folder, or `org/name[@revision]` at the hub.
+/// Finds the folder of `model`: [`BUILT_IN`], an existing folder or GGUF file, or `org/name[@revision]` at the hub.
 ///
 /// An existing folder wins over a hub name of the same spelling; the built-in name always means the built-in model.
 ///
@@ -79,6 +80,9 @@ pub fn resolve(
     if path.is_dir() {
         return local_folder(path);
     }
+    if path.is_file() && is_gguf(path) {
+        return Ok(ModelFolder { path: path.to_owned(), source: ModelSource::Local });
+    }
     if path.exists() {
         return Err(HubError::NotAFolder { path: path.to_owned() });
     }
@@ -86,8 +90,15 @@ pub fn resolve(
     hub::resolve(repo, settings, progress)
 }
 
+/// A language model alone, whose configuration and tokenizer are in the file.
+fn is_gguf(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "gguf")
+}
+
 fn local_folder(path: &Path) -> Result<ModelFolder, HubError> {
-    if !path.join("config.json").is_file() {
+    let holds_gguf =
+        || path.read_dir().is_ok_and(|entries| entries.flatten().any(|entry| is_gguf(&entry.path())));
+    if !path.join("config.json").is_file() && !holds_gguf() {
         return Err(HubError::NoConfig { path: path.to_owned() });
     }
     Ok(ModelFolder { path: path.to_owned(), source: ModelSource::Local })

@@ -8,8 +8,8 @@ use std::fmt::Debug;
 /// A model family. Pure: it sees no tensors and computes nothing that a layer could; sizes and constants are in
 /// [`ModelConfig`](crate::ModelConfig), which the family's folder fills from `config.json`.
 pub trait Family: Debug + Send + Sync {
-    /// Its published name.
-    fn name(&self) -> &'static str;
+    /// Its published name; of a language model alone, the file's.
+    fn name(&self) -> &str;
 
     /// How its checkpoints spell each canonical part of the model.
     fn spellings(&self) -> &'static [Spelling];

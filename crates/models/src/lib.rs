@@ -20,6 +20,7 @@ pub mod kv_cache;
 pub mod layers;
 mod lmm;
 pub mod merger;
+mod parts;
 pub mod pool;
 pub mod processor;
 mod quantize;

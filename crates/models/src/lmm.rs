@@ -3,9 +3,10 @@
 
 use crate::adapter::Adapters;
 use crate::backend::Backend;
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, VisionConfig, sees_no_video};
 use crate::decoder::Decoder;
 use crate::merger::Merger;
+use crate::parts::Parts;
 use crate::pool::pool_unit;
 use crate::processor::{ChatTemplate, Preprocessor, TextTokenizer};
 use crate::vision::Siglip;
@@ -46,13 +47,18 @@ impl Default for LoadSettings {
 /// A loaded model.
 pub struct Lmm {
     info: ModelInfo,
+    vision: Option<Vision>,
+    decoder: Decoder,
+    device: Device,
+    backend: Backend,
+}
+
+/// What turns frames into visual tokens.
+struct Vision {
+    preprocessor: Preprocessor,
     tower: Siglip,
     merger: Merger,
     newline: Option<Tensor>,
-    decoder: Decoder,
-    preprocessor: Preprocessor,
-    device: Device,
-    backend: Backend,
 }
 
 /// All of a model but its weights: enough to plan a run.
@@ -93,21 +99,12 @@ pub struct Description {
 }
 
 impl Description {
-    /// Reads configuration, tokenizer and the weights' headers of `folder`.
-    pub fn read(folder: &Path, settings: &LoadSettings) -> Result<Self> {
-        if !folder.is_dir() {
-            return Err(ModelError::File {
-                path: folder.into(),
-                message: "no such checkpoint folder".into(),
-            });
-        }
-        let mut config = ModelConfig::read(folder)?;
-        let tokenizer = TextTokenizer::read(folder, &config.eos_token_ids, config.family.end_of_turn())?;
-        let template = ChatTemplate::read(folder)?;
-        let mut checkpoint = Checkpoint::open(folder)?;
-        let names = NameMap::detect(&checkpoint, config.family.spellings());
-        checkpoint.take_language_model(&names)?;
+    /// Reads configuration, tokenizer and the weights' headers of a folder, or of a GGUF file that is a checkpoint by itself.
+    pub fn read(path: &Path, settings: &LoadSettings) -> Result<Self> {
+        let Parts { mut config, tokenizer, template, checkpoint, names } = Parts::read(path)?;
         let dtypes = dtypes(&checkpoint, &names, settings)?;
+        let dtypes =
+            Dtypes { vision: config.vision.as_ref().map_or(dtypes.text, |_| dtypes.vision), ..dtypes };
         let dtype = dtypes.text.float().unwrap_or(DType::F16);
         let embedding = checkpoint.info(&names.on_disk("text.embed_tokens.weight"));
         let vocabulary = embedding.and_then(|i| i.shape.first().copied()).unwrap_or(0);
@@ -159,7 +156,7 @@ fn kept_tensors<'a>(
     dtypes: Dtypes,
 ) -> Vec<(&'a str, &'a TensorInfo, WeightDtype, bool)> {
     let mut unused = Vec::new();
-    if !config.vision.tower.post_norm {
+    if config.vision.as_ref().is_some_and(|vision| !vision.tower.post_norm) {
         unused.extend(["weight", "bias"].map(|name| names.on_disk(&format!("vision.post_layernorm.{name}"))));
     }
     if config.decoder.tied_head {
@@ -197,8 +194,23 @@ fn loaded_bytes(tensors: &[(&str, &TensorInfo, WeightDtype, bool)]) -> (u64, Vec
     (total_bytes, matrices.into_values().collect())
 }
 
+impl Vision {
+    fn load(weights: &Weights<'_>, config: &VisionConfig, info: &ModelInfo) -> Result<Self> {
+        let below = weights.with_dtype(info.dtypes.vision);
+        let (tower_config, hidden) = (&config.tower, info.config.decoder.hidden);
+        let tower = Siglip::load(&below.below("vision"), tower_config)?;
+        let (patches, width) = (tower_config.grid(), tower_config.hidden);
+        let merger = Merger::load(&below.below("merger"), config.merger, patches, width, hidden)?;
+        let newline = match config.newline {
+            NewlineMode::None if !weights.has("newline") => None,
+            _ => Some(weights.get_f32("newline", &[hidden])?),
+        };
+        Ok(Self { preprocessor: Preprocessor::new(&config.pixels), tower, merger, newline })
+    }
+}
+
 impl Lmm {
-    /// Loads the checkpoint in `folder`.
+    /// Loads the checkpoint in `folder`, or the GGUF file that is one by itself.
     ///
     /// # Errors
     /// Missing, unused or misshapen tensors (named), truncated files, another family's config, a bad tokenizer.
@@ -215,19 +227,11 @@ impl Lmm {
         let weights = Weights::new(&checkpoint, &names, info.dtypes.text, device)
             .with_backend(backend)
             .with_adapters(&adapters);
-        let vision = weights.with_dtype(info.dtypes.vision);
-        let (tower_config, hidden) = (&config.vision.tower, config.decoder.hidden);
-        let tower = Siglip::load(&vision.below("vision"), tower_config)?;
-        let (patches, width) = (tower_config.grid(), tower_config.hidden);
-        let merger = Merger::load(&vision.below("merger"), config.vision.merger, patches, width, hidden)?;
-        let newline = match config.vision.newline {
-            NewlineMode::None if !weights.has("newline") => None,
-            _ => Some(weights.get_f32("newline", &[hidden])?),
-        };
+        let vision = config.vision.as_ref();
+        let vision = vision.map(|vision| Vision::load(&weights, vision, &info)).transpose()?;
         let decoder = Decoder::load(&weights.below("text"), &weights.below("head"), &config.decoder)?;
         weights.finish()?;
-        let preprocessor = Preprocessor::new(&config.vision.pixels);
-        Ok(Self { info, tower, merger, newline, decoder, preprocessor, device: device.clone(), backend })
+        Ok(Self { info, vision, decoder, device: device.clone(), backend })
     }
 
     /// All but the weights.
@@ -240,14 +244,18 @@ impl Lmm {
         &self.info.config
     }
 
-    /// The vision tower.
-    pub fn tower(&self) -> &Siglip {
-        &self.tower
+    fn vision(&self) -> Result<&Vision> {
+        self.vision.as_ref().ok_or_else(sees_no_video)
     }
 
-    /// From the tower's features to visual tokens.
-    pub fn merger(&self) -> &Merger {
-        &self.merger
+    /// The vision tower; an error where there is none.
+    pub fn tower(&self) -> Result<&Siglip> {
+        Ok(&self.vision()?.tower)
+    }
+
+    /// From the tower's features to visual tokens; an error where there is no tower.
+    pub fn merger(&self) -> Result<&Merger> {
+        Ok(&self.vision()?.merger)
     }
 
     /// The language model.
@@ -265,9 +273,9 @@ impl Lmm {
         &self.info.template
     }
 
-    /// Frames to pixels.
-    pub fn preprocessor(&self) -> &Preprocessor {
-        &self.preprocessor
+    /// Frames to pixels; an error where there is no tower.
+    pub fn preprocessor(&self) -> Result<&Preprocessor> {
+        Ok(&self.vision()?.preprocessor)
     }
 
     /// Type of cached keys and values.
@@ -287,13 +295,14 @@ impl Lmm {
 
     /// Visual tokens before pooling, `[frames, tokens, hidden]`, of `pixels` `[frames, 3, side, side]`, normalised.
     pub fn features(&self, pixels: &Tensor) -> Result<Tensor> {
-        self.merger.forward(&self.tower.forward(pixels)?)
+        let vision = self.vision()?;
+        vision.merger.forward(&vision.tower.forward(pixels)?)
     }
 
     /// Visual tokens `[tokens, hidden]` of unit `ordinal` of `plan`, with the newlines inside its span, from its features
     /// `[tokens before pooling, hidden]`.
     pub fn pool(&self, features: &Tensor, plan: &PoolPlan, ordinal: usize) -> Result<Tensor> {
-        pool_unit(plan, ordinal, features, self.newline.as_ref())
+        pool_unit(plan, ordinal, features, self.vision()?.newline.as_ref())
     }
 
     /// Visual tokens `[tokens, hidden]` of units `first..`, pooled as `plan` says, with the newlines inside their spans.
@@ -308,7 +317,7 @@ impl Lmm {
 
     /// The newline embedding `[1, hidden]`, where the model has one.
     pub fn newline(&self) -> Result<Tensor> {
-        match &self.newline {
+        match &self.vision()?.newline {
             Some(newline) => Ok(newline.unsqueeze(0)?),
             None => Err(ModelError::Argument("this model has no newline embedding".into())),
         }

@@ -2,7 +2,7 @@
 
 use crate::files::copy_small_files;
 use crate::lmm::{Description, LoadSettings};
-use crate::weights::{QuantizedFile, StoredMatrices, WriteProgress};
+use crate::weights::{QuantizedFile, StoredMatrices, WriteProgress, gguf_alone};
 use crate::{ModelError, Result};
 use std::path::Path;
 
@@ -27,6 +27,10 @@ pub fn quantize(
     settings: &LoadSettings,
     progress: &mut WriteProgress<'_>,
 ) -> Result<QuantizedCheckpoint> {
+    if let Some(file) = gguf_alone(source)? {
+        let message = "a GGUF file is stored as it runs; quantize the original checkpoint".into();
+        return Err(ModelError::File { path: file, message });
+    }
     let description = Description::read(source, settings)?;
     let dtypes = description.info.dtypes;
     if dtypes.text.float().is_some() && dtypes.vision.float().is_some() {

@@ -12,8 +12,10 @@ mod names;
 mod read;
 mod write;
 
+pub(crate) use checkpoint::gguf_alone;
 pub use checkpoint::{Checkpoint, TensorInfo};
 pub use dtype::{Dtypes, StoredMatrices, WeightDtype};
+pub(crate) use gguf::GgufMetadata;
 pub use matrix::{Matrix, QuantizedWeights};
 pub use names::{NameMap, Spelling};
 pub use write::{QuantizedFile, WriteProgress};

@@ -1,12 +1,13 @@
 //! For tests, the demo and benchmarks only: reference values made with transformers ([`golden`]), tolerances
 //! as types ([`tolerance`]), checkpoints of any shape with seeded random weights ([`checkpoint`]), the
-//! tensor-name layouts they come in ([`layouts`]), synthetic videos ([`video`]) and a small HTTP server ([`http`]).
+//! tensor-name layouts they come in ([`layouts`]), GGUF files ([`gguf`]), synthetic videos ([`video`]) and a small HTTP server ([`http`]).
 //!
 //! Everything here panics on failure: in a test a failed unwrap is a failed test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod checkpoint;
 mod config;
+pub mod gguf;
 pub mod golden;
 pub mod http;
 pub mod layouts;

@@ -26,7 +26,7 @@ pub(super) fn rate(model: &Lmm, settings: &StagesArgs) -> Result<Rate> {
 }
 
 fn pixels(model: &Lmm, frames: usize) -> Result<Vec<Tensor>> {
-    let preprocessor = model.preprocessor();
+    let preprocessor = model.preprocessor()?;
     let rgb: Vec<Vec<u8>> = (0..frames).map(|frame| frame_rgb(frame, preprocessor.side())).collect();
     rgb.chunks(EngineSettings::default().encode_batch_frames)
         .map(|batch| Ok(preprocessor.normalise(batch.iter().map(Vec::as_slice), model.device())?))

@@ -31,7 +31,8 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelArgs {
-    /// Checkpoint: a folder, ORG/NAME or ORG/NAME@REVISION on the Hugging Face hub, or `tiny`, the one built in
+    /// Checkpoint: a folder, ORG/NAME or ORG/NAME@REVISION on the Hugging Face hub, a GGUF file of a language model alone
+    /// (`chat` without a video), or `tiny`, the one built in
     #[arg(long, env = "LONGSIGHT_MODEL", default_value = BUILT_IN, value_name = "FOLDER|ORG/NAME|tiny")]
     pub model: String,
     /// Dtype of the language model's weights, quantized while they load [default: the checkpoint's own]

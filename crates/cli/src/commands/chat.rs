@@ -1,18 +1,21 @@
+use super::chat_text;
 use super::output::{answer_json, moments};
 use super::prepare::prepare;
+use super::questions::next_question;
 use crate::args::ChatArgs;
 use crate::args::index::IndexKind;
 use crate::out::note;
 use crate::progress::RunProgress;
 use crate::{settings, summary, words};
-use anyhow::{Context, Result, bail};
-use std::io::{BufRead, IsTerminal, Write};
+use anyhow::Result;
+use std::io::IsTerminal;
 
-/// `longsight chat`: each line of standard input is a question.
+/// `longsight chat`: each line of standard input is a question; without a video, to a language model alone.
 pub fn run(args: &ChatArgs) -> Result<()> {
     let run = &args.run;
     settings::check_shown(run)?;
-    let mut prepared = prepare(&args.video, run)?;
+    let Some(video) = &args.video else { return chat_text::run(args) };
+    let mut prepared = prepare(video, run)?;
     prepared.resolved.run.engine.spare_tokens = args.chat_tokens;
     prepared.resolved.run.evidence = settings::evidence(&args.evidence, false)?;
     let loaded = prepared.load(&[], &[], run.engine.quiet)?;
@@ -47,25 +50,4 @@ pub fn run(args: &ChatArgs) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The next line that is not blank; None at the end of input.
-fn next_question() -> Result<Option<String>> {
-    let input = std::io::stdin();
-    loop {
-        if input.is_terminal() {
-            write!(std::io::stderr(), "> ")?;
-        }
-        let mut line = Vec::new();
-        if input.lock().read_until(b'\n', &mut line).context("standard input")? == 0 {
-            return Ok(None);
-        }
-        match std::str::from_utf8(&line).map(str::trim) {
-            Ok("") => (),
-            Ok(question) => return Ok(Some(question.to_owned())),
-            // As with a question that fails.
-            Err(_) if input.is_terminal() => note("longsight: that is no UTF-8 text"),
-            Err(_) => bail!("standard input: a question is no UTF-8 text"),
-        }
-    }
 }

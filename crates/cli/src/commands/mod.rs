@@ -2,12 +2,14 @@
 
 mod ask;
 mod chat;
+mod chat_text;
 mod eval;
 mod index;
 mod output;
 mod plan;
 mod prepare;
 mod quantize;
+mod questions;
 mod serve;
 mod world;
 

@@ -27,6 +27,7 @@ mod program;
 mod serve;
 mod subtitles;
 mod sweep;
+mod text_only;
 mod tiny;
 mod video;
 mod world;

@@ -47,14 +47,15 @@ pub(super) fn embeddings(
     } = settings;
     let indices: Vec<usize> = plan.sample.frames.iter().map(|frame| frame.index).collect();
     let strides: Vec<usize> = plan.pool.units.iter().map(|frame| frame.stride).collect();
-    let pixels = &model.config().vision.pixels;
-    let fit = if prompt.interleaved.is_some() { pixels.still_fit } else { pixels.video_fit };
+    let pixels = model.config().vision.as_ref().map(|vision| &vision.pixels);
+    let fit =
+        pixels.map(|pixels| if prompt.interleaved.is_some() { pixels.still_fit } else { pixels.video_fit });
     let mut description = json!({
         "program": program(model),
         "video": identity.video,
         "frame_indices": indices,
         "scaler_flags": longsight_video::SCALER_FLAGS,
-        "padded": fit == FrameFit::Pad,
+        "padded": fit == Some(FrameFit::Pad),
         "dedupe": dedupe.to_string(),
         "model": identity.model,
         "vision_dtype": model.info().dtypes.vision.as_str(),
@@ -62,7 +63,7 @@ pub(super) fn embeddings(
         "pool_mode": plan.pool.mode.to_string(),
         "newline": plan.pool.newline,
     });
-    if let FrameFit::LongestEdge(edge) = fit {
+    if let Some(FrameFit::LongestEdge(edge)) = fit {
         description["longest_edge"] = edge.into(); // absent in other fits, whose entries are older than this one
     }
     Key::new("embeddings", description)

@@ -3,6 +3,7 @@
 mod prompt;
 
 pub use prompt::Prompt;
+pub(crate) use prompt::without_special_tokens;
 
 use crate::budget::{self, MemoryEstimate};
 use crate::evidence::NEUTRAL_PROMPT;
@@ -59,7 +60,7 @@ impl RunPlan {
         let config = &model.config;
         let spec = settings.pool_spec(model);
         let pool =
-            config.vision.pool_plan(sample.frames.len(), spec, settings.prompt.interleaved.is_some())?;
+            config.vision()?.pool_plan(sample.frames.len(), spec, settings.prompt.interleaved.is_some())?;
         let context = &settings.context;
         let shape = config.rope_shape(context.visual_window_tokens, context.language_window_tokens);
         let rope = RopePlan::new(&context.rope(config.ramp), &shape, pool.window_tokens())?;

@@ -148,7 +148,7 @@ fn texts_before(
 }
 
 /// `text` with the spellings of special tokens broken.
-fn without_special_tokens(model: &ModelInfo, text: &str) -> String {
+pub(crate) fn without_special_tokens(model: &ModelInfo, text: &str) -> String {
     let mut text = text.to_owned();
     for token in model.tokenizer.added_tokens().iter().filter(|token| !token.is_empty()) {
         if text.contains(token.as_str()) {

@@ -108,7 +108,7 @@ impl ReceiptFacts<'_> {
     fn model_receipt(&self) -> ModelReceipt {
         let (info, device) = (self.model.info(), self.model.device());
         ModelReceipt {
-            family: info.config.family.name(),
+            family: info.config.family.name().to_owned(),
             dtypes: info.dtypes,
             matrices: info.matrices.clone(),
             weights_bytes: info.weights_bytes,
@@ -120,7 +120,11 @@ impl ReceiptFacts<'_> {
                 "cpu"
             },
             instruction_set: device.is_cpu().then(longsight_kernels::instruction_set),
-            pixel_settings_source: info.config.vision.pixels.source.clone(),
+            pixel_settings_source: info
+                .config
+                .vision
+                .as_ref()
+                .and_then(|vision| vision.pixels.source.clone()),
         }
     }
 

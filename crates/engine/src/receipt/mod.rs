@@ -69,7 +69,7 @@ pub struct Receipt {
 #[derive(Debug, Clone, Serialize)]
 pub struct ModelReceipt {
     /// Family.
-    pub family: &'static str,
+    pub family: String,
     /// Dtypes of the weights: `dtype` and `vision_dtype`.
     #[serde(flatten)]
     pub dtypes: Dtypes,

@@ -196,7 +196,8 @@ impl RunSettings {
 
     /// How the units of a run with this model are pooled.
     pub fn pool_spec(&self, model: &ModelInfo) -> PoolSpec {
-        self.pool.unwrap_or(model.config.vision.usual_pool)
+        let usual = model.config.vision.as_ref().map(|vision| vision.usual_pool);
+        self.pool.or(usual).unwrap_or_default()
     }
 
     /// Takes the frames and the pooling of a setting that fits a memory limit.

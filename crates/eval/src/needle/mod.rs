@@ -241,7 +241,7 @@ impl Test<'_> {
 
     fn strides(&self, frames: usize) -> Result<Vec<usize>> {
         let spec = self.settings.run.pool_spec(self.model.info());
-        let pool = self.model.config().vision.pool_plan(frames, spec, false);
+        let pool = self.model.config().vision().and_then(|vision| vision.pool_plan(frames, spec, false));
         let pool = pool.map_err(longsight_engine::EngineError::from)?;
         let strides: BTreeSet<usize> = pool.units.iter().map(|frame| frame.stride).collect();
         Ok(strides.into_iter().collect())

@@ -6,13 +6,13 @@ mod pixels;
 pub(crate) use decoder::{LLAMA, QWEN2, read_decoder, refuse_rope_scaling};
 pub(crate) use pixels::{MeanStd, processor_files};
 
-use crate::Result;
 use crate::decoder::DecoderConfig;
 use crate::family::Family;
 use crate::json::Json;
 use crate::merger::MergerConfig;
 use crate::processor::PixelSettings;
 use crate::vision::SiglipConfig;
+use crate::{ModelError, Result};
 use longsight_method::{
     Grid, ModelShape, NewlineMode, PoolMode, PoolPlan, PoolSpec, RopeSettings, RopeShape, TowerShape,
 };
@@ -29,8 +29,8 @@ pub struct ModelConfig {
     pub family: Arc<dyn Family>,
     /// The language model.
     pub decoder: DecoderConfig,
-    /// What turns frames into visual tokens.
-    pub vision: VisionConfig,
+    /// What turns frames into visual tokens; None: a language model alone. [`Self::vision`] asks for it.
+    pub vision: Option<VisionConfig>,
     /// End-of-sequence ids of config.json and generation_config.json.
     pub eos_token_ids: Vec<u32>,
     /// The longest run of visual tokens in training (spec of the family, or the checkpoint's own `longsight` entry).
@@ -100,14 +100,14 @@ impl ModelConfig {
     pub(crate) fn new(
         family: Arc<dyn Family>,
         decoder: DecoderConfig,
-        vision: VisionConfig,
+        vision: impl Into<Option<VisionConfig>>,
         visual_window_tokens: usize,
     ) -> Self {
         let visual_window_source = format!("{} training", family.name());
         Self {
             family,
             decoder,
-            vision,
+            vision: vision.into(),
             eos_token_ids: Vec::new(),
             visual_window_tokens,
             visual_window_source,
@@ -115,6 +115,14 @@ impl ModelConfig {
             evidence_heads: None,
             warnings: Vec::new(),
         }
+    }
+
+    /// What turns frames into visual tokens.
+    ///
+    /// # Errors
+    /// A language model alone.
+    pub fn vision(&self) -> Result<&VisionConfig> {
+        self.vision.as_ref().ok_or_else(sees_no_video)
     }
 
     /// Adds what is the same in every family: end-of-sequence ids of both files, and the `longsight` object.
@@ -185,31 +193,47 @@ impl ModelConfig {
             heads: decoder.heads,
             mlp: decoder.intermediate,
             vocab,
-            tower: self.vision.shape(decoder.hidden),
+            tower: self.vision.as_ref().map_or(NO_TOWER, |vision| vision.shape(decoder.hidden)),
             weights_bytes,
         }
     }
 }
 
-/// Refuses numbers that no model has, before anything divides by them or allocates.
-pub(crate) fn check_sizes(json: &Json, t: &DecoderConfig, v: &SiglipConfig) -> Result<()> {
+/// What a language model alone has of one.
+const NO_TOWER: TowerShape = TowerShape {
+    layers: 0,
+    width: 0,
+    mlp: 0,
+    patches: 0,
+    pixel_values: 0,
+    merged_tokens: 0,
+    merger_multiply_adds: 0,
+};
+
+/// The one answer to whoever shows a video to a language model alone.
+pub(crate) fn sees_no_video() -> ModelError {
+    ModelError::Argument(
+        "this checkpoint is a language model alone: it sees no video; name a whole checkpoint, or talk to it with `longsight chat` and no video"
+            .into(),
+    )
+}
+
+/// What is wrong with numbers that no model has, before anything divides by them or allocates.
+pub(crate) fn check_sizes(t: &DecoderConfig, v: Option<&SiglipConfig>) -> Result<(), &'static str> {
     let text = [t.hidden, t.intermediate, t.layers, t.heads, t.kv_heads, t.head_dim, t.max_positions];
-    let vision = [v.hidden, v.intermediate, v.layers, v.heads, v.image_side, v.patch_side];
-    if text.iter().chain(&vision).any(|n| !(1..=MAX_SIZE).contains(n)) {
-        return Err(json.error("a size is 0 or absurd; is this the checkpoint's own config?"));
+    let vision = v.map(|v| [v.hidden, v.intermediate, v.layers, v.heads, v.image_side, v.patch_side]);
+    if text.iter().chain(vision.iter().flatten()).any(|n| !(1..=MAX_SIZE).contains(n)) {
+        return Err("a size is 0 or absurd; is this the checkpoint's own config?");
     }
-    if !t.heads.is_multiple_of(t.kv_heads)
-        || !t.head_dim.is_multiple_of(2)
-        || !v.hidden.is_multiple_of(v.heads)
-        || v.patch_side > v.image_side
-    {
-        return Err(json.error("head counts, head_dim or patch size do not fit together"));
+    let fits = |v: &SiglipConfig| v.hidden.is_multiple_of(v.heads) && v.patch_side <= v.image_side;
+    if !t.heads.is_multiple_of(t.kv_heads) || !t.head_dim.is_multiple_of(2) || !v.is_none_or(fits) {
+        return Err("head counts, head_dim or patch size do not fit together");
     }
     if !(t.rope_theta.is_finite() && t.rope_theta > 1.0) {
-        return Err(json.error("rope_theta must be a number above 1"));
+        return Err("rope_theta must be a number above 1");
     }
-    if ![t.eps, v.eps].iter().all(|eps| (0.0..1.0).contains(eps)) {
-        return Err(json.error("the norms' eps must be from 0 to 1"));
+    if ![Some(t.eps), v.map(|v| v.eps)].iter().flatten().all(|eps| (0.0..1.0).contains(eps)) {
+        return Err("the norms' eps must be from 0 to 1");
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 pub mod llava;
 pub mod smolvlm;
+pub(crate) mod text;
 
 use crate::config::ModelConfig;
 use crate::json::Json;
@@ -24,7 +25,8 @@ impl ModelConfig {
         let json = Json::read(&folder.join("config.json"))?;
         for (read, _) in FAMILIES {
             if let Some(config) = read(folder, &json)? {
-                config::check_sizes(&json, &config.decoder, &config.vision.tower)?;
+                let tower = config.vision.as_ref().map(|vision| &vision.tower);
+                config::check_sizes(&config.decoder, tower).map_err(|wrong| json.error(wrong))?;
                 return config.complete(folder, &json);
             }
         }

@@ -111,6 +111,8 @@ const MAX_PROMPT_BYTES: usize = 64 << 20;
 #[derive(Debug, Clone, Default)]
 pub struct ChatTemplate {
     own: Option<String>,
+    /// The tokens that text-only templates know as `bos_token` and `eos_token`.
+    ends: [String; 2],
 }
 
 impl ChatTemplate {
@@ -118,7 +120,7 @@ impl ChatTemplate {
     pub fn read(folder: &Path) -> Result<Self> {
         let jinja = folder.join("chat_template.jinja");
         if jinja.exists() {
-            return Ok(Self { own: Some(files::read_text(&jinja, MAX_FILE_BYTES)?) });
+            return Ok(Self::from(Some(files::read_text(&jinja, MAX_FILE_BYTES)?)));
         }
         for name in ["chat_template.json", "processor_config.json", "tokenizer_config.json"] {
             let path = folder.join(name);
@@ -130,10 +132,37 @@ impl ChatTemplate {
                     ModelError::File { path, message: format!("not valid JSON ({e}); download it again") }
                 })?;
             if let Some(own) = value.get("chat_template").and_then(template_text) {
-                return Ok(Self { own: Some(own.to_owned()) });
+                return Ok(Self::from(Some(own.to_owned())));
             }
         }
-        Ok(Self { own: None })
+        Ok(Self::default())
+    }
+
+    /// A text-only model's template, with its beginning and end tokens as they are spelt.
+    pub(crate) fn of_text(own: Option<&str>, ends: [String; 2]) -> Self {
+        Self { own: own.map(str::to_owned), ends }
+    }
+
+    /// Renders a conversation without a video up to where the assistant's answer begins: by the checkpoint's template, else
+    /// in the family's form.
+    ///
+    /// # Errors
+    /// A template that cannot be rendered.
+    pub fn render_text(&self, family: &dyn Family, conversation: &Conversation<'_>) -> Result<String> {
+        let mut text = match &self.own {
+            None => family.render(conversation),
+            Some(own) => {
+                let system = conversation.system.map(|content| context! { role => "system", content });
+                let turns = conversation.turns.iter();
+                let turns = turns.map(|turn| context! { role => turn.role.name(), content => &turn.content });
+                let messages: Vec<_> = system.into_iter().chain(turns).collect();
+                let [bos_token, eos_token] = &self.ends;
+                expand(own, context! { messages, add_generation_prompt => true, bos_token, eos_token })
+                    .map_err(|e| ModelError::Tokenizer(format!("chat template of the checkpoint: {e}")))?
+            }
+        };
+        text.push_str(conversation.answer_prefix);
+        Ok(text)
     }
 
     /// Renders a conversation up to where the assistant's answer begins.
@@ -168,33 +197,38 @@ impl ChatTemplate {
         let source = self.own.as_deref().or(family.usual_template()).ok_or_else(|| {
             ModelError::Tokenizer("the checkpoint has no chat template; use --template trained".into())
         })?;
-        // Marks for training masks, which Jinja itself does not know.
-        let source = ["{% generation %}", "{% endgeneration %}", "{%- generation %}", "{%- endgeneration %}"]
-            .iter()
-            .fold(source.to_owned(), |s, tag| s.replace(tag, ""));
-        let bad = |e: minijinja::Error| {
-            ModelError::Tokenizer(format!("chat template of the checkpoint: {e}; use --template trained"))
-        };
-        let mut environment = Environment::new();
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        // As transformers sets Jinja up for chat templates.
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(bad)?;
-        environment.set_syntax(syntax);
-        environment.set_fuel(Some(1_000_000)); // a hostile template must end
         let system = conversation.system.map(|text| {
             let content = vec![context! { type => "text", text => text.replace(VIDEO, MASKED_VIDEO) }];
             context! { role => "system", content }
         });
         let turns = conversation.turns.iter().enumerate().map(|(i, turn)| message(turn, i == 0));
         let messages: Vec<_> = system.into_iter().chain(turns).collect();
-        let template = environment.template_from_str(&source).map_err(bad)?;
-        let mut text = Limited(Vec::new());
-        template
-            .render_captured_to(context! { messages, add_generation_prompt => true }, &mut text)
-            .map_err(bad)?;
-        let text = String::from_utf8_lossy(&text.0);
+        let text = expand(source, context! { messages, add_generation_prompt => true }).map_err(|e| {
+            ModelError::Tokenizer(format!("chat template of the checkpoint: {e}; use --template trained"))
+        })?;
         Ok(text.replacen(VIDEO, PLACEHOLDER, 1).replace(MASKED_VIDEO, VIDEO))
     }
+}
+
+impl From<Option<String>> for ChatTemplate {
+    fn from(own: Option<String>) -> Self {
+        Self { own, ends: Default::default() }
+    }
+}
+
+/// Renders `source` as transformers renders chat templates.
+fn expand(source: &str, values: minijinja::Value) -> Result<String, minijinja::Error> {
+    // Marks for training masks, which Jinja itself does not know.
+    let source = ["{% generation %}", "{% endgeneration %}", "{%- generation %}", "{%- endgeneration %}"]
+        .iter()
+        .fold(source.to_owned(), |s, tag| s.replace(tag, ""));
+    let mut environment = Environment::new();
+    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.set_fuel(Some(1_000_000)); // a hostile template must end
+    let mut text = Limited(Vec::new());
+    environment.template_from_str(&source)?.render_captured_to(values, &mut text)?;
+    Ok(String::from_utf8_lossy(&text.0).into_owned())
 }
 
 /// A template, or the one called `default` (else the first) of a list of named ones.
@@ -246,7 +280,7 @@ mod tests {
     #[test]
     fn qwen_1_5_is_the_trained_form_of_llava() {
         let text =
-            ChatTemplate { own: None }.render(FAMILY, TemplateKind::Trained, &turns()[..].into()).unwrap();
+            ChatTemplate::default().render(FAMILY, TemplateKind::Trained, &turns()[..].into()).unwrap();
         assert_eq!(
             text.before,
             "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
@@ -266,7 +300,7 @@ mod tests {
             answer_prefix: "Best Option: (",
             frames_inline: true,
         };
-        let template = ChatTemplate { own: None };
+        let template = ChatTemplate::default();
         let text = template.render(FAMILY, TemplateKind::Trained, &conversation).unwrap();
         assert_eq!(text.before, "<|im_start|>system\nLook.<|im_end|>\n<|im_start|>user\n");
         assert_eq!(text.after, "What?<|im_end|>\n<|im_start|>assistant\nBest Option: (");
@@ -279,16 +313,15 @@ mod tests {
 
     #[test]
     fn converter_form_where_the_checkpoint_has_no_template() {
-        let text = ChatTemplate { own: None }
-            .render(FAMILY, TemplateKind::Checkpoint, &turns()[..1].into())
-            .unwrap();
+        let text =
+            ChatTemplate::default().render(FAMILY, TemplateKind::Checkpoint, &turns()[..1].into()).unwrap();
         assert_eq!(text.before, "<|im_start|>user\n");
         assert_eq!(text.after, "\nWhat?<|im_end|>\n<|im_start|>assistant\n");
     }
 
     #[test]
     fn template_without_a_video_is_refused_and_an_endless_one_ends() {
-        let own = |t: &str| ChatTemplate { own: Some(t.into()) };
+        let own = |t: &str| ChatTemplate::from(Some(t.to_owned()));
         assert!(
             own("{{ messages[0].role }}")
                 .render(FAMILY, TemplateKind::Checkpoint, &turns()[..].into())

@@ -1,6 +1,7 @@
 //! The checkpoint's own tokenizer.
 
-use super::tokenizer_files;
+use super::{tokenizer_files, tokenizer_gguf};
+use crate::weights::GgufMetadata;
 use crate::{ModelError, Result, files};
 use std::path::Path;
 use tokenizers::Tokenizer;
@@ -10,6 +11,8 @@ pub struct TextTokenizer {
     inner: Tokenizer,
     vocabulary: usize,
     stop_ids: Vec<u32>,
+    /// What every prompt begins with, where the checkpoint says so.
+    begin_id: Option<u32>,
 }
 
 impl TextTokenizer {
@@ -31,6 +34,17 @@ impl TextTokenizer {
         Self::new(inner, eos_ids, end_of_turn)
     }
 
+    /// The tokenizer in a GGUF file's metadata; an answer ends at its end-of-sequence and end-of-turn ids.
+    pub(crate) fn from_gguf(metadata: &GgufMetadata) -> Result<Self> {
+        let inner = serde_json::from_value(tokenizer_gguf::assemble(metadata)?)
+            .map_err(|e| metadata.error(format!("not a tokenizer ({e}); download it again")))?;
+        let id = |name: &str| metadata.id(&format!("tokenizer.ggml.{name}_token_id"));
+        let stop_ids: Vec<u32> = [id("eos")?, id("eot")?].into_iter().flatten().collect();
+        let begins = metadata.flag("tokenizer.ggml.add_bos_token")?.unwrap_or(false);
+        let begin_id = if begins { id("bos")? } else { None };
+        Ok(Self { begin_id, ..Self::new(inner, &stop_ids, "")? })
+    }
+
     fn new(mut inner: Tokenizer, eos_ids: &[u32], end_of_turn: &str) -> Result<Self> {
         // Files saved after training may carry a maximum length, which would cut prompts without a word.
         inner.with_padding(None);
@@ -40,7 +54,7 @@ impl TextTokenizer {
         stop_ids.sort_unstable();
         stop_ids.dedup();
         let vocabulary = largest_id(&inner) as usize + 1;
-        Ok(Self { inner, vocabulary, stop_ids })
+        Ok(Self { inner, vocabulary, stop_ids, begin_id: None })
     }
 
     /// Ids of `text`; special tokens are recognised in it, none is added.
@@ -48,6 +62,17 @@ impl TextTokenizer {
         let encoding =
             self.inner.encode_fast(text, false).map_err(|e| ModelError::Tokenizer(e.to_string()))?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Ids of a whole prompt: those of `text`, after the token that every prompt begins with where there is one and `text`
+    /// does not have it.
+    pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>> {
+        let mut ids = self.encode(text)?;
+        match self.begin_id {
+            Some(begin) if ids.first() != Some(&begin) => ids.insert(0, begin),
+            _ => {}
+        }
+        Ok(ids)
     }
 
     /// Text of `ids`, special tokens left out.

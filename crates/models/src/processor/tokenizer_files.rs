@@ -1,5 +1,6 @@
 //! A tokenizer from the files that older repositories hold in place of `tokenizer.json`.
 
+use super::bpe::{Splitting, merge, tokenizer_json};
 use crate::{ModelError, Result, files};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -8,9 +9,6 @@ use std::path::Path;
 /// Files of a tokenizer are tens of MB at most.
 pub(super) const MAX_BYTES: u64 = 256 << 20;
 
-/// Qwen2's split before byte-level BPE (transformers, `tokenization_qwen2.py`).
-const SPLIT: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-
 /// `tokenizer.json` as it would be for Qwen2's `vocab.json`, `merges.txt` and the added tokens of
 /// `tokenizer_config.json` and `added_tokens.json`.
 pub(super) fn assemble(folder: &Path) -> Result<Value> {
@@ -18,36 +16,21 @@ pub(super) fn assemble(folder: &Path) -> Result<Value> {
     let merges_path = folder.join("merges.txt");
     let merges = merges(&merges_path, &files::read_text(&merges_path, MAX_BYTES)?)?;
     let added = added_tokens(folder)?;
-    // In the vocabulary too, so that each keeps its id whatever gaps there are.
     for (id, token) in &added {
         vocabulary.insert(token["content"].as_str().unwrap_or_default().to_owned(), json!(id));
     }
-    let byte_level =
-        json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false});
-    let split =
-        json!({"type": "Split", "pattern": {"Regex": SPLIT}, "behavior": "Isolated", "invert": false});
-    Ok(json!({
-        "version": "1.0",
-        "added_tokens": added.into_values().collect::<Vec<_>>(),
-        "normalizer": {"type": "NFC"},
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, byte_level]},
-        "decoder": byte_level,
-        "model": {"type": "BPE", "vocab": vocabulary, "merges": merges},
-    }))
+    Ok(tokenizer_json(Splitting::Qwen2, vocabulary, merges, added.into_values().collect()))
 }
 
 /// Lines `left right`, most frequent first; the first line may name the version.
 fn merges(path: &Path, text: &str) -> Result<Vec<[String; 2]>> {
     let first = usize::from(text.starts_with("#version"));
     let lines = text.lines().enumerate().skip(first).filter(|(_, line)| !line.is_empty());
-    let merge = |(i, line): (usize, &str)| match line.split_once(' ') {
-        Some((left, right)) if !left.is_empty() && !right.is_empty() && !right.contains(' ') => {
-            Ok([left.to_owned(), right.to_owned()])
-        }
-        _ => Err(ModelError::File {
+    let merge = |(i, line): (usize, &str)| {
+        merge(line).ok_or_else(|| ModelError::File {
             path: path.into(),
             message: format!("line {} is not a merge `left right`; download it again", i + 1),
-        }),
+        })
     };
     lines.map(merge).collect()
 }

@@ -1,4 +1,5 @@
-use super::{NameMap, QuantizedWeights, WeightDtype, gguf, manifest, read};
+use super::gguf::{self, GgufMetadata};
+use super::{NameMap, QuantizedWeights, Spelling, WeightDtype, manifest, read};
 use crate::{ModelError, Result, files};
 use candle_core::{DType, Device, Tensor};
 use longsight_kernels::{Format, MappedFile};
@@ -24,6 +25,8 @@ pub struct TensorInfo {
     pub shape: Vec<usize>,
     /// How a quantized matrix is stored.
     pub format: Option<Format>,
+    /// Rows of a head, where the file holds the two rows of each rotary pair next to each other.
+    pub(super) paired_head_rows: Option<usize>,
 }
 
 /// Every tensor of a checkpoint folder: one `model.safetensors`, or the shards that the index names.
@@ -58,27 +61,45 @@ impl Checkpoint {
     /// Lets the one GGUF file of the folder, if there is one, stand in for the language model.
     ///
     /// # Errors
-    /// Several GGUF files, one that is damaged, or of another architecture than Qwen2.
+    /// Several GGUF files, one that is damaged, or of another architecture than Llama and Qwen2.
     pub fn take_language_model(&mut self, names: &NameMap) -> Result<()> {
         let Some(path) = gguf_file(&self.folder)? else { return Ok(()) };
+        self.tensors.retain(|name, _| !names.is_language(name));
+        self.add_gguf(path, names).map(drop)
+    }
+
+    /// The tensors of the GGUF file at `path` alone, spelt as the first of `spellings` say, and the file's metadata.
+    pub(crate) fn of_gguf(path: &Path, spellings: &[Spelling]) -> Result<(Self, NameMap, GgufMetadata)> {
+        let mut checkpoint = Self { folder: path.into(), files: Vec::new(), tensors: BTreeMap::new() };
+        let names = NameMap::detect(&checkpoint, spellings);
+        let metadata = checkpoint.add_gguf(path.into(), &names)?;
+        Ok((checkpoint, names, metadata))
+    }
+
+    fn add_gguf(&mut self, path: PathBuf, names: &NameMap) -> Result<GgufMetadata> {
         let io = |source| ModelError::Io { path: path.clone(), source };
         let wrong = |message| ModelError::File { path: path.clone(), message };
         let file = File::open(&path).map_err(io)?;
         let file_bytes = file.metadata().map_err(io)?.len();
-        let found = gguf::tensors(std::io::BufReader::new(&file), file_bytes).map_err(wrong)?;
-        self.tensors.retain(|name, _| !names.is_language(name));
+        let (metadata, found) =
+            gguf::read(std::io::BufReader::new(&file), (&path, file_bytes)).map_err(wrong)?;
+        gguf::check_architecture(&metadata)?;
         for tensor in found {
-            let canonical = gguf::canonical(&tensor.name)
-                .ok_or_else(|| wrong(format!("tensor `{}` is not one of Qwen2's", tensor.name)))?;
-            let gguf::GgufTensor { shape, dtype, format, offset_bytes, .. } = tensor;
-            let entry = TensorInfo { file: self.files.len(), offset_bytes, dtype, shape, format };
+            let gguf::GgufTensor { name, shape, dtype, format, offset_bytes } = tensor;
+            let canonical = gguf::canonical(&name).ok_or_else(|| {
+                wrong(format!("tensor `{name}` belongs to neither Llama nor Qwen2: a variant that longsight does not read"))
+            })?;
+            let rows = shape.first().copied().unwrap_or(0);
+            let paired_head_rows = gguf::paired_head_rows(&metadata, &name, rows)?;
+            let file = self.files.len();
+            let entry = TensorInfo { file, offset_bytes, dtype, shape, format, paired_head_rows };
             self.tensors.insert(names.on_disk(&canonical), entry);
         }
         self.files.push(OpenFile { path, file, map: OnceLock::new() });
-        Ok(())
+        Ok(metadata)
     }
 
-    /// The folder.
+    /// The folder; of a GGUF file alone, the file.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -127,7 +148,11 @@ impl Checkpoint {
 
     pub(super) fn read(&self, info: &TensorInfo, dtype: DType, device: &Device) -> Result<Tensor> {
         let open = &self.files[info.file];
-        read::tensor(&open.file, info, dtype, device).map_err(|error| open.failed(error))
+        let tensor = read::tensor(&open.file, info, dtype, device).map_err(|error| open.failed(error))?;
+        let Some(head_rows) = info.paired_head_rows else { return Ok(tensor) };
+        let order = gguf::half_split_order(tensor.dim(0)?, head_rows);
+        let order: Vec<u32> = order.into_iter().map(|row| row as u32).collect();
+        Ok(tensor.index_select(&Tensor::new(order, device)?, 0)?)
     }
 
     /// Writes the stored bytes of the tensor at `info`.
@@ -151,8 +176,17 @@ impl Checkpoint {
         read::convert(&open.file, info, dtype, to).map_err(|error| open.failed(error))
     }
 
-    /// The matrix at `info` in `format`: quantized piece by piece, or mapped where it is stored so.
+    /// The matrix at `info` in `format`: quantized piece by piece, or mapped where it is stored so, and copied where its
+    /// rows stand in another order.
     pub(super) fn quantized(&self, info: &TensorInfo, format: Format) -> Result<QuantizedWeights> {
+        let weights = self.quantized_as_stored(info, format)?;
+        Ok(match info.paired_head_rows {
+            Some(head_rows) => weights.select_rows(&gguf::half_split_order(info.shape[0], head_rows)),
+            None => weights,
+        })
+    }
+
+    fn quantized_as_stored(&self, info: &TensorInfo, format: Format) -> Result<QuantizedWeights> {
         let open = &self.files[info.file];
         let [outputs, inputs] = info.shape[..] else {
             return Err(ModelError::Argument(format!("a matrix is needed, not {:?}", info.shape)));
@@ -196,6 +230,7 @@ impl Checkpoint {
                 dtype,
                 shape: info.shape.clone(),
                 format: None,
+                paired_head_rows: None,
             };
             match stored.get(&name) {
                 Some(stored) => {
@@ -280,6 +315,18 @@ impl Header {
 
 fn is_gguf(path: &Path) -> bool {
     path.extension().is_some_and(|e| e == "gguf")
+}
+
+/// The GGUF file that is a checkpoint by itself: one that is named, or the only one of a folder without `config.json`.
+///
+/// # Errors
+/// Several of them in such a folder, or one that cannot be read.
+pub(crate) fn gguf_alone(path: &Path) -> Result<Option<PathBuf>> {
+    match path.is_dir() {
+        true if path.join("config.json").exists() => Ok(None),
+        true => gguf_file(path),
+        false => Ok((path.is_file() && is_gguf(path)).then(|| path.into())),
+    }
 }
 
 fn gguf_file(folder: &Path) -> Result<Option<PathBuf>> {

@@ -90,6 +90,14 @@ impl QuantizedWeights {
         Self { format, bytes: Bytes::Mapped(file, range), inputs, outputs }
     }
 
+    /// A copy with the rows that `order` names, in that order: every format stores each row by itself.
+    pub(super) fn select_rows(&self, order: &[usize]) -> Self {
+        let row_bytes = self.format.row_bytes(self.inputs);
+        let row = |row: &usize| self.bytes().get(row * row_bytes..(row + 1) * row_bytes).unwrap_or_default();
+        let bytes = order.iter().flat_map(row).copied().collect();
+        Self { format: self.format, bytes: Bytes::Owned(bytes), inputs: self.inputs, outputs: order.len() }
+    }
+
     /// The stored bytes, row after row.
     pub fn bytes(&self) -> &[u8] {
         match &self.bytes {

@@ -66,7 +66,7 @@ fn text_logits(model: &Lmm) -> Tensor {
 
 /// Every number that a model makes of noise: visual tokens and logits.
 fn outputs(model: &Lmm) -> Vec<f32> {
-    let side = model.config().vision.tower.image_side;
+    let side = model.config().vision().unwrap().tower.image_side;
     let pixels = noise(3 * side, side, 1).reshape((1, 3, side, side)).unwrap();
     [flat(&model.features(&pixels).unwrap()), flat(&text_logits(model))].concat()
 }

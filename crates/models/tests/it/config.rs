@@ -24,7 +24,7 @@ fn preprocessor_files_in_all_four_places() {
         for (later, _) in &places[i + 1..] {
             folder.write(later, &other);
         }
-        let pixels = ModelConfig::read(folder.path()).unwrap().vision.pixels;
+        let pixels = ModelConfig::read(folder.path()).unwrap().vision.unwrap().pixels;
         assert_eq!(pixels.source.as_deref(), Some(*place));
         assert_eq!((pixels.mean, pixels.std), ([0.1, 0.2, 0.3], [0.4, 0.5, 0.6]));
     }
@@ -34,7 +34,7 @@ fn preprocessor_files_in_all_four_places() {
 fn without_a_preprocessor_file_pixels_are_normalised_as_in_training() {
     let folder = Folder::golden("d32-gqa-tied");
     folder.remove("preprocessor_config.json").write("processor_config.json", "{\"num_image_tokens\": 729}");
-    let pixels = ModelConfig::read(folder.path()).unwrap().vision.pixels;
+    let pixels = ModelConfig::read(folder.path()).unwrap().vision.unwrap().pixels;
     assert_eq!((pixels.mean, pixels.std, pixels.source), ([0.5; 3], [0.5; 3], None));
 }
 
@@ -67,9 +67,12 @@ fn visual_windows_of_the_families() {
         })
     };
     let one_vision = original(|_| {});
-    assert_eq!((one_vision.family.name(), one_vision.vision.grid()), ("LLaVA-OneVision", Grid::square(27)));
     assert_eq!(
-        (one_vision.vision.pool_mode, one_vision.vision.newline),
+        (one_vision.family.name(), one_vision.vision().unwrap().grid()),
+        ("LLaVA-OneVision", Grid::square(27))
+    );
+    assert_eq!(
+        (one_vision.vision().unwrap().pool_mode, one_vision.vision().unwrap().newline),
         (PoolMode::Bilinear, NewlineMode::OneToken)
     );
     assert_eq!(one_vision.visual_window_tokens, 6272);
@@ -86,7 +89,7 @@ fn newline_modes_of_the_original_layout() {
             config["mm_patch_merge_type"] = merge.into();
             config["mm_newline_position"] = position.into();
         });
-        config.vision.newline
+        config.vision().unwrap().newline
     };
     assert_eq!(mode("spatial_unpad", None), NewlineMode::OneToken);
     assert_eq!(mode("spatial", Some("one_token")), NewlineMode::None);
@@ -122,7 +125,7 @@ fn defaults_of_transformers_classes_fill_omitted_keys() {
     let config = json!({"model_type": "llava_onevision", "text_config": {"hidden_size": 64, "num_attention_heads": 2}});
     folder.write("config.json", config.to_string());
     let config = ModelConfig::read(folder.path()).unwrap();
-    let vision = &config.vision;
+    let vision = config.vision().unwrap();
     assert_eq!((vision.tower.heads, vision.tower.layers, vision.tower.hidden), (16, 26, 1152));
     let text = &config.decoder;
     assert_eq!((text.kv_heads, text.head_dim, text.layers, text.rope_theta), (2, 32, 32, 1e4));

@@ -4,40 +4,17 @@ use crate::folder::Folder;
 use crate::quantized::{features, logits, settings};
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use longsight_models::{DType, Device, Lmm, LoadSettings, Tensor, WeightDtype};
+use longsight_testkit::gguf::gguf_name;
 use proptest::prelude::*;
 use std::path::Path;
 
 const CASE: &str = "video-average";
 
-/// The name that llama.cpp's converter gives a tensor of Qwen2.
-fn gguf_name(name: &str) -> Option<String> {
-    let name =
-        name.strip_prefix("language_model.").or(name.strip_prefix("model.language_model.")).unwrap_or(name);
-    let name = name.strip_prefix("model.").unwrap_or(name);
-    Some(match name {
-        "embed_tokens.weight" => "token_embd.weight".into(),
-        "norm.weight" => "output_norm.weight".into(),
-        "lm_head.weight" => "output.weight".into(),
-        _ => {
-            let rest = name.strip_prefix("layers.")?.replace("input_layernorm", "attn_norm");
-            let mut rest = rest.replace("post_attention_layernorm", "ffn_norm");
-            for (from, to) in [("q", "attn_q"), ("k", "attn_k"), ("v", "attn_v"), ("o", "attn_output")] {
-                rest = rest.replace(&format!("self_attn.{from}_proj"), to);
-            }
-            for part in ["gate", "up", "down"] {
-                rest = rest.replace(&format!("mlp.{part}_proj"), &format!("ffn_{part}"));
-            }
-            format!("blk.{rest}")
-        }
-    })
-}
-
 /// The language model of `folder` as a GGUF file: matrices in `matrices`, the rest in f32.
 fn write_gguf(folder: &Folder, path: &Path, matrices: GgmlDType) {
     let mut tensors = Vec::new();
     for (name, dtype, shape, data) in folder.tensors() {
-        let vision = name.contains("vision") || name.contains("projector") || name.contains("newline");
-        let Some(renamed) = (!vision).then(|| gguf_name(&name)).flatten() else { continue };
+        let Some(renamed) = gguf_name(&name) else { continue };
         assert_eq!(dtype, "F32");
         let values = data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
         let values: Vec<f32> = values.collect();

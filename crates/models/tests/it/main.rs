@@ -12,4 +12,5 @@ mod layouts;
 mod parity;
 mod quantized;
 mod smolvlm;
+mod text_only;
 mod tokenizer;

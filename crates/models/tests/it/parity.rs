@@ -36,7 +36,7 @@ fn flat(t: &Tensor) -> Vec<f32> {
 
 fn spec(golden: &Golden, model: &Lmm, spec: &str) -> longsight_method::PoolPlan {
     let frames = golden.u8s("frames").shape[0];
-    model.config().vision.pool_plan(frames, spec.parse().unwrap(), false).unwrap()
+    model.config().vision().unwrap().pool_plan(frames, spec.parse().unwrap(), false).unwrap()
 }
 
 fn tensor(golden: &Golden, name: &str) -> Tensor {
@@ -53,10 +53,11 @@ fn pixels_are_exact() {
         let resized: Vec<Vec<u8>> = frames
             .data
             .chunks(height * width * 3)
-            .map(|rgb| model.preprocessor().resize(RgbFrame { width, height, rgb }).unwrap())
+            .map(|rgb| model.preprocessor().unwrap().resize(RgbFrame { width, height, rgb }).unwrap())
             .collect();
         assert_eq!(resized.concat(), golden.u8s("resized").data, "{}", golden.meta.case);
-        let pixels = model.preprocessor().normalise(resized.iter().map(Vec::as_slice), &Device::Cpu).unwrap();
+        let pixels =
+            model.preprocessor().unwrap().normalise(resized.iter().map(Vec::as_slice), &Device::Cpu).unwrap();
         let expected = golden.f32s("pixels");
         assert_eq!(pixels.dims(), expected.shape);
         Tolerance::Absolute(1e-6).assert(&golden.meta.case, &flat(&pixels), &expected.data);
@@ -66,9 +67,9 @@ fn pixels_are_exact() {
 #[test]
 fn tower_projector_and_pooling() {
     for (case, golden, model) in cases() {
-        let tower = model.tower().forward(&tensor(&golden, "pixels")).unwrap();
+        let tower = model.tower().unwrap().forward(&tensor(&golden, "pixels")).unwrap();
         Tolerance::Relative(2e-5).assert(&format!("{case} tower"), &flat(&tower), &golden.f32s("tower").data);
-        let projected = model.merger().forward(&tensor(&golden, "tower")).unwrap();
+        let projected = model.merger().unwrap().forward(&tensor(&golden, "tower")).unwrap();
         Tolerance::Relative(2e-5).assert(
             &format!("{case} projector"),
             &flat(&projected),
@@ -219,8 +220,12 @@ fn bf16_is_within_2e_2_of_f32() {
 fn batches_of_frames_equal_single_frames() {
     let golden = Golden::load("d32-gqa-tied");
     let model = load(&golden, DType::F32);
-    let plan =
-        model.config().vision.pool_plan(golden.u8s("frames").shape[0], PoolSpec::default(), false).unwrap();
+    let plan = model
+        .config()
+        .vision()
+        .unwrap()
+        .pool_plan(golden.u8s("frames").shape[0], PoolSpec::default(), false)
+        .unwrap();
     let pixels = tensor(&golden, "pixels");
     let whole = flat(&model.visual_tokens(&pixels, &plan, 0).unwrap());
     for batch in [1, 2, 3] {

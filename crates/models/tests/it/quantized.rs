@@ -28,7 +28,7 @@ fn noise(n: usize) -> Vec<f32> {
 }
 
 pub fn features(model: &Lmm) -> Vec<f32> {
-    let side = model.config().vision.tower.image_side;
+    let side = model.config().vision().unwrap().tower.image_side;
     let pixels = Tensor::from_vec(noise(2 * 3 * side * side), (2, 3, side, side), &Device::Cpu).unwrap();
     model.features(&pixels).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }

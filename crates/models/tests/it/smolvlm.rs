@@ -42,7 +42,7 @@ fn tensor(golden: &Case, name: &str) -> Tensor {
 
 fn pool_plan(golden: &Case, model: &Lmm, spec: &str) -> PoolPlan {
     let frames = golden.u8s("frames").shape[0];
-    model.config().vision.pool_plan(frames, spec.parse().unwrap(), false).unwrap()
+    model.config().vision().unwrap().pool_plan(frames, spec.parse().unwrap(), false).unwrap()
 }
 
 #[test]
@@ -50,13 +50,16 @@ fn pixels_tower_merged_and_pooled_tokens() {
     for (golden, model) in cases() {
         let (case, frames) = (&name(&golden, &model), golden.u8s("frames"));
         let side = frames.shape[1];
-        assert_eq!((side, model.preprocessor().side()), (golden.meta.image_size, golden.meta.image_size));
+        assert_eq!(
+            (side, model.preprocessor().unwrap().side()),
+            (golden.meta.image_size, golden.meta.image_size)
+        );
         let rgb = frames.data.chunks(side * side * 3);
-        let pixels = model.preprocessor().normalise(rgb, &Device::Cpu).unwrap();
+        let pixels = model.preprocessor().unwrap().normalise(rgb, &Device::Cpu).unwrap();
         Tolerance::Absolute(1e-6).assert(case, &flat(&pixels), &golden.f32s("pixels").data);
-        let tower = model.tower().forward(&tensor(&golden, "pixels")).unwrap();
+        let tower = model.tower().unwrap().forward(&tensor(&golden, "pixels")).unwrap();
         Tolerance::Relative(1e-5).assert(&format!("{case} tower"), &flat(&tower), &golden.f32s("tower").data);
-        let merged = model.merger().forward(&tensor(&golden, "tower")).unwrap();
+        let merged = model.merger().unwrap().forward(&tensor(&golden, "tower")).unwrap();
         assert_eq!(merged.dims(), golden.f32s("merged").shape);
         Tolerance::Relative(1e-5).assert(
             &format!("{case} merged"),
@@ -261,10 +264,16 @@ fn published_shapes_have_their_tokens_and_windows() {
             "rms_norm_eps": 1e-5, "head_dim": 64 }),
         4,
     );
-    assert_eq!((small.vision.grid().tokens(), small.visual_window_tokens), (64, 4096));
-    assert_eq!((small.vision.tower.layers, small.vision.tower.intermediate), (12, 3072));
+    assert_eq!((small.vision().unwrap().grid().tokens(), small.visual_window_tokens), (64, 4096));
+    assert_eq!(
+        (small.vision().unwrap().tower.layers, small.vision().unwrap().tower.intermediate),
+        (12, 3072)
+    );
     assert_eq!((small.decoder.head_dim, small.decoder.rope_theta, small.decoder.tied_head), (64, 1e5, false));
-    assert_eq!(small.vision.usual_pool, PoolSpec::Progressive { group: 4, fine_stride: 1, coarse_stride: 4 });
+    assert_eq!(
+        small.vision().unwrap().usual_pool,
+        PoolSpec::Progressive { group: 4, fine_stride: 1, coarse_stride: 4 }
+    );
     let large = config(
         json!({ "hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27, "image_size": 384,
             "patch_size": 14 }),
@@ -272,7 +281,7 @@ fn published_shapes_have_their_tokens_and_windows() {
             "rope_theta": 130_000.0, "max_position_embeddings": 8192, "rms_norm_eps": 1e-5 }),
         3,
     );
-    assert_eq!((large.vision.grid().tokens(), large.visual_window_tokens), (81, 5184));
+    assert_eq!((large.vision().unwrap().grid().tokens(), large.visual_window_tokens), (81, 5184));
     assert_eq!((large.decoder.heads, large.decoder.kv_heads, large.decoder.head_dim), (32, 32, 64));
 }
 

@@ -11,7 +11,7 @@ struct Encoding {
     ids: Vec<u32>,
 }
 
-fn assert_golden_encodings(tokenizer: &TextTokenizer) {
+pub fn assert_golden_encodings(tokenizer: &TextTokenizer) {
     let golden = std::fs::read(longsight_testkit::data_dir().join("tokenizer_qwen.json")).unwrap();
     let golden: Vec<Encoding> = serde_json::from_slice(&golden).unwrap();
     assert!(golden.len() > 10);

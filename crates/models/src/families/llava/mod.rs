@@ -39,7 +39,7 @@ pub enum Llava {
 }
 
 impl Family for Llava {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         match self {
             Self::OneVision => "LLaVA-OneVision",
             Self::Video => "LLaVA-Video",
@@ -104,7 +104,7 @@ pub(super) fn read(folder: &Path, json: &Json) -> Result<Option<ModelConfig>> {
         _ => return Ok(None),
     };
     let Parts { family, decoder, tower, pool_mode, newline, warnings } = parts;
-    check_sizes(json, &decoder, &tower)?;
+    check_sizes(&decoder, Some(&tower)).map_err(|wrong| json.error(wrong))?;
     let window =
         trained_window(family, &tower, pool_mode, decoder.hidden).map_err(|e| json.error(e.to_string()))?;
     let pixels = pixel_settings(folder, &tower)?;

@@ -29,7 +29,7 @@ pub(in crate::families) fn read(folder: &Path, json: &Json) -> Result<Option<Mod
         return Ok(None);
     }
     let (decoder, tower) = (decoder(json)?, tower(json)?);
-    check_sizes(json, &decoder, &tower)?;
+    check_sizes(&decoder, Some(&tower)).map_err(|wrong| json.error(wrong))?;
     check_positions(json, &tower)?;
     let merger = merger(json, &tower)?;
     let pixels = pixel_settings(folder, &tower)?;

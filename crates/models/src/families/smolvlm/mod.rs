@@ -34,7 +34,7 @@ const SPELLINGS: &[Spelling] = &[
 pub struct SmolVlm;
 
 impl Family for SmolVlm {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "SmolVLM2"
     }
 

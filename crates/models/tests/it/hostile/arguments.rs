@@ -55,7 +55,7 @@ fn no_tokens_and_positions_that_do_not_fit() {
 #[test]
 fn frames_that_are_not_in_the_plan() {
     let model = golden().load().unwrap();
-    let plan = model.config().vision.pool_plan(2, Default::default(), false).unwrap();
+    let plan = model.config().vision().unwrap().pool_plan(2, Default::default(), false).unwrap();
     let pixels = Tensor::zeros((1, 3, 19, 19), DType::F32, &Device::Cpu).unwrap();
     assert_message(&model.visual_tokens(&pixels, &plan, 2).unwrap_err(), &["unit 2", "2 units"]);
     let none = Tensor::zeros((0, 3, 19, 19), DType::F32, &Device::Cpu).unwrap();
@@ -71,7 +71,7 @@ fn frame_without_pixels() {
         [(0, 0, 0, "0x0"), (0, 5, 0, "0x5"), (4, 4, 47, "4x4"), (1 << 40, 1, 3, "from 1 to 65536")]
     {
         let rgb = vec![0; bytes];
-        let error = model.preprocessor().resize(RgbFrame { width, height, rgb: &rgb }).unwrap_err();
+        let error = model.preprocessor().unwrap().resize(RgbFrame { width, height, rgb: &rgb }).unwrap_err();
         assert_message(&error, &["frame cannot be resized", part]);
     }
 }
@@ -80,7 +80,7 @@ fn frame_without_pixels() {
 fn resized_frames_of_the_wrong_size() {
     let model = golden().load().unwrap();
     let frame = vec![0u8; 19 * 19 * 3 - 1];
-    assert!(model.preprocessor().normalise([&frame[..]].into_iter(), &Device::Cpu).is_err());
+    assert!(model.preprocessor().unwrap().normalise([&frame[..]].into_iter(), &Device::Cpu).is_err());
 }
 
 #[test]

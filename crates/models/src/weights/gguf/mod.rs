@@ -1,9 +1,17 @@
-//! The head of a GGUF file (versions 2 and 3): where its tensors lie. The format is described in ggml's docs/gguf.md.
+//! The head of a GGUF file (versions 2 and 3): its metadata, and where its tensors lie. The format is described in ggml's
+//! docs/gguf.md.
+
+mod metadata;
+mod names;
 
 use candle_core::DType;
 use longsight_kernels::Format;
+pub(crate) use metadata::{GgufMetadata, GgufValue};
+pub(super) use names::{canonical, check_architecture, half_split_order, paired_head_rows};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{Read, Seek};
+use std::path::Path;
 
 /// Limits far above what real files hold: beyond them a file is damaged.
 const MAX_ENTRIES: u64 = 1 << 20;
@@ -35,12 +43,15 @@ impl GgufTensor {
     }
 }
 
-/// Reads the tensors' places from the beginning of a file of `file_bytes`.
+/// Reads the metadata and the tensors' places from the beginning of the file of `file_bytes` at `path`.
 ///
 /// # Errors
 /// In words, without the file's name.
-pub(super) fn tensors(file: impl Read + Seek, file_bytes: u64) -> Result<Vec<GgufTensor>, String> {
-    let mut head = Head { file, alignment: 32 };
+pub(super) fn read(
+    file: impl Read + Seek,
+    (path, file_bytes): (&Path, u64),
+) -> Result<(GgufMetadata, Vec<GgufTensor>), String> {
+    let mut head = Head { file };
     if head.u32()? != u32::from_le_bytes(*b"GGUF") {
         return Err("not a GGUF file; download it again".into());
     }
@@ -49,14 +60,17 @@ pub(super) fn tensors(file: impl Read + Seek, file_bytes: u64) -> Result<Vec<Ggu
         version => return Err(format!("GGUF version {version}; longsight reads 2 and 3")),
     }
     let (tensors, entries) = (head.count()?, head.count()?);
+    let mut values = BTreeMap::new();
     for _ in 0..entries {
-        head.entry()?;
+        let (key, kind) = (head.text()?, head.u32()?);
+        values.insert(key, head.value(kind, true)?);
     }
+    let alignment = alignment(&values)?;
     let mut found = Vec::new();
     for _ in 0..tensors {
         found.push(head.tensor()?);
     }
-    let data_start = head.position()?.next_multiple_of(u64::from(head.alignment));
+    let data_start = head.position()?.next_multiple_of(alignment);
     for tensor in &mut found {
         let end = tensor.offset_bytes.checked_add(data_start).and_then(|start| {
             tensor.offset_bytes = start;
@@ -69,12 +83,20 @@ pub(super) fn tensors(file: impl Read + Seek, file_bytes: u64) -> Result<Vec<Ggu
             ));
         }
     }
-    Ok(found)
+    Ok((GgufMetadata::new(path, values), found))
+}
+
+/// What the data's start is a multiple of, in bytes.
+fn alignment(values: &BTreeMap<String, GgufValue>) -> Result<u64, String> {
+    match values.get("general.alignment") {
+        None => Ok(32),
+        Some(GgufValue::Whole(bytes @ 1..=0x8000_0000)) if bytes.count_ones() == 1 => Ok(*bytes as u64),
+        Some(other) => Err(damaged(format_args!("alignment {other:?}"))),
+    }
 }
 
 struct Head<R> {
     file: R,
-    alignment: u32,
 }
 
 impl<R: Read + Seek> Head<R> {
@@ -103,14 +125,6 @@ impl<R: Read + Seek> Head<R> {
         }
     }
 
-    fn skip(&mut self, bytes: u64) -> Result<(), String> {
-        let skipped = std::io::copy(&mut self.file.by_ref().take(bytes), &mut std::io::sink());
-        match skipped {
-            Ok(skipped) if skipped == bytes => Ok(()),
-            _ => Err(damaged("truncated")),
-        }
-    }
-
     fn text(&mut self) -> Result<String, String> {
         let length = self.u64()?;
         if length > MAX_TEXT_BYTES {
@@ -124,31 +138,27 @@ impl<R: Read + Seek> Head<R> {
         }
     }
 
-    /// One key and its value; only the alignment matters here.
-    fn entry(&mut self) -> Result<(), String> {
-        let key = self.text()?;
-        let kind = self.u32()?;
-        if key == "general.alignment" && kind == 4 {
-            self.alignment = self.u32()?;
-            return match self.alignment.is_power_of_two() {
-                true => Ok(()),
-                false => Err(damaged(format_args!("alignment {}", self.alignment))),
-            };
-        }
-        self.skip_value(kind, true)
-    }
-
-    fn skip_value(&mut self, kind: u32, may_be_list: bool) -> Result<(), String> {
+    /// A value of type `kind`.
+    fn value(&mut self, kind: u32, may_be_list: bool) -> Result<GgufValue, String> {
+        let whole = |number: i64| Ok(GgufValue::Whole(number));
         match kind {
-            0 | 1 | 7 => self.skip(1),
-            2 | 3 => self.skip(2),
-            4..=6 => self.skip(4),
-            10..=12 => self.skip(8),
-            8 => self.text().map(drop),
+            0 => whole(u8::from_le_bytes(self.bytes()?).into()),
+            1 => whole(i8::from_le_bytes(self.bytes()?).into()),
+            2 => whole(u16::from_le_bytes(self.bytes()?).into()),
+            3 => whole(i16::from_le_bytes(self.bytes()?).into()),
+            4 => whole(self.u32()?.into()),
+            5 => whole(i32::from_le_bytes(self.bytes()?).into()),
+            6 => Ok(GgufValue::Float(f32::from_le_bytes(self.bytes()?).into())),
+            7 => Ok(GgufValue::Flag(self.bytes::<1>()? != [0])),
+            8 => self.text().map(GgufValue::Text),
             9 if may_be_list => {
                 let (kind, count) = (self.u32()?, self.count()?);
-                (0..count).try_for_each(|_| self.skip_value(kind, false))
+                let values = (0..count).map(|_| self.value(kind, false));
+                Ok(GgufValue::List(values.collect::<Result<_, _>>()?))
             }
+            10 => whole(i64::try_from(self.u64()?).unwrap_or(i64::MAX)),
+            11 => whole(i64::from_le_bytes(self.bytes()?)),
+            12 => Ok(GgufValue::Float(f64::from_le_bytes(self.bytes()?))),
             other => Err(damaged(format_args!("value of type {other}"))),
         }
     }
@@ -193,29 +203,4 @@ impl<R: Read + Seek> Head<R> {
 
 fn damaged(what: impl Display) -> String {
     format!("damaged header: {what}; download it again")
-}
-
-/// The canonical name of a Qwen2 tensor of a GGUF file.
-pub(super) fn canonical(name: &str) -> Option<String> {
-    match name {
-        "token_embd.weight" => return Some("text.embed_tokens.weight".into()),
-        "output_norm.weight" => return Some("text.norm.weight".into()),
-        "output.weight" => return Some("head.weight".into()),
-        _ => {}
-    }
-    let (layer, part) = name.strip_prefix("blk.")?.split_once('.')?;
-    let (part, kind) = part.rsplit_once('.')?;
-    let part = match part {
-        "attn_norm" => "input_layernorm",
-        "ffn_norm" => "post_attention_layernorm",
-        "attn_q" => "self_attn.q_proj",
-        "attn_k" => "self_attn.k_proj",
-        "attn_v" => "self_attn.v_proj",
-        "attn_output" => "self_attn.o_proj",
-        "ffn_gate" => "mlp.gate_proj",
-        "ffn_up" => "mlp.up_proj",
-        "ffn_down" => "mlp.down_proj",
-        _ => return None,
-    };
-    Some(format!("text.layers.{layer}.{part}.{kind}"))
 }
