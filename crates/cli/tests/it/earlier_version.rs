@@ -64,7 +64,7 @@ fn a_quantized_folder_loads_and_answers_as_it_did() {
     let ask =
         longsight("ask").arg(data("frames")).arg("What is shown?").arg("--model").arg(data("quantized"));
     let answer = ask.args("--pool uniform,8 --no-index --max-new-tokens 8 --json").json();
-    assert_eq!(answer["receipt"]["model"]["dtype"], "q8_0");
+    assert_eq!(answer["receipt"]["model"]["dtype"], "int8", "most rows fit no block of q8_0");
     assert_eq!(token_ids(&answer), TOKEN_IDS);
 }
 
