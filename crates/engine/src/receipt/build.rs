@@ -48,7 +48,7 @@ impl ReceiptFacts<'_> {
             tokens: TokenReceipt {
                 visual: plan.pool.visual_tokens(),
                 newline: plan.pool.newline_tokens(),
-                text: plan.prompt.before_ids.len() + self.after_tokens,
+                text: prefix - plan.pool.total_tokens() + self.after_tokens,
                 prompt: prefix + self.after_tokens,
                 reused: self.reused_tokens(),
                 generated: generation.token_ids.len(),

@@ -148,7 +148,7 @@ pub struct TokenReceipt {
     pub visual: usize,
     /// Newline embeddings.
     pub newline: usize,
-    /// Text before and after the video.
+    /// Text before and after the video, and between its units.
     pub text: usize,
     /// Prompt in all.
     pub prompt: usize,

@@ -74,6 +74,7 @@ fn the_plan_knows_tokens_and_text_between_frames_and_takes_the_familys_pooling()
     assert_eq!((plan.text_tokens(), plan.layout.total_tokens()), (text, text + 140));
     let answer = ask(&model, &source, &golden.meta.question, &settings);
     assert_eq!(answer.receipt.tokens.prompt, plan.layout.total_tokens());
+    assert_eq!(answer.receipt.tokens.text, text);
 }
 
 #[test]
