@@ -5,7 +5,7 @@ help:
 	@echo "make demo   make a video of ten minutes and ask it three questions; SEED=2 makes another one (installs what is missing)"
 	@echo "make test   run the tests (installs what is missing)"
 	@echo "make bench        measure the kernels, the stages of a run and this machine's limits; ARGS=--quick tries it"
-	@echo "make bench-peers  the same beside transformers and llama.cpp (installs them); ARGS='--quick' tries it, ARGS=--help tells all"
+	@echo "make bench-peers  compared with transformers and llama.cpp (installs them); ARGS='--quick' tries it, ARGS=--help tells all"
 	@echo "make ci     all checks: formatting, lints, layering, docs, demo, tests"
 
 bench:

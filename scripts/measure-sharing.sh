@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What three questions on one video cost beside one: LLaVA-OneVision 0.5B's shape with seeded random weights, 64 frames,
-# answers of exactly 16 tokens. Prints a Markdown table; the two settings run in turn, each in a process of its own, and
+# What three questions on one video cost compared with one: LLaVA-OneVision 0.5B's shape with seeded random weights, 64 frames,
+# answers of exactly 16 tokens. Prints a Markdown table; the two settings run in turn, each in its own process, and
 # seconds are those from the first question to the last answer (the weights' loading is not counted). The last column is
 # all three questions over the first one of the same process, which other work on the machine disturbs less.
 # Usage: measure-sharing.sh [ROUNDS [FRAMES [TOWER_LAYERS]]]

@@ -63,7 +63,7 @@ pub(crate) fn refuse_rope_scaling(json: &Json) -> Result<()> {
         let kind = rope.text("rope_type")?.or(rope.text("type")?);
         if let Some(kind) = kind.filter(|kind| *kind != "default") {
             return Err(json.error(format!(
-                "RoPE scaling `{kind}` in text_config would be applied twice; remove it: longsight sets its own (--context)"
+                "RoPE scaling `{kind}` in text_config would be applied twice; remove it: longsight sets its own"
             )));
         }
     }
