@@ -23,4 +23,4 @@ if [ ! -x "$tree/target/release/longsight-bench" ]; then
 fi
 cargo build --release --locked -p longsight-bench
 exec "${PYTHON:-python3}" tools/bench/commits.py --before "$tree/target/release/longsight-bench" --before-name "$commit" \
-  --after "${CARGO_TARGET_DIR:-target}/release/longsight-bench" --report target/bench/commits.json "$@"
+  --after-name "$(git describe --always --dirty --exclude '*')" --after "${CARGO_TARGET_DIR:-target}/release/longsight-bench" --report target/bench/commits.json "$@"

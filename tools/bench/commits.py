@@ -68,6 +68,7 @@ def main():
     parser.add_argument("--before", required=True)
     parser.add_argument("--before-name", required=True)
     parser.add_argument("--after", required=True)
+    parser.add_argument("--after-name", required=True)
     parser.add_argument("--report", type=pathlib.Path, required=True)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--dtypes", default="int8,q8_0,bf16")
@@ -77,8 +78,8 @@ def main():
         parser.error(f"--rounds {args.rounds}: an interval of 95% needs at least {FEWEST_ROUNDS} rounds")
     args.flags = args.flags or ["--shape", "0.5b", "--layers", "4", "--frames", "4", "--lengths", "1024", "--contexts", "1024"]
     runs, machine = rounds(args)
-    args.report.write_text(json.dumps({"before": args.before_name, **machine, "rounds": args.rounds, "runs": runs}, indent=1))
-    heads = ["stage, size", "dtype", f"{args.before_name}, a second", "this tree, a second", "median of ratios", "95% interval"]
+    args.report.write_text(json.dumps({"before": args.before_name, "after": args.after_name, **machine, "rounds": args.rounds, "runs": runs}, indent=1))
+    heads = ["stage, size", "dtype", f"{args.before_name}, a second", f"{args.after_name}, a second", "median of ratios", "95% interval"]
     print(f"{machine['machine']['cpu']}, {machine['machine']['threads']} threads, {args.rounds} rounds\n")
     print("\n".join(table(heads, rows(runs))))
 
