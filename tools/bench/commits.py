@@ -7,27 +7,13 @@ alone (binomial), without a model of the noise.
 
 import argparse
 import json
-import math
 import pathlib
 import subprocess
 import sys
-from statistics import median
 
-from report import table
+from report import commits_markdown
 
 FEWEST_ROUNDS = 6  # lowest and highest of 6 hold the median with 96.9%; of 5, with 93.8%
-
-
-def median_interval(values, confidence=0.95):
-    """Lowest and highest value between which the median of the distribution lies with at least `confidence`."""
-    ordered, n = sorted(values), len(values)
-    below, cut = 0.0, 0
-    while cut < n // 2:
-        below += math.comb(n, cut) / 2**n
-        if 2 * below > 1 - confidence:
-            break
-        cut += 1
-    return ordered[max(cut - 1, 0)], ordered[min(n - cut, n - 1)]
 
 
 def measure(program, dtype, flags):
@@ -52,17 +38,6 @@ def rounds(args):
     return runs, machine
 
 
-def rows(runs):
-    found = []
-    for key in dict.fromkeys((run["stage"], run["size"], run["dtype"]) for run in runs):
-        of = [run for run in runs if (run["stage"], run["size"], run["dtype"]) == key]
-        ratios = [run["after"] / run["before"] for run in of]
-        lowest, highest = median_interval(ratios)
-        found.append([f"{key[0]}, {key[1]}", key[2], f"{median(run['before'] for run in of):.2f}",
-                      f"{median(run['after'] for run in of):.2f}", f"{median(ratios):.3f}", f"{lowest:.3f} to {highest:.3f}"])
-    return found
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", required=True)
@@ -78,10 +53,9 @@ def main():
         parser.error(f"--rounds {args.rounds}: an interval of 95% needs at least {FEWEST_ROUNDS} rounds")
     args.flags = args.flags or ["--shape", "0.5b", "--layers", "4", "--frames", "4", "--lengths", "1024", "--contexts", "1024"]
     runs, machine = rounds(args)
-    args.report.write_text(json.dumps({"before": args.before_name, "after": args.after_name, **machine, "rounds": args.rounds, "runs": runs}, indent=1))
-    heads = ["stage, size", "dtype", f"{args.before_name}, a second", f"{args.after_name}, a second", "median of ratios", "95% interval"]
-    print(f"{machine['machine']['cpu']}, {machine['machine']['threads']} threads, {args.rounds} rounds\n")
-    print("\n".join(table(heads, rows(runs))))
+    result = {"before": args.before_name, "after": args.after_name, **machine, "rounds": args.rounds, "runs": runs}
+    args.report.write_text(json.dumps(result) + "\n")
+    print(commits_markdown(result), end="")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ docs/benchmarks/README.md lists all runs; both are written here.
 """
 
 import json
+import math
 import re
 from statistics import median
 
@@ -154,6 +155,39 @@ def products_markdown(result):
     return "\n".join([f"{result['machine']['cpu']}, {result['machine']['threads']} threads.", "", *lines]) + "\n"
 
 
+def median_interval(values, confidence=0.95):
+    """Lowest and highest value between which the median of the distribution lies with at least `confidence`."""
+    ordered, n = sorted(values), len(values)
+    below, cut = 0.0, 0
+    while cut < n // 2:
+        below += math.comb(n, cut) / 2**n
+        if 2 * below > 1 - confidence:
+            break
+        cut += 1
+    return ordered[max(cut - 1, 0)], ordered[min(n - cut, n - 1)]
+
+
+def commits_rows(runs):
+    found = []
+    for key in dict.fromkeys((run["stage"], run["size"], run["dtype"]) for run in runs):
+        of = [run for run in runs if (run["stage"], run["size"], run["dtype"]) == key]
+        ratios = [run["after"] / run["before"] for run in of]
+        lowest, highest = median_interval(ratios)
+        found.append([f"{key[0]}, {key[1]}", key[2], f"{median(run['before'] for run in of):.2f}",
+                      f"{median(run['after'] for run in of):.2f}", f"{median(ratios):.3f}", f"{lowest:.3f} to {highest:.3f}"])
+    return found
+
+
+def commits_markdown(result):
+    """What scripts/bench-commits.sh measured: two commits in paired rounds."""
+    heads = ["stage, size", "dtype", f"{result['before']}, a second", f"{result['after']}, a second", "median of ratios",
+             "95% interval"]
+    lines = [f"LLaVA-OneVision {result['shape']}'s shape{cut(result['layers'])}. {result['machine']['cpu']}, "
+             f"{result['machine']['threads']} threads, {result['rounds']} paired rounds.", "",
+             *table(heads, commits_rows(result["runs"]))]
+    return "\n".join(lines) + "\n"
+
+
 def page(folder):
     """README.md of a folder of raw figures: the tables of every file."""
     lines = [f"# {folder.name}", "", "Written by scripts/bench-peers.sh from the files of this folder.", ""]
@@ -164,6 +198,8 @@ def page(folder):
             lines.append(markdown(result))
         elif file.stem == "products":
             lines.append(products_markdown(result))
+        elif "before" in result:
+            lines.append(commits_markdown(result))
     return "\n".join(lines).rstrip() + "\n"
 
 
