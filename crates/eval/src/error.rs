@@ -29,6 +29,9 @@ pub enum EvalError {
     /// The engine.
     #[error(transparent)]
     Engine(#[from] longsight_engine::EngineError),
+    /// A table or picture that cannot be written.
+    #[error(transparent)]
+    Report(#[from] longsight_report::ReportError),
 }
 
 /// Result with this crate's error.

@@ -8,8 +8,8 @@ use crate::{settings, summary};
 use anyhow::{Context, Result, ensure};
 use longsight_engine::evidence::THUMBNAIL_WIDTH;
 use longsight_engine::{Evidence, Session};
-use longsight_eval::report::{AnswerReport, AnsweredQuestion, answer_html, write_atomically};
 use longsight_models::processor::{Role, Turn};
+use longsight_report::{AnswerReport, AnsweredQuestion, answer_html, write_atomically};
 use longsight_video::thumbnails;
 use std::path::{Path, PathBuf};
 

@@ -2,8 +2,9 @@
 
 use super::Cell;
 use crate::Result;
-use crate::report::{Heatmap, write_atomically};
 use crate::run::{log::lines, write_json};
+use longsight_report::heatmap::Heatmap;
+use longsight_report::write_atomically;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,9 @@
 //! Two runs on the same questions, for the terminal and for the page.
 
-use super::format::{self, counted, escape, thousands};
-use super::grid::Grid;
+use super::format;
 use crate::score::{Comparison, Unit};
+use longsight_report::format::{counted, escape, thousands};
+use longsight_report::grid::Grid;
 
 /// For a terminal.
 pub fn comparison_text(comparison: &Comparison) -> String {

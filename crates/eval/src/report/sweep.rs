@@ -1,12 +1,14 @@
 //! The tables of a sweep, as the paper's Tables 4 (context methods) and 5 (pooling), arXiv 2409.20018.
 
-use super::chart::{LineChart, Point, Quantity, Series, line_chart};
-use super::format::{self, escape};
-use super::grid::Grid;
-use super::{html, view, work};
+use super::format;
+use super::{view, work};
 use crate::score::Results;
 use longsight_engine::human_bytes;
 use longsight_method::{ContextMethod, PoolSpec};
+use longsight_report::chart::{LineChart, Point, Quantity, Series, line_chart};
+use longsight_report::format::{NONE, escape, thousands};
+use longsight_report::grid::Grid;
+use longsight_report::page;
 use serde::{Deserialize, Serialize};
 
 /// One run of a sweep; `sweep.json` is a list of them.
@@ -117,7 +119,7 @@ fn pool_grid(rows: &[&SweepRow]) -> Option<Grid> {
 /// `(s_h, s_l)` and K as the paper writes them.
 fn strides(pool: PoolSpec) -> (String, String) {
     match pool {
-        PoolSpec::Uniform { stride } => (format!("({stride}, {stride})"), format::NONE.into()),
+        PoolSpec::Uniform { stride } => (format!("({stride}, {stride})"), NONE.into()),
         PoolSpec::Progressive { group, fine_stride, coarse_stride } => {
             (format!("({fine_stride}, {coarse_stride})"), group.to_string())
         }
@@ -133,8 +135,8 @@ fn pooling(pool: PoolSpec) -> String {
 }
 
 fn cost(row: &SweepRow) -> [String; 2] {
-    let memory = row.peak_bytes.map_or(format::NONE.into(), human_bytes);
-    [format::thousands(row.visual_tokens), memory]
+    let memory = row.peak_bytes.map_or(NONE.into(), human_bytes);
+    [thousands(row.visual_tokens), memory]
 }
 
 /// The main breakdown's labels and the headline's name.
@@ -148,7 +150,7 @@ fn score_header(results: &Results) -> Vec<String> {
 fn scores(results: &Results) -> Vec<String> {
     let percent = |value| format::percent(value, results.unit);
     let rows = view::primary(results).into_iter().flat_map(|main| &main.rows);
-    let headline = results.value.map_or(format::NONE.into(), percent);
+    let headline = results.value.map_or(NONE.into(), percent);
     rows.map(|row| percent(row.value)).chain([headline]).collect()
 }
 
@@ -175,8 +177,8 @@ fn page(rows: &[SweepRow], tables: &str) -> String {
     let axes = work::AXES.into_iter().filter(|&axis| axis != Quantity::FirstTokenSecs);
     let charts: Vec<String> = axes.filter_map(chart).collect();
     let caption = "A line a context method and pooling. Bars: 95% confidence intervals, clustered by video.";
-    let charts = html::charts(&charts, caption);
-    html::page(
+    let charts = page::charts(&charts, caption);
+    page::page(
         &title,
         &format!("<main>\n<header><h1>{}</h1></header>\n{charts}{tables}</main>\n", escape(&title)),
     )
@@ -194,6 +196,6 @@ fn point(row: &SweepRow, axis: Quantity) -> Option<Point> {
         x,
         y: percent(row.results.value?),
         y_range: row.results.ci95.map(|(low, high)| (percent(low), percent(high))),
-        note: format!("{} frames, {} visual tokens", row.frames, format::thousands(row.visual_tokens)),
+        note: format!("{} frames, {} visual tokens", row.frames, thousands(row.visual_tokens)),
     })
 }

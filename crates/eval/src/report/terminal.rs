@@ -1,11 +1,12 @@
 //! A run's results for a terminal: plain text, at most 100 columns.
 
-use super::format::{self, counted, thousands};
-use super::grid::Grid;
+use super::format;
 use super::measure::Measurements;
 use super::view;
 use super::work;
 use crate::score::{Breakdown, Listed, Results};
+use longsight_report::format::{NONE, clip, counted, plain, thousands};
+use longsight_report::grid::Grid;
 
 /// Widest line.
 const MAX_WIDTH: usize = 100;
@@ -24,7 +25,7 @@ pub fn table(results: &Results, measurements: &Measurements) -> String {
     let lines: Vec<String> = blocks
         .iter()
         .filter(|block| !block.is_empty())
-        .flat_map(|block| block.lines().map(|line| format::clip(line, MAX_WIDTH)).chain([String::new()]))
+        .flat_map(|block| block.lines().map(|line| clip(line, MAX_WIDTH)).chain([String::new()]))
         .collect();
     lines.join("\n")
 }
@@ -32,7 +33,7 @@ pub fn table(results: &Results, measurements: &Measurements) -> String {
 fn head(results: &Results) -> String {
     let counts = &results.counts;
     let interval = match format::interval(results.ci95, results.unit) {
-        none if none == format::NONE => String::new(),
+        none if none == NONE => String::new(),
         interval => format!("   95% CI {interval}"),
     };
     format!(
@@ -41,7 +42,7 @@ fn head(results: &Results) -> String {
         results.profile,
         counted(counts.samples, "question"),
         counted(counts.videos, "video"),
-        format::plain(&results.metric),
+        plain(&results.metric),
         format::headline(results.value, results.unit),
         results.all.correct,
         results.all.total,
@@ -112,7 +113,7 @@ fn remark(what: &str, count: usize, shown: &[String]) -> String {
         1 => format!("1 question {what}:\n"),
         _ => format!("{} questions {what}:\n", thousands(count as f64)),
     };
-    shown.iter().for_each(|line| text += &format!("  {}\n", format::plain(line)));
+    shown.iter().for_each(|line| text += &format!("  {}\n", plain(line)));
     if count > shown.len() {
         text += &format!(
             "  and {} more: results.json, or --json, lists them\n",

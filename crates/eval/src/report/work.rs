@@ -1,11 +1,11 @@
 //! What a run's questions took, as a table and as the points of the plots.
 
-use super::chart::{Point, Quantity};
-use super::format;
-use super::grid::Grid;
 use super::measure::{Group, Measurements, Range};
 use super::quantiles::Quantiles;
 use longsight_engine::human_bytes;
+use longsight_report::chart::{Point, Quantity};
+use longsight_report::format::{NONE, secs, thousands};
+use longsight_report::grid::Grid;
 
 /// A row for each group of frames, and one for all if there are several; None where nothing was measured.
 pub(super) fn grid(measurements: &Measurements) -> Option<Grid> {
@@ -37,26 +37,26 @@ pub(super) fn grid(measurements: &Measurements) -> Option<Grid> {
 
 fn row(label: String, group: &Group) -> Vec<String> {
     let secs = |quantiles: Option<Quantiles>| match quantiles {
-        Some(q) => format!("{} / {}", format::secs(q.median), format::secs(q.p90)),
-        None => format::NONE.into(),
+        Some(q) => format!("{} / {}", secs(q.median), secs(q.p90)),
+        None => NONE.into(),
     };
     vec![
         label,
-        format::thousands(group.questions as f64),
-        format::thousands(group.visual_tokens.mean),
+        thousands(group.questions as f64),
+        thousands(group.visual_tokens.mean),
         format!("{:.2}", group.scale.mean),
         secs(group.first_token_secs),
         secs(group.shared_first_token_secs),
         secs(group.total_secs),
-        group.peak_bytes.map_or(format::NONE.into(), human_bytes),
+        group.peak_bytes.map_or(NONE.into(), human_bytes),
     ]
 }
 
 fn span(range: Range) -> String {
     if range.min == range.max {
-        format::thousands(range.min)
+        thousands(range.min)
     } else {
-        format!("{}–{}", format::thousands(range.min), format::thousands(range.max))
+        format!("{}–{}", thousands(range.min), thousands(range.max))
     }
 }
 

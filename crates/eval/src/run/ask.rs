@@ -320,7 +320,7 @@ fn fault(error: impl Into<EvalError>) -> Result<String> {
                 | VideoError::BadFps { .. }
                 | VideoError::ToolMissing { .. }
         ),
-        EvalError::Engine(_) | EvalError::Setting(_) => false,
+        EvalError::Engine(_) | EvalError::Setting(_) | EvalError::Report(_) => false,
     };
     if is_own { Ok(error.to_string()) } else { Err(error) }
 }

@@ -3,12 +3,13 @@
 //! `responses.jsonl` is only appended to, one line a sample, synced; a line cut off by a crash is dropped. `results.json` holds
 //! nothing that differs between two runs of the same settings; times and memory are in `measured.json`.
 
-use crate::report::{self, Measurements, Meter, write_atomically};
+use crate::report::{self, Measurements, Meter};
 use crate::run::log::{LineLog, lines};
 use crate::run::manifest::refuse_foreign;
 use crate::run::{Manifest, pin, submission};
 use crate::score::{Comparison, Results, Scorer, compare};
 use crate::{EvalError, Record, Result};
+use longsight_report::write_atomically;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -119,7 +120,7 @@ pub(crate) fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(
     let broken = |e: serde_json::Error| EvalError::File { path: path.into(), message: e.to_string() };
     let mut bytes = serde_json::to_vec_pretty(value).map_err(broken)?;
     bytes.push(b'\n');
-    write_atomically(path, &bytes)
+    Ok(write_atomically(path, &bytes)?)
 }
 
 /// What a run came to.

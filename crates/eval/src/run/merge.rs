@@ -1,9 +1,9 @@
 //! Shards to one run.
 
-use crate::report::write_atomically;
 use crate::run::folder::{records, write_json, write_line};
 use crate::run::{Finished, Manifest, finish};
 use crate::{EvalError, Record, Result};
+use longsight_report::write_atomically;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 

@@ -1,18 +1,17 @@
 //! The report as a page.
 
-mod page;
 mod run;
 
-pub(super) use page::{charts, page};
-
-use super::chart::{LineChart, Point, Quantity, Series, line_chart};
 use super::comparison;
-use super::format::{self, escape};
-use super::grid::Grid;
+use super::format;
 use super::measure::Measurements;
 use super::{view, work};
 use crate::score::{Comparison, Results};
 use longsight_engine::human_bytes;
+use longsight_report::chart::{LineChart, Point, Quantity, Series, line_chart};
+use longsight_report::format::{NONE, escape, secs, thousands};
+use longsight_report::grid::Grid;
+use longsight_report::page::{charts, page};
 
 /// What a report shows.
 #[derive(Debug, Clone, Default)]
@@ -87,17 +86,17 @@ fn runs_grid(input: &ReportInput) -> Grid {
     ];
     let row = |run: &RunSummary| {
         let (results, all) = (&run.results, &run.measurements.all);
-        let measured = |text: String| if all.questions > 0 { text } else { format::NONE.into() };
+        let measured = |text: String| if all.questions > 0 { text } else { NONE.into() };
         vec![
             run.name.clone(),
             view::task_title(results.task).to_owned(),
             results.profile.to_string(),
             format::headline(results.value, results.unit),
             format::interval(results.ci95, results.unit),
-            measured(format::thousands(all.frames.mean)),
-            measured(format::thousands(all.visual_tokens.mean)),
-            all.first_token_secs.map_or(format::NONE.into(), |quantiles| format::secs(quantiles.median)),
-            all.peak_bytes.map_or(format::NONE.into(), human_bytes),
+            measured(thousands(all.frames.mean)),
+            measured(thousands(all.visual_tokens.mean)),
+            all.first_token_secs.map_or(NONE.into(), |quantiles| secs(quantiles.median)),
+            all.peak_bytes.map_or(NONE.into(), human_bytes),
         ]
     };
     Grid {

@@ -1,12 +1,12 @@
 //! One run's parts of the page.
 
 use super::RunSummary;
-use crate::report::format::{self, counted, escape, thousands};
-use crate::report::grid::Grid;
-use crate::report::svg::n;
+use crate::report::format;
 use crate::report::{view, work};
 use crate::score::{Breakdown, Listed, Results, Row, Unit};
 use longsight_engine::human_bytes;
+use longsight_report::format::{NONE, coordinate, counted, escape, secs, thousands};
+use longsight_report::grid::Grid;
 use serde_json::Value;
 
 /// Longer lists end with a count.
@@ -16,7 +16,7 @@ const MAX_LISTED: usize = 1000;
 pub(super) fn headline(run: &RunSummary) -> String {
     let results = &run.results;
     let interval = match format::interval(results.ci95, results.unit) {
-        none if none == format::NONE => String::new(),
+        none if none == NONE => String::new(),
         interval => format!(", 95% CI <span class=\"n\">{interval}</span>"),
     };
     let tile =
@@ -46,9 +46,7 @@ fn tiles(run: &RunSummary) -> Vec<(&'static str, String)> {
         tiles.push(("mean frames", thousands(all.frames.mean)));
         tiles.push(("mean visual tokens", thousands(all.visual_tokens.mean)));
     }
-    tiles.extend(
-        all.first_token_secs.map(|q| ("median first token", format!("{} s", format::secs(q.median)))),
-    );
+    tiles.extend(all.first_token_secs.map(|q| ("median first token", format!("{} s", secs(q.median)))));
     tiles.extend(all.peak_bytes.map(|bytes| ("peak memory", human_bytes(bytes))));
     tiles
 }
@@ -102,7 +100,7 @@ fn cell_class(results: &Results, column: usize) -> &'static str {
 fn bar(results: &Results, label: &str, row: &Row) -> String {
     let percent = |value| format::to_percent(value, results.unit).clamp(0.0, 100.0);
     let range = row.ci95.map_or(String::new(), |(low, high)| {
-        let (low, high) = (n(percent(low)), n(percent(high)));
+        let (low, high) = (coordinate(percent(low)), coordinate(percent(high)));
         format!("<path class=\"range\" fill=\"none\" d=\"M{low} 5H{high}M{low} 1V9M{high} 1V9\"/>")
     });
     format!(
@@ -113,7 +111,7 @@ fn bar(results: &Results, label: &str, row: &Row) -> String {
         escape(label),
         format::percent(row.value, results.unit),
         format::interval(row.ci95, results.unit),
-        n(percent(row.value)),
+        coordinate(percent(row.value)),
     )
 }
 

@@ -2,11 +2,11 @@
 
 use super::fixtures::{HOSTILE, empty, hostile, longvideobench, measurements, mlvu, run, videomme};
 use super::sweep::grid;
-use longsight_eval::report::{
-    Heatmap, LineChart, Point, Quantity, ReportInput, Series, comparison_text, html, line_chart,
-    line_chart_file, sweep_tables, write_atomically,
-};
+use longsight_eval::report::{ReportInput, comparison_text, html, sweep_tables};
 use longsight_eval::score::Comparison;
+use longsight_report::chart::{LineChart, Point, Quantity, Series, line_chart, line_chart_file};
+use longsight_report::heatmap::Heatmap;
+use longsight_report::write_atomically;
 use std::path::PathBuf;
 
 fn single() -> ReportInput {

@@ -1,7 +1,7 @@
 //! One drawing, two forms: SVG, and pixels with an 8 x 8 bitmap font.
 
 use super::color::{Rgb, WHITE, hex};
-use crate::report::svg::{Anchor, Svg};
+use crate::svg::{Anchor, Svg};
 use font8x8::legacy::BASIC_LEGACY;
 use image::{ImageFormat, RgbImage};
 

@@ -1,8 +1,8 @@
 //! Answers about one video as a page: the moments they rest on, the timeline of the sampled frames, the receipt.
 
-use super::format::{counted, escape, secs, thousands};
-use super::html::page;
-use super::svg::{Anchor, Svg};
+use crate::format::{counted, escape, secs, thousands};
+use crate::page::page;
+use crate::svg::{Anchor, Svg};
 use longsight_engine::{Answer, Evidence, Receipt, human_bytes};
 use longsight_method::UnitRole;
 use longsight_video::{MediaTime, Thumbnail};

@@ -2,15 +2,15 @@
 //! Drawn by hand rather than with plotters, whose bitmaps need a font file and whose SVG has no titles for screen readers and no
 //! dark mode.
 
-use super::format::escape;
+use crate::format::{coordinate, escape};
 use std::fmt::Write;
 
 /// Light colours of the charts; a page's own style overrides them where the reader prefers dark.
-pub(super) const CHART_CSS: &str = include_str!("chart.css");
+pub(crate) const CHART_CSS: &str = include_str!("chart.css");
 
 /// A picture in the making, in user units that are CSS pixels at full size.
 #[derive(Debug, Clone)]
-pub(super) struct Svg {
+pub(crate) struct Svg {
     width: f64,
     height: f64,
     body: String,
@@ -18,53 +18,54 @@ pub(super) struct Svg {
 
 /// Which end of a text stands at its x.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     Start,
     Middle,
     End,
 }
 
 impl Svg {
-    pub(super) fn new(width: f64, height: f64) -> Self {
+    pub(crate) fn new(width: f64, height: f64) -> Self {
         Self { width, height, body: String::new() }
     }
 
     /// `attributes` are the caller's own words, such as `class="grid"`; never data.
-    pub(super) fn line(&mut self, from: (f64, f64), to: (f64, f64), attributes: &str) {
+    pub(crate) fn line(&mut self, from: (f64, f64), to: (f64, f64), attributes: &str) {
         let ((x1, y1), (x2, y2)) = (from, to);
         let _ = writeln!(
             self.body,
             "<line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\" {attributes}/>",
-            n(x1),
-            n(y1),
-            n(x2),
-            n(y2)
+            coordinate(x1),
+            coordinate(y1),
+            coordinate(x2),
+            coordinate(y2)
         );
     }
 
-    pub(super) fn rect(&mut self, at: (f64, f64), size: (f64, f64), attributes: &str) {
+    pub(crate) fn rect(&mut self, at: (f64, f64), size: (f64, f64), attributes: &str) {
         let _ = writeln!(
             self.body,
             "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" {attributes}/>",
-            n(at.0),
-            n(at.1),
-            n(size.0.max(0.0)),
-            n(size.1.max(0.0))
+            coordinate(at.0),
+            coordinate(at.1),
+            coordinate(size.0.max(0.0)),
+            coordinate(size.1.max(0.0))
         );
     }
 
-    pub(super) fn polyline(&mut self, points: &[(f64, f64)], attributes: &str) {
-        let points: Vec<_> = points.iter().map(|&(x, y)| format!("{},{}", n(x), n(y))).collect();
+    pub(crate) fn polyline(&mut self, points: &[(f64, f64)], attributes: &str) {
+        let points: Vec<_> =
+            points.iter().map(|&(x, y)| format!("{},{}", coordinate(x), coordinate(y))).collect();
         let _ = writeln!(self.body, "<polyline points=\"{}\" fill=\"none\" {attributes}/>", points.join(" "));
     }
 
-    pub(super) fn text(&mut self, at: (f64, f64), anchor: Anchor, text: &str, attributes: &str) {
+    pub(crate) fn text(&mut self, at: (f64, f64), anchor: Anchor, text: &str, attributes: &str) {
         let anchor = match anchor {
             Anchor::Start => "start",
             Anchor::Middle => "middle",
             Anchor::End => "end",
         };
-        let (x, y) = (n(at.0), n(at.1));
+        let (x, y) = (coordinate(at.0), coordinate(at.1));
         let text = escape(text);
         let _ = writeln!(
             self.body,
@@ -73,7 +74,7 @@ impl Svg {
     }
 
     /// What is drawn until [`Svg::close`] belongs together; `title` is shown under the pointer and read aloud.
-    pub(super) fn open(&mut self, class: &str, title: &str) {
+    pub(crate) fn open(&mut self, class: &str, title: &str) {
         let _ = write!(self.body, "<g class=\"{}\">", escape(class));
         if !title.is_empty() {
             let _ = write!(self.body, "<title>{}</title>", escape(title));
@@ -81,18 +82,18 @@ impl Svg {
         self.body.push('\n');
     }
 
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.body.push_str("</g>\n");
     }
 
     /// For a page, which holds [`CHART_CSS`] once.
-    pub(super) fn inline(&self, title: &str, desc: &str) -> String {
+    pub(crate) fn inline(&self, title: &str, desc: &str) -> String {
         self.wrap(title, desc, "")
     }
 
     /// A file of its own, on white.
-    pub(super) fn standalone(&self, title: &str, desc: &str) -> String {
-        let size = format!("width=\"{}\" height=\"{}\"", n(self.width), n(self.height));
+    pub(crate) fn standalone(&self, title: &str, desc: &str) -> String {
+        let size = format!("width=\"{}\" height=\"{}\"", coordinate(self.width), coordinate(self.height));
         let style = format!("<style>{CHART_CSS}</style>\n<rect {size} fill=\"#fff\"/>\n");
         self.wrap(title, desc, &style)
     }
@@ -104,14 +105,8 @@ impl Svg {
             escape(title),
             escape(desc),
             self.body,
-            w = n(self.width),
-            h = n(self.height),
+            w = coordinate(self.width),
+            h = coordinate(self.height),
         )
     }
-}
-
-/// A coordinate with at most two decimals; 0 for what is no number.
-pub(super) fn n(value: f64) -> String {
-    let rounded = (value * 100.0).round() / 100.0;
-    if rounded.is_finite() && rounded != 0.0 { rounded.to_string() } else { "0".into() }
 }

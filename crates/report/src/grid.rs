@@ -1,22 +1,26 @@
 //! A table as cells, written in three forms.
 
-use super::format::{clip, escape, plain};
+use crate::format::{clip, escape, plain};
 
 /// Widest label in a terminal.
 const MAX_LABEL_WIDTH: usize = 34;
 
 /// Cells under a header; the first `left` columns are texts, the others numbers.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Grid {
-    pub(super) title: String,
-    pub(super) header: Vec<String>,
-    pub(super) rows: Vec<Vec<String>>,
-    pub(super) left: usize,
+pub struct Grid {
+    /// What it shows.
+    pub title: String,
+    /// A cell a column.
+    pub header: Vec<String>,
+    /// As many cells a row as the header has.
+    pub rows: Vec<Vec<String>>,
+    /// Columns of texts, at the left.
+    pub left: usize,
 }
 
 impl Grid {
     /// For a terminal: columns of spaces; the title in the corner if that is free, else above.
-    pub(super) fn terminal(&self) -> String {
+    pub fn terminal(&self) -> String {
         let shown = |cell: &String| clip(&plain(cell), MAX_LABEL_WIDTH);
         let mut lines: Vec<Vec<String>> =
             [&self.header].into_iter().chain(&self.rows).map(|row| row.iter().map(shown).collect()).collect();
@@ -41,7 +45,7 @@ impl Grid {
     }
 
     /// For a paper's draft: a GitHub table under its title in bold.
-    pub(super) fn markdown(&self) -> String {
+    pub fn markdown(&self) -> String {
         let line = |row: &[String]| {
             let cells = row
                 .iter()
@@ -55,7 +59,7 @@ impl Grid {
     }
 
     /// For a page: a table with its caption, in a box that scrolls where a phone is too narrow.
-    pub(super) fn html(&self) -> String {
+    pub fn html(&self) -> String {
         let class = |column: usize| if column < self.left { "" } else { " class=\"n\"" };
         let header = self.header.iter().enumerate();
         let header: String = header
@@ -77,7 +81,7 @@ impl Grid {
     }
 
     /// Takes columns away.
-    pub(super) fn drop_columns(&mut self, columns: std::ops::Range<usize>) {
+    pub fn drop_columns(&mut self, columns: std::ops::Range<usize>) {
         for row in std::iter::once(&mut self.header).chain(&mut self.rows) {
             let (start, end) = (columns.start.min(row.len()), columns.end.min(row.len()));
             row.drain(start..end.max(start));

@@ -1,7 +1,7 @@
 //! Charts of accuracy: one line a series, readable on a phone (360 units wide, text of 12).
 
-use super::format;
-use super::svg::{Anchor, Svg};
+use crate::format::{self, coordinate};
+use crate::svg::{Anchor, Svg};
 use longsight_engine::human_bytes;
 
 const WIDTH: f64 = 360.0;
@@ -42,7 +42,7 @@ impl Quantity {
     }
 
     /// As in a title.
-    pub(super) fn short(self) -> &'static str {
+    pub fn short(self) -> &'static str {
         if self == Self::FirstTokenSecs { "time to first token" } else { self.label() }
     }
 
@@ -275,8 +275,8 @@ fn draw_mark(svg: &mut Svg, index: usize, (x, y): (f64, f64)) {
     ][index % 5];
     let style = format!(
         "class=\"mark\" rx=\"{round}\" transform=\"rotate({turn} {} {})\"",
-        super::svg::n(x),
-        super::svg::n(y)
+        coordinate(x),
+        coordinate(y)
     );
     svg.rect((x - width / 2.0, y - height / 2.0), (width, height), &style);
 }

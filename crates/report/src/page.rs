@@ -1,11 +1,11 @@
 //! The frame of every page: one file, no script, nothing from elsewhere.
 
-use crate::report::format::escape;
-use crate::report::svg::CHART_CSS;
+use crate::format::escape;
+use crate::svg::CHART_CSS;
 
 /// A whole page. The policy in its head forbids scripts and all loading but of pictures inside the page, should an escape ever be forgotten; `body` is
 /// HTML.
-pub(in crate::report) fn page(title: &str, body: &str) -> String {
+pub fn page(title: &str, body: &str) -> String {
     let title = escape(title);
     let style = include_str!("page.css");
     format!(
@@ -18,7 +18,7 @@ pub(in crate::report) fn page(title: &str, body: &str) -> String {
 }
 
 /// Charts beside each other; nothing where there is none.
-pub(in crate::report) fn charts(charts: &[String], caption: &str) -> String {
+pub fn charts(charts: &[String], caption: &str) -> String {
     if charts.is_empty() {
         return String::new();
     }

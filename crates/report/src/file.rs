@@ -1,17 +1,17 @@
 //! Files that are whole or absent.
 
-use crate::{EvalError, Result};
+use crate::{ReportError, Result};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-/// Writes `bytes` beside `path` under a temporary name, then renames: readers see the old file or the new one.
+/// Writes `bytes` next to `path` under a temporary name, then renames: readers see the old file or the new one.
 ///
 /// # Errors
 /// The folder is missing or cannot be written; a temporary file is taken away again.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let Some(name) = path.file_name() else {
-        return Err(EvalError::File { path: path.to_owned(), message: "not the name of a file".into() });
+        return Err(ReportError::File { path: path.to_owned(), message: "not the name of a file".into() });
     };
     let mut temporary_name = std::ffi::OsString::from(".");
     temporary_name.push(name);
@@ -22,6 +22,6 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         .and_then(|()| fs::rename(&temporary, path));
     written.map_err(|error| {
         let _ = fs::remove_file(&temporary);
-        EvalError::File { path: path.to_owned(), message: format!("cannot be written: {error}") }
+        ReportError::File { path: path.to_owned(), message: format!("cannot be written: {error}") }
     })
 }

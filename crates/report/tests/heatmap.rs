@@ -1,6 +1,6 @@
 //! The needle test's picture.
 
-use longsight_eval::report::Heatmap;
+use longsight_report::heatmap::Heatmap;
 use serde_json::json;
 
 fn small() -> Heatmap {

@@ -6,9 +6,9 @@
 mod canvas;
 mod color;
 
-use super::format::{clip, plain};
-use super::svg::{Anchor, Svg};
-use crate::{EvalError, Result};
+use crate::format::{clip, plain};
+use crate::svg::{Anchor, Svg};
+use crate::{ReportError, Result};
 use canvas::{CHAR_WIDTH, Canvas, Pixels, SvgCanvas};
 use serde::Serialize;
 
@@ -88,14 +88,14 @@ impl Heatmap {
         if cells > MAX_CELLS {
             let message =
                 format!("a heat map of {cells} columns or rows: at most {MAX_CELLS} fit a PNG; take the SVG");
-            return Err(EvalError::Setting(message));
+            return Err(ReportError::Picture(message));
         }
         let (width, height) = self.size();
         let mut canvas = Pixels::new(width, height);
         self.draw(&mut canvas);
         canvas
             .png()
-            .map_err(|error| EvalError::Setting(format!("the heat map cannot be written as PNG: {error}")))
+            .map_err(|error| ReportError::Picture(format!("the heat map cannot be written as PNG: {error}")))
     }
 
     fn cells(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
