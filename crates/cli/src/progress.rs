@@ -1,13 +1,13 @@
 //! Progress on standard error, on a terminal only.
 
-use anyhow::Context;
+use crate::out::{AnswerStream, harmless};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use longsight_engine::{Observer, Stage};
 use longsight_eval::run::Running;
 use longsight_hub::DownloadProgress;
 use longsight_world::Progress;
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -22,33 +22,25 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// Bars of an answer's stages, and its text as it comes.
+/// Bars of an answer's stages; they make room for its text.
 pub struct RunProgress {
     bars: bool,
-    stream: bool,
-    streamed: bool,
     bar: Option<(Stage, ProgressBar)>,
     waiting: bool,
-    failed_output: Option<std::io::Error>,
+    answer: AnswerStream,
 }
 
 impl RunProgress {
     /// `stream` writes the answer's text to standard output as it is made.
     pub fn new(quiet: bool, stream: bool) -> Self {
         let bars = !quiet && std::io::stderr().is_terminal();
-        Self { bars, stream, streamed: false, bar: None, waiting: false, failed_output: None }
+        Self { bars, bar: None, waiting: false, answer: AnswerStream::new(stream) }
     }
 
-    /// Ends the stream with a line feed, and reports an output that failed meanwhile. Without an answer, and without
-    /// the beginning of one, nothing is written.
+    /// Takes the bars away and ends the answer, [`AnswerStream::finish`].
     pub fn finish(mut self, answered: bool) -> anyhow::Result<()> {
         self.clear();
-        let ended = match self.failed_output {
-            Some(error) => Err(error),
-            None if self.stream && (answered || self.streamed) => writeln!(std::io::stdout()),
-            None => Ok(()),
-        };
-        ended.context("standard output")
+        self.answer.finish(answered)
     }
 
     fn clear(&mut self) {
@@ -87,23 +79,15 @@ impl Observer for RunProgress {
     }
 
     fn text(&mut self, piece: &str) {
-        if self.stream && self.failed_output.is_none() {
+        if self.answer.is_shown() {
             self.clear();
-            self.streamed = true;
-            let mut out = std::io::stdout();
-            let piece = if out.is_terminal() { harmless(piece) } else { piece.to_owned() };
-            self.failed_output = out.write_all(piece.as_bytes()).and_then(|()| out.flush()).err();
+            self.answer.write(piece);
         }
     }
 
     fn stop(&mut self) -> bool {
-        self.failed_output.is_some()
+        self.answer.has_failed()
     }
-}
-
-/// Without the control characters by which an answer could move a terminal's cursor or change its title.
-fn harmless(piece: &str) -> String {
-    piece.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 /// The bar of a benchmark: questions done, running accuracy, failures, and how far the video at hand is.
