@@ -9,16 +9,17 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # which is not shipped.
 allowed() {
   case $1 in
-    method | video | kernels | hub | testkit) ;;
-    models) echo method kernels ;;
+    method | kernels | text | testkit) ;;
+    video | hub) echo text ;;
+    models) echo method kernels text ;;
     store) echo kernels ;;
     world) echo video ;;
-    engine) echo method video kernels models store ;;
+    engine) echo method video kernels text models store ;;
     report) echo method video engine ;;
-    eval) echo method video models engine report world ;;
-    server) echo method video models engine ;;
+    eval) echo method video text models engine report world ;;
+    server) echo method video text models engine ;;
     bench) echo method kernels models engine testkit ;;
-    cli) echo method video kernels hub models engine report eval world server ;;
+    cli) echo method video kernels text hub models engine report eval world server ;;
     *) return 1 ;;
   esac
 }

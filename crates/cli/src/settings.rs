@@ -2,7 +2,7 @@
 
 use crate::args::EvidenceFlags;
 use crate::args::index::{IndexFlags, IndexKind, IndexPlace};
-use crate::args::run::{DeviceKind, KvKind, RunArgs, Switch};
+use crate::args::run::{DeviceKind, KvKind, RunArgs, Switch, VideoArgs};
 use anyhow::{Context, Result, ensure};
 use longsight_engine::{
     ContextSettings, EngineError, EngineSettings, EvidenceSettings, GenerationSettings, Index, IndexContents,
@@ -11,6 +11,7 @@ use longsight_engine::{
 use longsight_hub::HubSettings;
 use longsight_method::Ramp;
 use longsight_models::{Device, KvDtype, LoadSettings};
+use longsight_text::shown;
 use longsight_video::{DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoSource};
 
 /// Everything but the video and the question.
@@ -25,7 +26,7 @@ pub struct Resolved {
 /// Resolves the shared flags and sets the number of threads.
 pub fn resolve(args: &RunArgs) -> Result<Resolved> {
     set_threads(args.engine.threads)?;
-    let run = run_settings(args);
+    let run = RunSettings { subtitles: subtitles(&args.video)?, ..run_settings(args) };
     run.check()?;
     let device = device(args.model.device)?;
     run.check_device(&device)?;
@@ -91,10 +92,6 @@ fn run_settings(args: &RunArgs) -> RunSettings {
         },
         (None, other) => other,
     };
-    let subtitles = video.subtitles.as_ref().map(|text| match text.as_str() {
-        "embedded" => SubtitleSource::Embedded,
-        path => SubtitleSource::File(path.into()),
-    });
     RunSettings {
         video: VideoSettings {
             probe: ProbeSettings { image_fps: video.image_fps, ..Default::default() },
@@ -116,7 +113,7 @@ fn run_settings(args: &RunArgs) -> RunSettings {
         template: args.model.template,
         prompt: Default::default(),
         evidence: None,
-        subtitles,
+        subtitles: None,
         generation: GenerationSettings {
             max_new_tokens: generation.max_new_tokens.unwrap_or(defaults.max_new_tokens),
             temperature: generation.temperature,
@@ -134,6 +131,25 @@ fn run_settings(args: &RunArgs) -> RunSettings {
         kv_dtype: kv_dtype(args.engine.kv_dtype),
         memory_limit_bytes: args.engine.memory,
     }
+}
+
+/// A file named `embedded` is `./embedded`.
+fn subtitles(args: &VideoArgs) -> Result<Option<SubtitleSource>> {
+    let Some(name) = &args.subtitles else { return Ok(None) };
+    let track = match name.strip_prefix("embedded") {
+        Some("") => Some(""),
+        Some(rest) => rest.strip_prefix(':'),
+        None => None,
+    };
+    let Some(track) = track else {
+        return Ok(Some(SubtitleSource::File(name.into(), args.subtitle_encoding)));
+    };
+    ensure!(
+        args.subtitle_encoding.is_none(),
+        "--subtitle-encoding is for subtitle files, not for --subtitles {name}"
+    );
+    let track = track.parse().map_err(|error| anyhow::anyhow!("--subtitles {}: {error}", shown(name)))?;
+    Ok(Some(SubtitleSource::Embedded(track)))
 }
 
 fn set_threads(threads: Option<usize>) -> Result<()> {

@@ -7,7 +7,8 @@ use longsight_engine::index::IndexUse;
 use longsight_engine::{Evidence, Fitting, Moment, Receipt, RunPlan, TimeEstimate};
 use longsight_method::UnitRole;
 use longsight_models::{Dtypes, StoredMatrices};
-use longsight_video::MediaTime;
+use longsight_text::escaped;
+use longsight_video::{MediaTime, SubtitleReading};
 
 /// One line before a run.
 pub fn before(plan: &RunPlan, time: &TimeEstimate) -> String {
@@ -127,7 +128,7 @@ pub fn plan(plan: &RunPlan, time: &TimeEstimate, fitting: Option<&Fitting>) -> S
     let mut text = format!(
         "video     {}: {}x{} {}, {:.2} s, {} frames ({})\n\
          sampling  {} frames, {}\n",
-        video.source.name(),
+        escaped(&video.source.name()),
         video.width,
         video.height,
         video.codec,
@@ -167,6 +168,9 @@ pub fn plan(plan: &RunPlan, time: &TimeEstimate, fitting: Option<&Fitting>) -> S
         about(time.vision_secs),
         about(time.prefill_secs),
     ));
+    if let Some(reading) = &plan.prompt.subtitles {
+        text.push_str(&subtitles(reading, plan.prompt.subtitle_cues));
+    }
     if let Some(fitting) = fitting {
         text.push_str(&format!("fits      {}\n", words::text(&fitting.text())));
     }
@@ -174,6 +178,12 @@ pub fn plan(plan: &RunPlan, time: &TimeEstimate, fitting: Option<&Fitting>) -> S
         text.push_str(&format!("warning   {}\n", words::warning(warning)));
     }
     text
+}
+
+fn subtitles(reading: &SubtitleReading, cues: usize) -> String {
+    let stream = reading.stream_index.map(|index| format!("stream {index}, ")).unwrap_or_default();
+    let SubtitleReading { format, encoding, encoding_source, .. } = reading;
+    format!("subtitles {stream}{format} in {encoding} ({encoding_source}), {cues} cues near the frames\n")
 }
 
 /// The frames' times, in groups as they are pooled; a fine frame is marked with a star.

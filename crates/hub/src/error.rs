@@ -1,5 +1,6 @@
 //! Everything that can go wrong between a model's name and its folder, each as one line.
 
+use longsight_text::shown;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,8 @@ use std::path::{Path, PathBuf};
 pub enum HubError {
     /// Not an existing folder and not `org/name[@revision]`.
     #[error(
-        "'{model}' is neither a folder nor a hub name: give the path of a checkpoint folder, org/name, or tiny"
+        "'{}' is neither a folder nor a hub name: give the path of a checkpoint folder, org/name, or tiny",
+        shown(model)
     )]
     NotAModelName {
         /// What was given.
@@ -133,7 +135,7 @@ pub enum HubError {
         problem: String,
     },
     /// The server names a file that would leave the cache folder.
-    #[error("{repo}: unsafe file name {name:?}, nothing was written: do not use this repository")]
+    #[error("{repo}: unsafe file name `{}`, nothing was written: do not use this repository", shown(name))]
     UnsafeFileName {
         /// `org/name`.
         repo: String,

@@ -113,9 +113,12 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
+/// An index of weights is smaller than this.
+const MAX_INDEX_BYTES: u64 = 100 << 20;
+
 /// The shards that an index names; at least one.
 fn read_index(path: &Path) -> Result<BTreeSet<String>, String> {
-    let text = std::fs::read(path).map_err(|e| e.to_string())?;
+    let text = longsight_text::read_file(path, MAX_INDEX_BYTES).map_err(|e| e.to_string())?;
     let index: Index = serde_json::from_slice(&text).map_err(|e| format!("malformed JSON: {e}"))?;
     if index.weight_map.is_empty() {
         return Err("it names no weights".to_owned());

@@ -16,6 +16,7 @@ mod cache;
 mod client;
 mod download;
 mod error;
+mod expand;
 mod files;
 mod hub;
 mod name;

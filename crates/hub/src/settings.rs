@@ -4,6 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::expand::expanded;
+
+/// A file with an access token is smaller than this.
+const MAX_TOKEN_BYTES: u64 = 64 << 10;
+
 /// Settings of one [`crate::resolve`].
 #[derive(Clone)]
 pub struct HubSettings {
@@ -54,38 +59,41 @@ impl Default for Patience {
 impl HubSettings {
     /// Settings from the process environment; see [`HubSettings::from_lookup`].
     pub fn from_env() -> Self {
-        Self::from_lookup(&|name| std::env::var(name).ok())
+        Self::from_lookup(&|name| match (std::env::var(name).ok(), name) {
+            // As Python's expanduser: without the variable, the home folder that the system knows.
+            (None, "HOME") => std::env::home_dir().and_then(|home| home.into_os_string().into_string().ok()),
+            (value, _) => value,
+        })
     }
 
-    /// Settings from a lookup of variables: `HF_HUB_CACHE` (else `$HF_HOME/hub`), `HF_HOME` (else
-    /// `$XDG_CACHE_HOME/huggingface`, else `~/.cache/huggingface`), `LONGSIGHT_CACHE` (else `$XDG_CACHE_HOME/longsight`,
-    /// else `~/.cache/longsight`), `HF_TOKEN` (else the file `HF_TOKEN_PATH`,
-    /// else `$HF_HOME/token`), `HF_ENDPOINT`, `HF_HUB_OFFLINE` (1, true, yes, on) and `SSL_CERT_FILE`.
-    /// An empty variable counts as unset.
+    /// Settings from a lookup of variables, in the order in which huggingface_hub asks for them: `HF_HUB_CACHE` (else
+    /// `HUGGINGFACE_HUB_CACHE`, else `$HF_HOME/hub`), `HF_HOME` (else `$XDG_CACHE_HOME/huggingface`, else
+    /// `~/.cache/huggingface`), `HF_TOKEN` (else `HUGGING_FACE_HUB_TOKEN`, else the file `HF_TOKEN_PATH`, else
+    /// `$HF_HOME/token`), `HF_ENDPOINT`, `HF_HUB_OFFLINE` (else `TRANSFORMERS_OFFLINE`; 1, true, yes, on). Of our own:
+    /// `LONGSIGHT_CACHE` (else `$XDG_CACHE_HOME/longsight`, else `~/.cache/longsight`), and `SSL_CERT_FILE`.
+    ///
+    /// Paths are expanded as there: `~`, `~user`, `$NAME` and `${NAME}`. An empty variable counts as unset.
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Self {
         let var = |name: &str| lookup(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
-        let user_home = var("HOME").or_else(|| var("USERPROFILE")).map(PathBuf::from).unwrap_or_default();
-        let path = |name: &str| {
-            var(name).map(|v| match v.strip_prefix("~/") {
-                Some(rest) => user_home.join(rest),
-                None => PathBuf::from(v),
-            })
-        };
-        let user_cache = path("XDG_CACHE_HOME").unwrap_or_else(|| user_home.join(".cache"));
+        let path = |name: &str| var(name).map(|value| expanded(&value, lookup));
+        let user_cache = path("XDG_CACHE_HOME").unwrap_or_else(|| expanded("~", lookup).join(".cache"));
         let hf_home = path("HF_HOME").unwrap_or_else(|| user_cache.join("huggingface"));
+        let hub_cache = path("HF_HUB_CACHE").or_else(|| path("HUGGINGFACE_HUB_CACHE"));
         let token_path = path("HF_TOKEN_PATH").unwrap_or_else(|| hf_home.join("token"));
         let token_in_file = || {
-            let text = std::fs::read_to_string(&token_path).ok()?;
+            let text = longsight_text::read_text(&token_path, MAX_TOKEN_BYTES).ok()?;
             Some(text.trim().to_owned()).filter(|t| !t.is_empty())
         };
         Self {
-            cache_dir: path("HF_HUB_CACHE").unwrap_or_else(|| hf_home.join("hub")),
+            cache_dir: hub_cache.unwrap_or_else(|| hf_home.join("hub")),
             own_cache_dir: path("LONGSIGHT_CACHE").unwrap_or_else(|| user_cache.join("longsight")),
-            token: var("HF_TOKEN").or_else(token_in_file),
+            token: var("HF_TOKEN").or_else(|| var("HUGGING_FACE_HUB_TOKEN")).or_else(token_in_file),
             endpoint: var("HF_ENDPOINT")
                 .map(|v| v.trim_end_matches('/').to_owned())
                 .unwrap_or_else(|| "https://huggingface.co".to_owned()),
-            offline: var("HF_HUB_OFFLINE").is_some_and(|v| is_true(&v)),
+            offline: var("HF_HUB_OFFLINE")
+                .or_else(|| var("TRANSFORMERS_OFFLINE"))
+                .is_some_and(|v| is_true(&v)),
             revision: "main".to_owned(),
             proxy_from_env: true,
             ca_file: path("SSL_CERT_FILE"),

@@ -79,7 +79,7 @@ impl ServerSettings {
             let message = format!("`{host}` is no host: write NAME or NAME:PORT, as in example.org");
             return Err(ServeError::Setting(message));
         }
-        if let Some(SubtitleSource::File(path)) = &self.run.subtitles
+        if let Some(SubtitleSource::File(path, _)) = &self.run.subtitles
             && let Err(source) = std::fs::metadata(path)
         {
             return Err(ServeError::File { path: path.clone(), source });

@@ -1,38 +1,44 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use longsight_text::{sentence, shown};
+
 use crate::time::MediaTime;
+
+fn path_name(path: &std::path::Path) -> String {
+    shown(&path.to_string_lossy())
+}
 
 /// Everything that can go wrong between a video file and its frames. Every message is one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VideoError {
     /// A URL was given without the user's permission to use the network.
-    #[error("{url}: is a URL; pass --allow-url to let ffmpeg read from the network")]
+    #[error("{}: is a URL; pass --allow-url to let ffmpeg read from the network", shown(url))]
     UrlNotAllowed {
         /// What the user typed.
         url: String,
     },
     /// The path does not exist.
-    #[error("{path}: no such file or folder")]
+    #[error("{}: no such file or folder", path_name(path))]
     Missing {
         /// The path as typed.
         path: PathBuf,
     },
     /// The file has no bytes.
-    #[error("{path}: the file is empty (0 bytes)")]
+    #[error("{}: the file is empty (0 bytes)", path_name(path))]
     EmptyFile {
         /// The path as typed.
         path: PathBuf,
     },
     /// The path is neither a regular file nor a folder.
-    #[error("{path}: is not a regular file")]
+    #[error("{}: is not a regular file", path_name(path))]
     NotAFile {
         /// The path as typed.
         path: PathBuf,
     },
     /// Reading or writing failed.
-    #[error("{what}: {source}")]
+    #[error("{}: {source}", shown(what))]
     Io {
         /// What was read or written.
         what: String,
@@ -48,7 +54,7 @@ pub enum VideoError {
         tool: String,
     },
     /// A child process took longer than its limit and was killed.
-    #[error("{source_name}: {tool} gave no result within {} s and was stopped", limit.as_secs_f64())]
+    #[error("{}: {tool} gave no result within {} s and was stopped", shown(source_name), limit.as_secs_f64())]
     Timeout {
         /// The video.
         source_name: String,
@@ -58,7 +64,7 @@ pub enum VideoError {
         limit: Duration,
     },
     /// A child process wrote more than it may.
-    #[error("{source_name}: {tool} wrote more than {limit_bytes} bytes and was stopped")]
+    #[error("{}: {tool} wrote more than {limit_bytes} bytes and was stopped", shown(source_name))]
     TooMuchOutput {
         /// The video.
         source_name: String,
@@ -68,7 +74,7 @@ pub enum VideoError {
         limit_bytes: usize,
     },
     /// ffmpeg does not recognise the file, or it is one of the formats that refer to other files.
-    #[error("{source_name}: not a video that can be read: {detail}")]
+    #[error("{}: not a video that can be read: {}", shown(source_name), sentence(detail))]
     NotAVideo {
         /// The video.
         source_name: String,
@@ -77,14 +83,15 @@ pub enum VideoError {
     },
     /// An MP4 or MOV file without its index.
     #[error(
-        "{source_name}: the file is truncated (its index, the moov atom, is missing); download or copy it again"
+        "{}: the file is truncated (its index, the moov atom, is missing); download or copy it again",
+        shown(source_name)
     )]
     Truncated {
         /// The video.
         source_name: String,
     },
     /// The file holds audio, subtitles or cover art, but no video.
-    #[error("{source_name}: the file has no video stream (it has: {streams})")]
+    #[error("{}: the file has no video stream (it has: {})", shown(source_name), shown(streams))]
     NoVideoStream {
         /// The video.
         source_name: String,
@@ -92,7 +99,7 @@ pub enum VideoError {
         streams: String,
     },
     /// A stream is there, but no frame of it can be decoded.
-    #[error("{source_name}: no frame of the video can be decoded{detail}")]
+    #[error("{}: no frame of the video can be decoded{}", shown(source_name), sentence(detail))]
     NoDecodableFrame {
         /// The video.
         source_name: String,
@@ -100,7 +107,7 @@ pub enum VideoError {
         detail: String,
     },
     /// The picture is larger than allowed.
-    #[error("{source_name}: {width}x{height} pixels are more than the limit of {max_pixels}")]
+    #[error("{}: {width}x{height} pixels are more than the limit of {max_pixels}", shown(source_name))]
     TooManyPixels {
         /// The video or image.
         source_name: String,
@@ -112,7 +119,7 @@ pub enum VideoError {
         max_pixels: u64,
     },
     /// The video has more frames than allowed.
-    #[error("{source_name}: more than {max_frames} frames")]
+    #[error("{}: more than {max_frames} frames", shown(source_name))]
     TooManyFrames {
         /// The video.
         source_name: String,
@@ -120,13 +127,13 @@ pub enum VideoError {
         max_frames: usize,
     },
     /// A folder without any image.
-    #[error("{path}: the folder holds no image (png, jpg, jpeg, webp)")]
+    #[error("{}: the folder holds no image (png, jpg, jpeg, webp)", path_name(path))]
     NoImages {
         /// The folder.
         path: PathBuf,
     },
     /// One image cannot be read.
-    #[error("{path}: the image cannot be read: {detail}")]
+    #[error("{}: the image cannot be read: {}", path_name(path), sentence(detail))]
     BadImage {
         /// The image.
         path: PathBuf,
@@ -178,21 +185,24 @@ pub enum VideoError {
         to: MediaTime,
     },
     /// A time that cannot be parsed.
-    #[error("{text:?} is not a time; write seconds (90.5), M:SS (1:30) or H:MM:SS (1:02:03.5)")]
+    #[error("`{}` is not a time; write seconds (90.5), M:SS (1:30) or H:MM:SS (1:02:03.5)", shown(text))]
     BadTime {
         /// The text as typed.
         text: String,
     },
     /// ffmpeg failed, or did not give what was asked of it.
-    #[error("{source_name}: decoding failed: {detail}")]
+    #[error("{}: decoding failed: {}", shown(source_name), sentence(detail))]
     Decode {
         /// The video.
         source_name: String,
         /// What happened.
         detail: String,
     },
+    /// A subtitle file that cannot be read.
+    #[error(transparent)]
+    Text(#[from] longsight_text::TextError),
     /// Subtitles that cannot be used.
-    #[error("{name}: {detail}")]
+    #[error("{}: {}", shown(name), sentence(detail))]
     Subtitles {
         /// The file or video.
         name: String,

@@ -7,7 +7,7 @@
 //! 3. [`sample()`]: pure; frame budget and clip range -> [`SamplePlan`]: which frames, and how to reach them.
 //! 4. [`open_frames()`]: `ffmpeg` decodes only what the plan needs -> an iterator of [`Frame`]s.
 //!
-//! Subtitles are beside this path: [`read_subtitles`], [`embedded_subtitles`], [`cues_near_frames`].
+//! Subtitles are read apart from this path: [`read_subtitles`], [`embedded_subtitles`], [`cues_near_frames`].
 //!
 //! `ffmpeg` and `ffprobe` run as child processes without a shell, with no standard input, a time limit and bounded
 //! output; a child is killed when its reader is dropped. A file on disk may not make them open another file or the
@@ -15,6 +15,8 @@
 
 mod decode;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod probe;
 mod process;
 mod sample;
@@ -33,7 +35,8 @@ pub use sample::{
 };
 pub use source::VideoSource;
 pub use subtitles::{
-    Cue, Subtitles, cues_near_frames, embedded_subtitles, parse_subtitles, read_subtitles, subtitle_prompt,
+    Cue, SubtitleReading, SubtitleTrack, Subtitles, cues_near_frames, embedded_subtitles, parse_subtitles,
+    read_subtitles, subtitle_prompt,
 };
 pub use thumbnail::{Thumbnail, thumbnails};
 pub use time::MediaTime;

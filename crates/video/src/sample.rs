@@ -19,8 +19,8 @@ pub use runs::{DecodeRun, DecodeStrategy};
 /// Two times closer than this are the same instant: fractions of a second are rarely exact in a stream's clock.
 const SAME_INSTANT: MediaTime = MediaTime::from_nanos(1_000);
 
-/// More frames than any model takes; keeps a mistyped number from filling the memory.
-const MAX_FRAMES: usize = 1 << 20;
+/// More frames than any model takes (36 hours, one a second); keeps a mistyped number from filling the memory.
+const MAX_FRAMES: usize = 1 << 17;
 
 /// How many frames to take.
 #[derive(Clone, Debug, PartialEq)]

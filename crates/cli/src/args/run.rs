@@ -7,6 +7,7 @@ use longsight_hub::BUILT_IN;
 use longsight_method::{ContextMethod, PoolSpec, Scale};
 use longsight_models::WeightDtype;
 use longsight_models::processor::TemplateKind;
+use longsight_text::TextEncoding;
 use longsight_video::MediaTime;
 
 /// Flags that every command shares.
@@ -82,9 +83,13 @@ pub struct VideoArgs {
     /// End here
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     pub to: Option<MediaTime>,
-    /// Subtitles to put before the question: an .srt or .vtt file, or `embedded`
-    #[arg(long, value_name = "FILE|embedded")]
+    /// Subtitles to put before the question: an .srt, .vtt or .ass file, `embedded`, or one of the video's own by language or
+    /// number (`embedded:eng`, `embedded:3`)
+    #[arg(long, value_name = "FILE|embedded[:WHICH]")]
     pub subtitles: Option<String>,
+    /// Encoding of the subtitle file, such as windows-1251 or gbk [default: from its bytes; a guess is told]
+    #[arg(long, value_name = "NAME", requires = "subtitles")]
+    pub subtitle_encoding: Option<TextEncoding>,
     /// Let ffmpeg open a URL
     #[arg(long)]
     pub allow_url: bool,

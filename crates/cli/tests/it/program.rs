@@ -13,7 +13,15 @@ pub struct Program {
 /// `longsight COMMAND`, without variables that would change it.
 pub fn longsight(command: &str) -> Program {
     let mut program = Command::new(env!("CARGO_BIN_EXE_longsight"));
-    let hub = ["HF_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT", "SSL_CERT_FILE"];
+    let hub = [
+        "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE",
+        "HF_TOKEN",
+        "HUGGING_FACE_HUB_TOKEN",
+        "HF_TOKEN_PATH",
+        "HF_ENDPOINT",
+        "SSL_CERT_FILE",
+    ];
     for name in ["LONGSIGHT_MODEL", "RUST_BACKTRACE"].iter().chain(&hub) {
         program.env_remove(name);
     }

@@ -1,6 +1,7 @@
 //! What a run will do, known before any frame is decoded: frames, tokens, positions, bytes.
 
 mod prompt;
+mod subtitles;
 
 pub use prompt::Prompt;
 pub(crate) use prompt::without_special_tokens;
@@ -79,7 +80,7 @@ impl RunPlan {
             chunk_plan(layout.visual_prefix_tokens(), layout.total_tokens(), settings.engine.chunk_tokens);
         let memory = budget::estimate(model, settings, &video, kv_capacity_tokens);
         let of = |kind| move |text: &String| Warning::new(kind, text.as_str());
-        let mut warnings: Vec<Warning> = remarks.iter().map(of(WarningKind::Prompt)).collect();
+        let mut warnings = remarks;
         warnings.extend(repeat_warning(&sample));
         warnings.extend(video.warnings.iter().map(of(WarningKind::Video)));
         warnings.extend(config.warnings.iter().map(of(WarningKind::Model)));

@@ -1,13 +1,13 @@
 //! The text of a prompt: what the template, the family, subtitles and the question say, as token ids.
 
-use crate::settings::{PromptSettings, RunSettings, SubtitleSource};
+use super::subtitles::PromptSubtitles;
+use crate::settings::{PromptSettings, RunSettings};
+use crate::warning::{Warning, WarningKind};
 use crate::{EngineError, Result};
 use longsight_models::ModelInfo;
 use longsight_models::family::{Shown, VisualText};
 use longsight_models::processor::{Conversation, PromptText, Role, Turn};
-use longsight_video::{
-    SamplePlan, VideoInfo, cues_near_frames, embedded_subtitles, read_subtitles, subtitle_prompt,
-};
+use longsight_video::{SamplePlan, SubtitleReading, VideoInfo};
 
 /// The prompt's text around the visual tokens, tokenised.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct Prompt {
     pub after_ids: Vec<u32>,
     /// Subtitle cues in it.
     pub subtitle_cues: usize,
+    /// How the subtitles were read; None without any.
+    pub subtitles: Option<SubtitleReading>,
     /// What the user's first turn says before the question: the family's words, subtitles.
     pub preamble: String,
     /// What stands after the last unit, before what the template writes.
@@ -34,17 +36,19 @@ impl Prompt {
         sample: &SamplePlan,
         question: &str,
         settings: &RunSettings,
-    ) -> Result<(Self, Vec<String>)> {
+    ) -> Result<(Self, Vec<Warning>)> {
         let words = words(model, video, sample, &settings.prompt)?;
-        let (subtitles, subtitle_cues, mut warnings) = subtitles(video, sample, settings)?;
-        let preamble = words.preamble.clone() + &subtitles;
+        let subtitles = PromptSubtitles::read(video, sample, settings)?;
+        let preamble = words.preamble.clone() + &subtitles.text;
+        let mut warnings = subtitles.warnings;
         warnings.extend(special_token_warning(model, &format!("{preamble}{question}")));
         let end = words.units.last().map_or("", |(_, after)| after.as_str()).to_owned() + &words.outro;
         let mut prompt = Self {
             before_ids: Vec::new(),
             between_ids: Vec::new(),
             after_ids: Vec::new(),
-            subtitle_cues,
+            subtitle_cues: subtitles.cues,
+            subtitles: subtitles.reading,
             end,
             preamble,
         };
@@ -164,40 +168,10 @@ fn broken(token: &str) -> String {
     characters.next().map(|first| format!("{first}\u{200b}{}", characters.as_str())).unwrap_or_default()
 }
 
-fn special_token_warning(model: &ModelInfo, text: &str) -> Option<String> {
+fn special_token_warning(model: &ModelInfo, text: &str) -> Option<Warning> {
     let found =
         model.tokenizer.added_tokens().into_iter().find(|t| !t.is_empty() && text.contains(t.as_str()))?;
-    Some(format!(
-        "the question or the subtitles contain the special token {found}; it is taken as plain text"
-    ))
-}
-
-/// Subtitles for the prompt, the number of cues in them, and warnings.
-fn subtitles(
-    video: &VideoInfo,
-    sample: &SamplePlan,
-    settings: &RunSettings,
-) -> Result<(String, usize, Vec<String>)> {
-    let mut warnings = Vec::new();
-    let Some(source) = &settings.subtitles else { return Ok((String::new(), 0, warnings)) };
-    let subtitles = match source {
-        SubtitleSource::File(path) => read_subtitles(path)?,
-        SubtitleSource::Embedded => embedded_subtitles(video, &settings.video.decode)?,
-    };
-    if subtitles.unreadable_cues > 0 {
-        warnings
-            .push(format!("{} subtitle cues could not be read and are left out", subtitles.unreadable_cues));
-    }
-    let times: Vec<_> = sample.frames.iter().map(|f| f.time).collect();
-    let near = cues_near_frames(&subtitles.cues, &times);
-    if near.len() < subtitles.cues.len() {
-        let (used, all) = (near.len(), subtitles.cues.len());
-        warnings.push(format!(
-            "{used} of {all} subtitles lie near a sampled frame; only these are in the prompt"
-        ));
-    }
-    if near.is_empty() {
-        return Ok((String::new(), 0, warnings));
-    }
-    Ok((subtitle_prompt(&near) + "\n", near.len(), warnings))
+    let said =
+        format!("the question or the subtitles contain the special token {found}; it is taken as plain text");
+    Some(Warning::new(WarningKind::Prompt, said))
 }

@@ -144,6 +144,7 @@ impl ReceiptFacts<'_> {
             decode_strategy_reason: sample.strategy_reason.clone(),
             scaler_flags: SCALER_FLAGS,
             subtitle_cues: self.plan.prompt.subtitle_cues,
+            subtitles: self.plan.prompt.subtitles.clone(),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::warning::Warning;
 use longsight_method::{ContextMethod, NewlineMode, PoolMode, PoolSpec, Ramp, UnitRole};
 use longsight_models::processor::TemplateKind;
 use longsight_models::{Dtypes, StoredMatrices};
-use longsight_video::{DecodeStrategy, MediaTime};
+use longsight_video::{DecodeStrategy, MediaTime, SubtitleReading};
 use serde::Serialize;
 
 /// The whole receipt. Field names are stable; new ones may be added.
@@ -116,6 +116,9 @@ pub struct VideoReceipt {
     pub scaler_flags: &'static str,
     /// Subtitle cues in the prompt.
     pub subtitle_cues: usize,
+    /// How the subtitles were read; absent without any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subtitles: Option<SubtitleReading>,
 }
 
 /// One frame of the prompt.

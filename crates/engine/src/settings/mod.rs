@@ -13,8 +13,10 @@ use crate::fitting::Fitting;
 use longsight_method::{ContextMethod, PoolSpec, Ramp, RopeSettings, Scale};
 use longsight_models::processor::{TemplateKind, Turn};
 use longsight_models::{KvDtype, ModelInfo};
+use longsight_text::TextEncoding;
 use longsight_video::{
-    DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, VideoInfo, VideoSource, linspace_indices,
+    DecodeSettings, FrameBudget, ProbeSettings, SampleSettings, SubtitleTrack, VideoInfo, VideoSource,
+    linspace_indices,
 };
 use serde::Serialize;
 use std::path::PathBuf;
@@ -62,10 +64,10 @@ pub struct VideoSettings {
 /// Where subtitles come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubtitleSource {
-    /// An `.srt` or `.vtt` file.
-    File(PathBuf),
-    /// The video's own text stream.
-    Embedded,
+    /// A SubRip, WebVTT or ASS file; its encoding is taken from its bytes where that is None.
+    File(PathBuf, Option<TextEncoding>),
+    /// One of the video's own text streams.
+    Embedded(SubtitleTrack),
 }
 
 /// What stands around the question, as a benchmark prescribes it. The default is a plain question.

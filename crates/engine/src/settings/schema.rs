@@ -111,6 +111,9 @@ settings! {
         BENCHMARK, Absent("a URL is not indexed"), Absent("the video's name tells it");
     /// Subtitles before the question.
     Subtitles = "subtitles", At("--subtitles"), OPERATOR, SAMPLE, ANSWER, At("/video/subtitle_cues");
+    /// The encoding of a subtitle file.
+    SubtitleEncoding = "subtitle_encoding", At("--subtitle-encoding"), OPERATOR, SAMPLE, ANSWER,
+        At("/video/subtitles/encoding");
     /// Threads.
     Threads = "threads", At("--threads"), PROGRAM, Absent("the manifest's environment holds it"), NO_BIT, At("/threads");
     /// The context method.

@@ -33,10 +33,10 @@ impl RunSettings {
             (Setting::Pool, json!(pool.map_or("auto".to_owned(), |pool| pool.to_string()))),
             (Setting::Dedupe, json!(dedupe)),
             (Setting::Template, json!(template.to_string())),
-            (Setting::Subtitles, json!(subtitles.as_ref().map(subtitle_source))),
             (Setting::KvDtype, json!(kv_dtype.map_or("auto", KvDtype::as_str))),
             (Setting::Memory, json!(memory_limit_bytes)),
         ];
+        values.extend(subtitle_values(subtitles.as_ref()));
         values.extend(video_values(video));
         values.extend(context_values(context));
         values.extend(prompt_values(prompt));
@@ -63,11 +63,14 @@ impl RunSettings {
     }
 }
 
-fn subtitle_source(source: &SubtitleSource) -> String {
-    match source {
-        SubtitleSource::File(path) => path.display().to_string(),
-        SubtitleSource::Embedded => "embedded".into(),
-    }
+fn subtitle_values(source: Option<&SubtitleSource>) -> [SettingValue; 2] {
+    let (name, encoding) = match source {
+        None => (Value::Null, None),
+        Some(SubtitleSource::File(path, encoding)) => (json!(path.display().to_string()), *encoding),
+        Some(SubtitleSource::Embedded(track)) => (json!(track.to_string()), None),
+    };
+    let encoding = encoding.map(|encoding| encoding.name());
+    [(Setting::Subtitles, name), (Setting::SubtitleEncoding, json!(encoding))]
 }
 
 fn video_values(settings: &VideoSettings) -> Vec<SettingValue> {

@@ -3,6 +3,7 @@
 use crate::support::Case;
 use longsight_engine::{
     FrameSource, Frames, Index, IndexContents, Probed, Request, Setting, Silent, StoreSettings,
+    SubtitleSource,
 };
 use longsight_testkit::golden::checkpoint_dir;
 
@@ -10,6 +11,10 @@ use longsight_testkit::golden::checkpoint_dir;
 fn a_receipt_holds_every_setting_that_the_schema_says() {
     let mut case = Case::new("d32-gqa-tied");
     case.settings.prompt.system = Some("Be brief.".into());
+    let folder = tempfile::tempdir().unwrap();
+    let talk = folder.path().join("talk.srt");
+    std::fs::write(&talk, "1\n00:00:00,000 --> 00:00:01,000\nHello.\n").unwrap();
+    case.settings.subtitles = Some(SubtitleSource::File(talk, None));
     let request = Request {
         video: Probed::read(&case.source, &case.settings).unwrap(),
         settings: case.settings.clone(),
@@ -17,7 +22,6 @@ fn a_receipt_holds_every_setting_that_the_schema_says() {
         earlier: &[],
         questions: &["What?"],
     };
-    let folder = tempfile::tempdir().unwrap();
     let store = StoreSettings { folder: folder.path().into(), limit_bytes: 1 << 30 };
     let index = Index::new(store, IndexContents::Kv);
     let checkpoint = checkpoint_dir("d32-gqa-tied");

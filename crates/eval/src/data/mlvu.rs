@@ -156,7 +156,7 @@ fn video_places(name: &Path, kind: &str) -> Vec<PathBuf> {
 }
 
 /// lmms-eval's name of a task for the official one's type of question.
-fn task_name(question_type: &str, task: Task) -> &str {
+pub(super) fn task_name(question_type: &str, task: Task) -> &str {
     match (question_type, task) {
         ("findNeedle" | "needleQA", Task::MlvuDev) => "needle",
         ("findNeedle" | "needle", Task::MlvuTest) => "needleQA",

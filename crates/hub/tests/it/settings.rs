@@ -16,6 +16,13 @@ fn the_cache_is_where_huggingface_hub_keeps_it() {
     assert_eq!(cache(&[("HOME", "/u"), ("HF_HOME", "/h")]), Path::new("/h/hub"));
     assert_eq!(cache(&[("HOME", "/u"), ("HF_HOME", "~/h")]), Path::new("/u/h/hub"));
     assert_eq!(cache(&[("HF_HOME", "/h"), ("HF_HUB_CACHE", "/c")]), Path::new("/c"));
+    let old = ("HUGGINGFACE_HUB_CACHE", "~/old");
+    assert_eq!(cache(&[("HOME", "/u"), ("HF_HOME", "/h"), old]), Path::new("/u/old"));
+    assert_eq!(cache(&[("HOME", "/u"), ("HF_HUB_CACHE", "/c"), old]), Path::new("/c"));
+    let disk = ("DISK", "/mnt/d");
+    assert_eq!(cache(&[disk, ("HF_HUB_CACHE", "$DISK/hub")]), Path::new("/mnt/d/hub"));
+    assert_eq!(cache(&[disk, ("HF_HOME", "${DISK}/hf")]), Path::new("/mnt/d/hf/hub"));
+    assert_eq!(cache(&[disk, ("XDG_CACHE_HOME", "$DISK")]), Path::new("/mnt/d/huggingface/hub"));
     assert_eq!(cache(&[("HOME", "/u"), ("HF_HOME", "")]), Path::new("/u/.cache/huggingface/hub"));
 }
 
@@ -30,6 +37,7 @@ fn the_token_comes_from_the_variable_or_the_file() {
     assert_eq!(token(&[hf_home]).as_deref(), Some("hf_in_home"));
     assert_eq!(token(&[hf_home, ("HF_TOKEN_PATH", other.to_str().unwrap())]).as_deref(), Some("hf_other"));
     assert_eq!(token(&[hf_home, ("HF_TOKEN", " hf_var ")]).as_deref(), Some("hf_var"));
+    assert_eq!(token(&[hf_home, ("HUGGING_FACE_HUB_TOKEN", "hf_old")]).as_deref(), Some("hf_old"));
     assert_eq!(token(&[("HF_HOME", "/nowhere")]), None);
 }
 
@@ -40,6 +48,8 @@ fn endpoint_and_offline_are_read() {
     for yes in ["1", "true", "YES", "On"] {
         assert!(from(&[("HF_HUB_OFFLINE", yes)]).offline, "{yes}");
     }
+    assert!(from(&[("TRANSFORMERS_OFFLINE", "1")]).offline);
+    assert!(!from(&[("TRANSFORMERS_OFFLINE", "1"), ("HF_HUB_OFFLINE", "0")]).offline);
     for no in ["0", "false", "", "off"] {
         assert!(!from(&[("HF_HUB_OFFLINE", no)]).offline, "{no}");
     }

@@ -295,6 +295,27 @@ fn probe_video(source: &VideoSource, settings: &ProbeSettings) -> Result<VideoIn
     })
 }
 
+/// What ffprobe prints, read without running it: the header as JSON, and the lines of packets after an empty line. For fuzzing.
+pub(crate) fn read_tables(printed: &[u8]) {
+    let at = printed.windows(2).position(|pair| pair == b"\n\n").unwrap_or(printed.len());
+    let (header, lines) = printed.split_at(at);
+    let mut packets = packets::Packets::default();
+    lines.split(|&byte| byte == b'\n').for_each(|line| packets.push_line(line));
+    let Ok(header) = serde_json::from_slice::<streams::Header>(header) else { return };
+    let subtitles = header.subtitle_streams();
+    let _ = crate::SubtitleTrack::Usual.choose(&subtitles);
+    let source = VideoSource::File("fuzzed.mp4".into());
+    let Ok(stream) = header.choose_video(&source) else { return };
+    let _ = (stream.displayed_size("fuzzed", u64::MAX), header.warnings(stream), header.duration_secs());
+    let Ok(time_base) = stream.time_base("fuzzed") else { return };
+    let table = packets.into_table(time_base, stream.average_fps(), header.start_secs());
+    let rising = table.times.windows(2).all(|pair| pair[0] <= pair[1]);
+    assert!(
+        rising && table.keyframes.iter().all(|&key| key < table.times.len()),
+        "a frame table out of order"
+    );
+}
+
 fn duration_warning(header_secs: Option<f64>, packet_secs: f64) -> Option<String> {
     let header_secs = header_secs?;
     let differs = (header_secs - packet_secs).abs() > 1.0 + 0.02 * packet_secs;

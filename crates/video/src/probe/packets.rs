@@ -75,7 +75,7 @@ pub(super) fn list_packets(source: &VideoSource, stream: u32, settings: &ProbeSe
 
 impl Packets {
     /// `pts=0|dts=-1024|duration=512|flags=K_`; anything else (side data) is skipped.
-    fn push_line(&mut self, line: &[u8]) {
+    pub(super) fn push_line(&mut self, line: &[u8]) {
         let Ok(line) = std::str::from_utf8(line) else { return };
         let (mut pts, mut dts, mut duration) = (NO_TIME, NO_TIME, 0);
         let mut flags = None;

@@ -27,6 +27,8 @@ pub struct SubtitleStream {
     pub is_text: bool,
     /// Whether players show it unasked.
     pub is_default: bool,
+    /// Whether it holds only a part of what is said (a forced track, signs), or a commentary.
+    pub is_partial: bool,
 }
 
 #[derive(Deserialize)]
@@ -171,6 +173,7 @@ impl Header {
                     codec,
                     language: stream.tags.get("language").cloned(),
                     is_default: stream.has_disposition("default"),
+                    is_partial: stream.is_partial_text(),
                 }
             })
             .collect()
@@ -184,6 +187,13 @@ impl Stream {
 
     fn has_disposition(&self, name: &str) -> bool {
         self.disposition.get(name).is_some_and(|&value| value != 0)
+    }
+
+    /// By its disposition; where nobody set that, by its title, as films are made.
+    fn is_partial_text(&self) -> bool {
+        let title = self.tags.get("title").map(|title| title.to_lowercase()).unwrap_or_default();
+        ["forced", "comment"].iter().any(|name| self.has_disposition(name))
+            || ["forced", "signs", "commentary"].iter().any(|word| title.contains(word))
     }
 
     fn is_still(&self) -> bool {

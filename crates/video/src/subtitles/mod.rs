@@ -1,24 +1,31 @@
-//! Subtitles: SRT and WebVTT, from a file or from a stream of the video, down to the cues near the sampled frames.
+//! Subtitles: SubRip, WebVTT and ASS, from a file or from a stream of the video, down to the cues near the sampled frames.
+//!
+//! Bytes become text in the `longsight-text` crate; [`parse`] tells the format and takes the cues out of it ([`ass`] for
+//! Advanced SubStation Alpha), [`rolling`] joins captions that show their lines again, and [`embedded`] reads a stream.
 
+mod ass;
 mod embedded;
+mod near;
 mod parse;
+mod plain;
+mod rolling;
+mod track;
 
 use std::path::Path;
 
+use longsight_text::{TextEncoding, read_file};
 use serde::Serialize;
 
 use crate::error::{Result, VideoError};
 use crate::time::MediaTime;
 
 pub use embedded::embedded_subtitles;
+pub use near::{cues_near_frames, subtitle_prompt};
 pub use parse::parse_subtitles;
+pub use track::SubtitleTrack;
 
 /// Subtitles larger than this are refused.
 pub(crate) const MAX_SUBTITLE_BYTES: usize = 64 << 20;
-/// A cue farther than this from every sampled frame is not near one.
-const MAX_MARGIN: MediaTime = MediaTime::from_nanos(2_000_000_000);
-/// The words that Video-MME's official prompt puts before the subtitles.
-const PROMPT_HEADER: &str = "This video's subtitles are listed below:";
 
 /// One subtitle: on screen from `start` to `end`, in the video's clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,130 +38,53 @@ pub struct Cue {
     pub text: String,
 }
 
-/// What a subtitle file holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// What a subtitle file or stream holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subtitles {
     /// By start, then end.
     pub cues: Vec<Cue>,
-    /// `SubRip` or `WebVTT`.
+    /// How they were read.
+    pub reading: SubtitleReading,
+}
+
+/// How subtitles were read, for receipts and warnings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SubtitleReading {
+    /// `SubRip`, `WebVTT` or `ASS`.
     pub format: &'static str,
-    /// How the bytes were read: `UTF-8`, `UTF-16`, or `Latin-1` for bytes that are not valid UTF-8.
+    /// The character encoding, as the WHATWG's standard names it.
     pub encoding: &'static str,
+    /// How the encoding is known: `told`, `mark` (a byte order mark), `content`, or `guessed`.
+    pub encoding_source: &'static str,
+    /// Whether bytes that the encoding does not have were replaced.
+    pub damaged: bool,
     /// Cues left out because their times cannot be read or end before they start.
     pub unreadable_cues: usize,
+    /// Cues that only showed again, or went on with, what the one before showed.
+    pub joined_cues: usize,
+    /// Texts that stand at a place in the picture (signs), left out.
+    pub left_out_signs: usize,
+    /// The stream, by its index in the file; None for a subtitle file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_index: Option<u32>,
+    /// The stream's language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Why this stream, where there was a choice that nobody made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choice: Option<String>,
 }
 
-/// Reads an `.srt` or `.vtt` file; the content decides which it is.
+/// Reads a subtitle file; the content decides its format, and its encoding where that is None.
 ///
 /// # Errors
-/// A missing or too large file; a file without a single cue.
-pub fn read_subtitles(path: &Path) -> Result<Subtitles> {
-    let metadata = std::fs::metadata(path).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => VideoError::Missing { path: path.to_owned() },
-        _ => VideoError::Io { what: path.display().to_string(), source },
-    })?;
-    if !metadata.is_file() {
-        return Err(VideoError::NotAFile { path: path.to_owned() });
-    }
-    let name = path.display().to_string();
-    if metadata.len() > MAX_SUBTITLE_BYTES as u64 {
-        let detail =
-            format!("{} bytes of subtitles are more than the limit of {MAX_SUBTITLE_BYTES}", metadata.len());
-        return Err(VideoError::Subtitles { name, detail });
-    }
-    let bytes = std::fs::read(path).map_err(|source| VideoError::Io { what: name.clone(), source })?;
-    let subtitles = parse_subtitles(&bytes);
+/// A missing or too large file, a device; a file without a single cue.
+pub fn read_subtitles(path: &Path, encoding: Option<TextEncoding>) -> Result<Subtitles> {
+    let subtitles = parse_subtitles(&read_file(path, MAX_SUBTITLE_BYTES as u64)?, encoding);
     if subtitles.cues.is_empty() {
-        let detail = "no subtitle was found in it; it must be SubRip (.srt) or WebVTT (.vtt)".to_owned();
-        return Err(VideoError::Subtitles { name, detail });
+        let detail = "no subtitle was found in it; it must be SubRip (.srt), WebVTT (.vtt) or ASS (.ass)";
+        let name = longsight_text::shown(&path.to_string_lossy());
+        return Err(VideoError::Subtitles { name, detail: detail.to_owned() });
     }
     Ok(subtitles)
-}
-
-/// The cues that belong to the sampled frames: those on screen at a frame's time, or within half the median gap
-/// between frames of it, but never farther than 2 s. In time order; the same words at the same times only once.
-///
-/// Frames close together thus take only what is said around them, and frames a minute apart do not pull in the whole
-/// minute between. With a single frame (or only repeats of one) the distance is 2 s.
-pub fn cues_near_frames(cues: &[Cue], frame_times: &[MediaTime]) -> Vec<Cue> {
-    let mut times = frame_times.to_vec();
-    times.sort_unstable();
-    times.dedup();
-    let margin = margin(&times);
-    let is_near = |cue: &&Cue| {
-        let next = times.partition_point(|&time| time < cue.start.saturating_sub(margin));
-        times.get(next).is_some_and(|&time| time <= cue.end.saturating_add(margin))
-    };
-    let mut near: Vec<Cue> = cues.iter().filter(is_near).cloned().collect();
-    near.sort_by(|a, b| (a.start, a.end, &a.text).cmp(&(b.start, b.end, &b.text)));
-    near.dedup();
-    near
-}
-
-/// Half the median gap between rising times, at most [`MAX_MARGIN`].
-fn margin(times: &[MediaTime]) -> MediaTime {
-    let mut gaps: Vec<i64> = times.windows(2).map(|pair| pair[1].saturating_sub(pair[0]).nanos()).collect();
-    gaps.sort_unstable();
-    match gaps.get(gaps.len() / 2) {
-        Some(median) => MediaTime::from_nanos(median / 2).min(MAX_MARGIN),
-        None => MAX_MARGIN,
-    }
-}
-
-/// The text to put before the question: a header line, then one line a cue, each line ended. Empty without cues.
-pub fn subtitle_prompt(cues: &[Cue]) -> String {
-    if cues.is_empty() {
-        return String::new();
-    }
-    let lines = cues.iter().map(|cue| cue.text.as_str());
-    std::iter::once(PROMPT_HEADER).chain(lines).flat_map(|line| [line, "\n"]).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cue(start: f64, end: f64, text: &str) -> Cue {
-        Cue { start: MediaTime::from_secs(start), end: MediaTime::from_secs(end), text: text.to_owned() }
-    }
-
-    fn near(cues: &[Cue], times: &[f64]) -> Vec<String> {
-        let times: Vec<MediaTime> = times.iter().map(|&secs| MediaTime::from_secs(secs)).collect();
-        cues_near_frames(cues, &times).into_iter().map(|cue| cue.text).collect()
-    }
-
-    #[test]
-    fn cues_on_screen_or_within_half_a_gap_are_near() {
-        let cues = [
-            cue(0.0, 1.0, "at"),
-            cue(2.4, 2.6, "between"),
-            cue(4.2, 4.4, "just before"),
-            cue(6.0, 9.0, "later"),
-        ];
-        // Gaps of 1 s: half is 0.5 s.
-        assert_eq!(near(&cues, &[0.0, 1.0, 2.0]), ["at", "between"]);
-        assert_eq!(near(&cues, &[3.1, 4.1, 5.1]), ["between", "just before"]);
-        assert_eq!(near(&cues, &[]), [""; 0]);
-    }
-
-    #[test]
-    fn far_apart_frames_reach_two_seconds_at_most() {
-        let cues = [cue(10.0, 11.0, "a"), cue(13.5, 14.0, "b"), cue(97.9, 97.95, "c"), cue(98.1, 98.2, "d")];
-        assert_eq!(near(&cues, &[0.0, 100.0, 200.0]), ["d"]);
-        assert_eq!(near(&cues, &[12.0]), ["a", "b"]);
-        assert_eq!(near(&cues, &[12.0, 12.0]), ["a", "b"]);
-    }
-
-    #[test]
-    fn near_cues_are_in_time_order_without_duplicates() {
-        let cues = [cue(2.0, 9.0, "long"), cue(1.0, 2.0, "x"), cue(2.0, 9.0, "long"), cue(2.0, 3.0, "long")];
-        assert_eq!(near(&cues, &[3.0, 2.0, 1.0]), ["x", "long", "long"]);
-    }
-
-    #[test]
-    fn the_prompt_has_one_line_a_cue_and_nothing_without_cues() {
-        assert_eq!(subtitle_prompt(&[]), "");
-        let prompt = subtitle_prompt(&[cue(0.0, 1.0, "One."), cue(1.0, 2.0, "Two.")]);
-        assert_eq!(prompt, "This video's subtitles are listed below:\nOne.\nTwo.\n");
-    }
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use longsight_video::{
-    DecodeSettings, ProbeSettings, Tools, VideoError, VideoInfo, VideoSource, embedded_subtitles,
-    open_frames, probe, sample,
+    DecodeSettings, ProbeSettings, SubtitleTrack, Tools, VideoError, VideoInfo, VideoSource,
+    embedded_subtitles, open_frames, probe, sample,
 };
 
 use crate::synth::{Clip, assert_exact, ffmpeg, made, probe_file, uniform};
@@ -234,7 +234,9 @@ fn a_plan_for_another_video_is_refused() {
 #[test]
 fn embedded_subtitles_are_read_in_the_videos_clock_or_refused_clearly() {
     let made = made("a.mp4", &Clip::default());
-    let error = embedded_subtitles(&made.info, &DecodeSettings::default()).unwrap_err().to_string();
+    let error = embedded_subtitles(&made.info, &SubtitleTrack::Usual, &DecodeSettings::default())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("no subtitle stream"), "{error}");
 
     let srt =
@@ -244,7 +246,9 @@ fn embedded_subtitles_are_read_in_the_videos_clock_or_refused_clearly() {
         let path = made.path.with_file_name(name);
         let inputs = ["-i", made.path.to_str().unwrap(), "-i", srt.to_str().unwrap()];
         ffmpeg(&[&inputs[..], &["-c:v", "copy", "-c:s", codec, path.to_str().unwrap()]].concat()).unwrap();
-        let subtitles = embedded_subtitles(&probe_file(&path), &DecodeSettings::default()).unwrap();
+        let subtitles =
+            embedded_subtitles(&probe_file(&path), &SubtitleTrack::Usual, &DecodeSettings::default())
+                .unwrap();
         let cues: Vec<_> =
             subtitles.cues.iter().map(|cue| (cue.start.secs(), cue.end.secs(), cue.text.as_str())).collect();
         assert_eq!(cues, [(1.0, 2.0, "One"), (3.5, 4.25, "Two lines")], "{name}");
@@ -259,7 +263,9 @@ fn embedded_subtitles_are_read_in_the_videos_clock_or_refused_clearly() {
         let mut info = probe_file(&made.path.with_file_name("s.mkv"));
         info.subtitle_streams[0].is_text = false;
         info.subtitle_streams[0].codec = "hdmv_pgs_subtitle".to_owned();
-        let error = embedded_subtitles(&info, &DecodeSettings::default()).unwrap_err().to_string();
+        let error = embedded_subtitles(&info, &SubtitleTrack::Usual, &DecodeSettings::default())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("pictures (hdmv_pgs_subtitle)"), "{error}");
     }
 }

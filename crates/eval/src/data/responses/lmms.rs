@@ -5,6 +5,7 @@
 
 use super::{Join, known, record_of};
 use crate::data::find::Source;
+use crate::data::mlvu::task_name;
 use crate::data::rows::{Row, shown};
 use crate::{Benchmark, Record, Result, Sample};
 use serde_json::Value;
@@ -116,7 +117,8 @@ fn mlvu(metric: &Row, join: &mut Join<'_>) -> Result<Sample> {
     if join.samples.is_none() {
         join.remark("the log names no videos: without --data, questions on one video count as independent");
     }
-    let groups = vec![("task_type".to_owned(), metric.text("task_type")?.to_owned())];
+    let kind = task_name(metric.text("task_type")?, join.task);
+    let groups = vec![("task_type".to_owned(), kind.to_owned())];
     let mut sample = known(metric, question.clone(), question.clone(), groups);
     sample.question = question;
     Ok(sample)

@@ -1,7 +1,7 @@
 //! The result files of the benchmarks' own scripts.
 
 use super::{Join, known, record_of};
-use crate::data::{checked_gold, rows::Row, videomme::GROUPS};
+use crate::data::{checked_gold, mlvu::task_name, rows::Row, videomme::GROUPS};
 use crate::{Benchmark, Record, Result, Task};
 use serde_json::Value;
 
@@ -59,7 +59,7 @@ pub(super) fn mlvu_test(row: &Row, join: &mut Join<'_>) -> Result<Record> {
 /// An answer of MLVU's development set, with its gold as `(C) text`.
 pub(super) fn mlvu_dev(row: &Row, join: &mut Join<'_>) -> Result<Record> {
     belongs(row, join, Benchmark::Mlvu, "MLVU's")?;
-    let kind = row.text("question_type")?;
+    let kind = task_name(row.text("question_type")?, join.task);
     let video = row.text("video")?.rsplit('/').next().unwrap_or_default().to_owned();
     let gold = row.text("gt")?.trim_start().strip_prefix('(').and_then(|rest| rest.split(')').next());
     let Some(gold) = gold else { return Err(row.error("`gt` must start with a letter in parentheses")) };

@@ -271,6 +271,28 @@ fn the_answers_of_mlvus_own_script_hold_their_gold() {
 }
 
 #[test]
+fn the_needle_task_of_mlvus_result_lists_has_the_name_of_its_breakdown() {
+    let folder = Folder::new();
+    for kind in ["findNeedle", "needle", "needleQA"] {
+        let entry =
+            json!({"pred": "(A)", "gt": "(A) x", "question": "…", "question_type": kind, "video": "a.mp4"});
+        let text = json!({"acc_dict": {kind: [1, 1]}, "res_list": [entry]}).to_string();
+        let record = read(Task::MlvuDev, &folder.file(text), None).unwrap().remove(0);
+        assert_eq!(
+            (record.id.as_str(), group(&record.groups, "task_type")),
+            ("needle_0", "needle"),
+            "{kind}"
+        );
+        let log = json!({"doc_id": 0, "filtered_resps": "A", "mlvu_percetion_score": {
+            "question_id": "What?", "task_type": kind, "pred_answer": "A", "answer": "A"}});
+        for (task, name) in [(Task::MlvuDev, "needle"), (Task::MlvuTest, "needleQA")] {
+            let record = read(task, &folder.file(line(&log)), None).unwrap().remove(0);
+            assert_eq!(group(&record.groups, "task_type"), name, "{kind}");
+        }
+    }
+}
+
+#[test]
 fn files_that_hold_no_answers_are_refused() {
     let folder = Folder::new();
     let cases = [
