@@ -1,30 +1,38 @@
-//! Files that clients sent once and ask about by id. Each is a file with a name that we gave it and a JSON beside it; an
-//! unfinished upload ends in `.part` and can be gone on with, also after a restart, until it has been left alone for too long.
+//! Files that clients sent once and ask about by id.
+//!
+//! An upload is two files: its bytes, `ID.part` until they are all there and `ID` from then on, and what is known of it,
+//! `ID.json`, written once, before any byte. So the one step that makes an upload a file is a rename: a crash or a full disk
+//! leaves it as it was before, or as it is after. `Uploads::state` reads every state; nothing else decides what there is.
 
+mod folder;
+
+use crate::echo::escaped;
 use crate::error::{ApiError, ApiResult};
-use crate::input::empty_folder;
 use crate::state::unix_secs;
+use crate::storage::{Room, ScratchFile, Storage};
 use crate::{Limits, ServeError};
 use axum::http::StatusCode;
+use folder::{being_sent, digits, empty_folder, missing, read_json, sync_folder, write_json};
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-/// The folder of uploads.
+/// The folder of uploads, which one server has at a time.
 pub(crate) struct Uploads {
     folder: PathBuf,
     scratch: PathBuf,
     upload_bytes: u64,
-    storage_bytes: u64,
+    storage: Arc<Storage>,
     /// How long an unfinished upload is kept after its last byte.
     unfinished: Duration,
-    /// Held while the folder's files are counted, reserved, renamed or swept.
+    /// Held while the folder's files are listed, made, renamed or removed.
     folder_lock: Mutex<()>,
+    /// Locked as long as this server runs; the system unlocks it, however that ends.
+    _server_lock: File,
 }
 
 /// What is known of a file.
@@ -37,25 +45,57 @@ pub(crate) struct FileInfo {
     pub(crate) purpose: String,
 }
 
+/// What the folder holds of an upload.
+#[derive(Debug)]
+enum State {
+    Absent,
+    /// So many of its bytes are there.
+    Unfinished(FileInfo, u64),
+    Whole(FileInfo),
+}
+
 const FILE: &str = "file-";
 const UPLOAD: &str = "upload-";
 /// Hexadecimal digits of an id: 96 random bits.
 const ID_DIGITS: usize = 24;
 /// The longest name that is kept.
 const MAX_NAME: usize = 255;
+/// Uploads that are announced and not whole.
+const MOST_UNFINISHED: usize = 1000;
+/// What stands after the digits in the names of an upload's files. Earlier versions wrote `.part.json` first and `.json` in
+/// its place after the rename.
+const ENDINGS: [&str; 4] = [".json", ".part.json", ".part", ""];
 
 impl Uploads {
+    /// Takes the folder, and removes what a server that was killed left in it and nobody can go on with.
     pub(crate) fn open(folder: &Path, limits: &Limits) -> Result<Self, ServeError> {
         let refuse = |source| ServeError::File { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(refuse)?;
-        Ok(Self {
+        let lock =
+            OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("server.lock"));
+        let lock = lock.map_err(refuse)?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(ServeError::FolderInUse(folder.to_owned())),
+            Err(TryLockError::Error(error)) => {
+                tracing::warn!(%error, "the folder of uploads cannot be locked")
+            }
+            Ok(()) => (),
+        }
+        let uploads = Self {
             folder: folder.to_owned(),
             scratch: empty_folder(&folder.join("scratch")).map_err(refuse)?,
             upload_bytes: limits.upload_bytes,
-            storage_bytes: limits.storage_bytes,
+            storage: Arc::new(Storage::new(limits.storage_bytes)),
             unfinished: Duration::from_secs(limits.unfinished_secs),
             folder_lock: Mutex::default(),
-        })
+            _server_lock: lock,
+        };
+        uploads.sweep().map_err(refuse)?;
+        Ok(uploads)
+    }
+
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.folder_lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// For files of single requests.
@@ -63,8 +103,42 @@ impl Uploads {
         &self.scratch
     }
 
-    /// Begins an upload of `bytes`.
+    /// Room for files of a request.
+    pub(crate) fn room(&self) -> Room {
+        Room::new(&self.storage)
+    }
+
+    /// A file of a request.
+    pub(crate) fn scratch_file(&self) -> ApiResult<ScratchFile> {
+        ScratchFile::new(&self.scratch, &self.storage).map_err(ApiError::io)
+    }
+
+    /// Begins an upload of `bytes`, which count from when they come.
     pub(crate) fn begin(&self, filename: &str, bytes: u64, purpose: &str) -> ApiResult<FileInfo> {
+        self.sweep().map_err(ApiError::io)?;
+        self.storage.check(bytes).map_err(ApiError::io)?;
+        let _alone = self.alone();
+        let info = self.describe(filename, bytes, purpose)?;
+        File::create_new(self.place(digits(&info.id, UPLOAD)?, ".part")).map_err(ApiError::io)?;
+        Ok(info)
+    }
+
+    /// Makes a file of a request, which lies on the same disk, one that stays.
+    pub(crate) fn keep(&self, filename: &str, file: ScratchFile, purpose: &str) -> ApiResult<FileInfo> {
+        let bytes = file.file.as_file().metadata().map_err(ApiError::io)?.len();
+        let info = {
+            let _alone = self.alone();
+            let info = self.describe(filename, bytes, purpose)?;
+            let place = self.place(digits(&info.id, UPLOAD)?, ".part");
+            file.file.persist(place).map_err(|e| ApiError::io(e.error))?;
+            self.recount().map_err(ApiError::io)?;
+            info
+        };
+        self.complete(&info.id)
+    }
+
+    /// Gives an upload its id, and writes what is known of it. The caller holds the lock, and makes its `.part` before it ends.
+    fn describe(&self, filename: &str, bytes: u64, purpose: &str) -> ApiResult<FileInfo> {
         if bytes == 0 {
             return Err(ApiError::bad("an empty file is no video").param("bytes"));
         }
@@ -72,12 +146,8 @@ impl Uploads {
             let message = format!("{bytes} bytes are more than the {} of an upload", self.upload_bytes);
             return Err(ApiError::too_large(message).param("bytes"));
         }
-        self.sweep().map_err(ApiError::internal)?;
-        let _alone = self.folder_lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let held: u64 = self.infos()?.iter().map(|(info, _)| info.bytes).sum();
-        if held.saturating_add(bytes) > self.storage_bytes {
-            let message = "the server's storage is full; delete files that are not needed";
-            return Err(ApiError::new(StatusCode::INSUFFICIENT_STORAGE, message));
+        if self.unfinished().map_err(ApiError::io)? >= MOST_UNFINISHED {
+            return Err(ApiError::queue_full("too many uploads are begun and not finished; cancel some"));
         }
         let mut random = [0; ID_DIGITS / 2];
         rand::rng().fill_bytes(&mut random);
@@ -85,178 +155,129 @@ impl Uploads {
         let info = FileInfo {
             id: format!("{UPLOAD}{digits}"),
             bytes,
-            filename: filename.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect(),
+            filename: escaped(filename, MAX_NAME),
             created_at: unix_secs(),
-            purpose: purpose.chars().take(MAX_NAME).collect(),
+            purpose: escaped(purpose, MAX_NAME),
         };
-        File::create_new(self.part(&digits)).map_err(ApiError::internal)?;
-        write_json(&self.folder.join(format!("{digits}.part.json")), &info)?;
+        write_json(&self.place(&digits, ".json"), &info).map_err(ApiError::io)?;
         Ok(info)
+    }
+
+    /// What there is of an upload: the one rule.
+    fn state(&self, digits: &str) -> State {
+        let read = |ending| read_json(&self.place(digits, ending));
+        let Some(info) = read(".json").or_else(|| read(".part.json")) else { return State::Absent };
+        let length = |ending| std::fs::metadata(self.place(digits, ending)).ok().map(|file| file.len());
+        if length("").is_some() {
+            return State::Whole(FileInfo { id: format!("{FILE}{digits}"), ..info });
+        }
+        match length(".part") {
+            Some(received) => {
+                State::Unfinished(FileInfo { id: format!("{UPLOAD}{digits}"), ..info }, received)
+            }
+            None => State::Absent,
+        }
     }
 
     /// An upload, and how many of its bytes are there.
     pub(crate) fn progress(&self, id: &str) -> ApiResult<(FileInfo, u64)> {
-        let digits = digits(id, UPLOAD)?;
-        let info = read_json(&self.folder.join(format!("{digits}.part.json"))).ok_or_else(|| missing(id))?;
-        let received = std::fs::metadata(self.part(digits)).map_err(|_| missing(id))?.len();
-        Ok((info, received))
+        match self.state(digits(id, UPLOAD)?) {
+            State::Unfinished(info, received) => Ok((info, received)),
+            State::Absent | State::Whole(_) => Err(missing(id)),
+        }
     }
 
-    /// A file to append to an upload with, positioned behind what is there. `offset` must be just that.
+    /// A file to append to an upload with, positioned after what is there. `offset` must be just that.
     pub(crate) fn appender(&self, id: &str, offset: u64) -> ApiResult<(File, FileInfo)> {
         let (info, received) = self.progress(id)?;
-        let path = self.part(digits(id, UPLOAD)?);
-        let mut file = OpenOptions::new().write(true).open(path).map_err(ApiError::internal)?;
+        let path = self.place(digits(id, UPLOAD)?, ".part");
+        let mut file = OpenOptions::new().write(true).open(path).map_err(ApiError::io)?;
         // One writer: a second one would interleave its bytes.
         if file.try_lock().is_err() {
-            return Err(
-                ApiError::new(StatusCode::CONFLICT, "another request is sending this upload").param("offset")
-            );
+            return Err(being_sent().param("offset"));
         }
         if offset != received {
             let message = format!("the server has {received} bytes of this upload; go on from there");
             return Err(ApiError::new(StatusCode::CONFLICT, message).param("offset").code("wrong_offset"));
         }
-        file.seek(SeekFrom::Start(offset)).map_err(ApiError::internal)?;
+        file.seek(SeekFrom::Start(offset)).map_err(ApiError::io)?;
         Ok((file, info))
     }
 
-    /// Makes an upload whose bytes are all there a file. A client that did not hear so may ask again.
-    pub(crate) fn complete(&self, id: &str) -> ApiResult<FileInfo> {
-        let digits = digits(id, UPLOAD)?;
-        let file_id = format!("{FILE}{digits}");
-        if let Ok(info) = self.info(&file_id) {
-            return Ok(info);
-        }
-        let (info, received) = self.progress(id)?;
-        if received != info.bytes {
-            let message = format!("{received} of {} bytes are there; send the others first", info.bytes);
-            return Err(ApiError::new(StatusCode::CONFLICT, message).code("incomplete"));
-        }
-        let info = FileInfo { id: file_id, ..info };
-        // The JSON last: with it the file is there.
-        File::open(self.part(digits)).and_then(|file| file.sync_all()).map_err(ApiError::internal)?;
-        let _alone = self.folder_lock.lock().unwrap_or_else(PoisonError::into_inner);
-        std::fs::rename(self.part(digits), self.folder.join(digits)).map_err(ApiError::internal)?;
-        write_json(&self.folder.join(format!("{digits}.json")), &info)?;
-        let _ = std::fs::remove_file(self.folder.join(format!("{digits}.part.json"))); // of no meaning any more
-        Ok(info)
+    /// Writes the next bytes of an upload.
+    pub(crate) fn append(&self, file: &mut File, piece: &[u8]) -> ApiResult<()> {
+        self.storage.append(file, piece).map_err(ApiError::io)
     }
 
-    /// Makes an upload the bytes of a file that lies on the same disk.
-    pub(crate) fn adopt(&self, id: &str, file: tempfile::NamedTempFile) -> ApiResult<FileInfo> {
-        file.persist(self.part(digits(id, UPLOAD)?)).map_err(ApiError::internal)?;
-        self.complete(id)
+    /// Makes an upload whose bytes are all there a file. Who did not hear so, or asks at the same time, is told the same.
+    pub(crate) fn complete(&self, id: &str) -> ApiResult<FileInfo> {
+        let digits = digits(id, UPLOAD)?;
+        let part = self.place(digits, ".part");
+        // Before others are kept waiting; where it is gone, someone was faster.
+        if let Ok(file) = File::open(&part) {
+            file.sync_all().map_err(ApiError::io)?;
+        }
+        let _alone = self.alone();
+        match self.state(digits) {
+            State::Absent => Err(missing(id)),
+            State::Whole(info) => Ok(info),
+            State::Unfinished(info, received) if received != info.bytes => {
+                let message = format!("{received} of {} bytes are there; send the others first", info.bytes);
+                Err(ApiError::new(StatusCode::CONFLICT, message).code("incomplete"))
+            }
+            State::Unfinished(info, _) => {
+                std::fs::rename(part, self.place(digits, "")).map_err(ApiError::io)?;
+                sync_folder(&self.folder);
+                Ok(FileInfo { id: format!("{FILE}{digits}"), ..info })
+            }
+        }
     }
 
     /// Removes an upload that is not finished.
     pub(crate) fn cancel(&self, id: &str) -> ApiResult<()> {
-        self.progress(id)?;
         let digits = digits(id, UPLOAD)?;
-        std::fs::remove_file(self.part(digits)).map_err(ApiError::internal)?;
-        std::fs::remove_file(self.folder.join(format!("{digits}.part.json"))).map_err(ApiError::internal)
+        let _alone = self.alone();
+        match self.state(digits) {
+            State::Unfinished(..) => self.erase(digits).map_err(ApiError::io),
+            State::Absent | State::Whole(_) => Err(missing(id)),
+        }
     }
 
     /// A file.
     pub(crate) fn info(&self, id: &str) -> ApiResult<FileInfo> {
-        let digits = digits(id, FILE)?;
-        read_json(&self.folder.join(format!("{digits}.json"))).ok_or_else(|| missing(id))
+        match self.state(digits(id, FILE)?) {
+            State::Whole(info) => Ok(info),
+            State::Absent | State::Unfinished(..) => Err(missing(id)),
+        }
     }
 
     /// Its place on the disk.
     pub(crate) fn path(&self, id: &str) -> ApiResult<PathBuf> {
         self.info(id)?;
-        Ok(self.folder.join(digits(id, FILE)?))
+        Ok(self.place(digits(id, FILE)?, ""))
     }
 
     /// All files, the newest first.
     pub(crate) fn list(&self) -> ApiResult<Vec<FileInfo>> {
-        let whole = self.infos()?.into_iter().filter(|(_, whole)| *whole).map(|(info, _)| info);
-        let mut files: Vec<FileInfo> = whole.collect();
+        let whole = |digits: &String| match self.state(digits) {
+            State::Whole(info) => Some(info),
+            State::Absent | State::Unfinished(..) => None,
+        };
+        let mut files: Vec<FileInfo> =
+            self.all_digits().map_err(ApiError::io)?.iter().filter_map(whole).collect();
         files.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| a.id.cmp(&b.id)));
         Ok(files)
     }
 
     /// Removes a file. A question at work on it keeps what it has open.
     pub(crate) fn remove(&self, id: &str) -> ApiResult<()> {
-        let path = self.path(id)?;
-        // The JSON first: without it the file is not there.
-        std::fs::remove_file(path.with_extension("json")).map_err(ApiError::internal)?;
-        std::fs::remove_file(path).map_err(ApiError::internal)
+        let digits = digits(id, FILE)?;
+        let _alone = self.alone();
+        self.info(id)?;
+        self.erase(digits).map_err(ApiError::io)
     }
 
-    /// Files and unfinished uploads; which are whole.
-    fn infos(&self) -> ApiResult<Vec<(FileInfo, bool)>> {
-        let entries = std::fs::read_dir(&self.folder).map_err(ApiError::internal)?;
-        let info = |path: PathBuf| {
-            let name = path.file_name()?.to_str()?;
-            let whole = name.ends_with(".json") && !name.ends_with(".part.json");
-            name.ends_with(".json").then(|| read_json(&path)).flatten().map(|info| (info, whole))
-        };
-        Ok(entries.filter_map(|entry| info(entry.ok()?.path())).collect())
+    fn place(&self, digits: &str, ending: &str) -> PathBuf {
+        self.folder.join(format!("{digits}{ending}"))
     }
-
-    /// Removes what is left of uploads that nobody has gone on with for too long; also of ones that a crash cut off while
-    /// they were completed. Files that are not of our naming are not touched.
-    pub(crate) fn sweep(&self) -> std::io::Result<()> {
-        let _alone = self.folder_lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut last_written: HashMap<String, SystemTime> = HashMap::new();
-        for entry in std::fs::read_dir(&self.folder)?.filter_map(Result::ok) {
-            let name = entry.file_name();
-            let digits =
-                name.to_str().and_then(|name| name.split('.').next()).filter(|digits| is_ours(digits));
-            let modified = entry.metadata().and_then(|metadata| metadata.modified());
-            if let (Some(digits), Ok(modified)) = (digits, modified) {
-                let last = last_written.entry(digits.to_owned()).or_insert(modified);
-                *last = modified.max(*last);
-            }
-        }
-        for (digits, last) in last_written {
-            let is_old = last.elapsed().is_ok_and(|age| age > self.unfinished);
-            if is_old && !self.folder.join(format!("{digits}.json")).exists() && !self.is_being_sent(&digits)
-            {
-                for ending in ["", ".part", ".part.json"] {
-                    let _ = std::fs::remove_file(self.folder.join(format!("{digits}{ending}"))); // most are not there
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn is_being_sent(&self, digits: &str) -> bool {
-        OpenOptions::new().write(true).open(self.part(digits)).is_ok_and(|file| file.try_lock().is_err())
-    }
-
-    fn part(&self, digits: &str) -> PathBuf {
-        self.folder.join(format!("{digits}.part"))
-    }
-}
-
-/// The digits of an id that we could have given: nothing else becomes part of a path.
-fn digits<'a>(id: &'a str, prefix: &str) -> ApiResult<&'a str> {
-    id.strip_prefix(prefix).filter(|digits| is_ours(digits)).ok_or_else(|| missing(id))
-}
-
-fn is_ours(digits: &str) -> bool {
-    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    digits.len() == ID_DIGITS && digits.bytes().all(is_digit)
-}
-
-fn missing(id: &str) -> ApiError {
-    let id: String = id.chars().filter(|c| !c.is_control()).take(64).collect();
-    ApiError::not_found(format!("there is no {id}")).code("not_found")
-}
-
-fn read_json(path: &Path) -> Option<FileInfo> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
-}
-
-/// Whole or absent.
-fn write_json(path: &Path, info: &FileInfo) -> ApiResult<()> {
-    let json = serde_json::to_vec(info).map_err(ApiError::internal)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(ApiError::internal)?;
-    file.write_all(&json).and_then(|()| file.as_file().sync_all()).map_err(ApiError::internal)?;
-    file.persist(path).map_err(ApiError::internal)?;
-    Ok(())
 }
