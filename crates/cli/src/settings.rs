@@ -153,9 +153,11 @@ fn subtitles(args: &VideoArgs) -> Result<Option<SubtitleSource>> {
 }
 
 fn set_threads(threads: Option<usize>) -> Result<()> {
-    let Some(threads) = threads else { return Ok(()) };
-    ensure!((1..=1024).contains(&threads), "--threads must be between 1 and 1024");
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start threads")
+    ensure!(threads.is_none_or(|n| (1..=1024).contains(&n)), "--threads must be between 1 and 1024");
+    // Here, where what the system lacks is an error; left to the first kernel, it would be a panic. 0: one a core.
+    let started = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build_global();
+    started
+        .context("cannot start threads: lower --threads, or allow this program more memory or more processes")
 }
 
 /// None follows the weights.

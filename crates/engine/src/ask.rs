@@ -3,12 +3,12 @@
 //! [`Probed`] (the video's packets) -> [`Request::plan`] (frames, room for earlier turns, tokens, bytes) -> [`Planned`] ->
 //! [`Planned::start`] (memory checked; the video in the KV cache) -> [`Session`] -> [`Answer`] with its evidence and receipt.
 
-use crate::Result;
 use crate::answer::Answer;
 use crate::observer::Observer;
 use crate::plan::RunPlan;
 use crate::session::{FrameSource, Session};
 use crate::settings::RunSettings;
+use crate::{EngineError, Result};
 use longsight_models::processor::Turn;
 use longsight_models::{Lmm, ModelInfo};
 use longsight_video::{SamplePlan, VideoInfo, VideoSource, probe, sample};
@@ -69,9 +69,20 @@ impl Request<'_> {
     /// # Errors
     /// Settings that are invalid or do not fit the video or the model.
     pub fn plan(self, model: &ModelInfo) -> Result<Planned> {
+        self.plan_unless(model, &|| false)
+    }
+
+    /// [`Self::plan`], given up where `stop` says so: it is asked before each text that is tokenised.
+    ///
+    /// # Errors
+    /// As [`Self::plan`]; [`EngineError::Stopped`].
+    pub fn plan_unless(self, model: &ModelInfo, stop: &dyn Fn() -> bool) -> Result<Planned> {
+        let go_on = || if stop() { Err(EngineError::Stopped) } else { Ok(()) };
         let Self { video: Probed { video, secs }, mut settings, frames, earlier, questions } = self;
         settings.check()?;
+        go_on()?;
         settings.make_room_for(earlier, model)?;
+        go_on()?;
         let frames = match frames {
             Frames::Given(frames) => frames,
             Frames::Chosen => sample(&video, &settings.video.sample)?,
@@ -81,7 +92,11 @@ impl Request<'_> {
             }
         };
         let tokens = |text: &&&str| model.tokenizer.encode(text).map_or(0, |ids| ids.len());
-        let longest = questions.iter().max_by_key(tokens).copied().unwrap_or_default();
+        let longest = match questions {
+            [one] => one,
+            several => several.iter().max_by_key(tokens).copied().unwrap_or_default(),
+        };
+        go_on()?;
         let plan = RunPlan::new(model, video, frames, longest, &settings)?;
         Ok(Planned { plan: RunPlan { probe_secs: secs, ..plan }, settings })
     }

@@ -74,7 +74,8 @@ impl Fault {
 
     pub(crate) fn of_video(error: &VideoError) -> Self {
         let kind = match error {
-            VideoError::ToolMissing { .. } => ErrorKind::Machine,
+            VideoError::ToolMissing { .. } | VideoError::NoThread { .. } => ErrorKind::Machine,
+            VideoError::Io { source, .. } if is_shortage(source) => ErrorKind::Machine,
             _ => ErrorKind::Video,
         };
         let (field, problem) = match error {
@@ -153,4 +154,12 @@ impl Fault {
         };
         Self { field, ..Self::new(kind, error.to_string().into()) }
     }
+}
+
+/// Whether the system has too little of something: memory, processes, open files, room on the disk.
+fn is_shortage(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{OutOfMemory, QuotaExceeded, StorageFull, WouldBlock};
+    const TOO_MANY_FILES: [i32; 2] = [23, 24]; // ENFILE and EMFILE, of all systems with these numbers
+    matches!(error.kind(), OutOfMemory | WouldBlock | StorageFull | QuotaExceeded)
+        || cfg!(unix) && error.raw_os_error().is_some_and(|number| TOO_MANY_FILES.contains(&number))
 }

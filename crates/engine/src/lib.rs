@@ -7,6 +7,7 @@
 
 mod answer;
 pub mod ask;
+mod available;
 mod budget;
 mod dedupe;
 pub mod encode;
@@ -35,6 +36,7 @@ mod warning;
 
 pub use answer::{Answer, AnswerScore};
 pub use ask::{Frames, Planned, Probed, Request, answer};
+pub use available::{available_bytes, process_limit};
 pub use budget::{MemoryEstimate, fit_to_memory};
 pub use dedupe::Dedupe;
 pub use encoded::EncodedFrames;

@@ -4,7 +4,11 @@ use crate::files::copy_small_files;
 use crate::lmm::{Description, LoadSettings};
 use crate::weights::{QuantizedFile, StoredMatrices, WriteProgress, gguf_alone};
 use crate::{ModelError, Result};
+use std::fs::File;
 use std::path::Path;
+
+/// Begins the names of folders that are not complete.
+const PARTIAL: &str = ".quantize-";
 
 /// What [`quantize`] wrote.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -50,7 +54,9 @@ pub fn quantize(
     }
     let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(io)?;
-    let partial = tempfile::Builder::new().prefix(".quantize-").tempdir_in(parent).map_err(io)?;
+    remove_abandoned(parent);
+    let partial = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(parent).map_err(io)?;
+    let _lock = locked(partial.path()); // until the folder has its name
     copy_small_files(source, partial.path())?;
     let mut file = QuantizedFile::default();
     for (name, info, dtype) in description.stored_tensors() {
@@ -59,4 +65,48 @@ pub fn quantize(
     let bytes = file.write(&description.checkpoint, &partial.path().join("model.safetensors"), progress)?;
     std::fs::rename(partial.path(), target).map_err(io)?; // its clean-up then finds nothing
     Ok(QuantizedCheckpoint { bytes, matrices: description.info.matrices })
+}
+
+/// A folder, locked as long as what is returned is held; the system unlocks it, however this process ends. None where another
+/// holds it, or the system cannot lock folders.
+fn locked(folder: &Path) -> Option<File> {
+    let folder = File::open(folder).ok()?;
+    folder.try_lock().is_ok().then_some(folder)
+}
+
+/// Removes folders in `parent` whose writers were killed.
+fn remove_abandoned(parent: &Path) {
+    for folder in std::fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with(PARTIAL)
+            && let Some(_lock) = locked(&folder)
+        {
+            let _ = std::fs::remove_dir_all(&folder); // what cannot be removed stays, and harms nothing
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_killed_writers_are_removed_and_no_others() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let path = parent.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            std::fs::write(path.join("model.safetensors"), "half").unwrap();
+            path
+        };
+        let (abandoned, at_work, other) =
+            (folder(".quantize-a1"), folder(".quantize-b2"), folder("quantize-c3"));
+        let lock = locked(&at_work).unwrap();
+        remove_abandoned(parent.path());
+        assert!(!abandoned.exists() && at_work.exists() && other.exists());
+        drop(lock);
+        remove_abandoned(parent.path());
+        assert!(!at_work.exists() && other.exists());
+    }
 }

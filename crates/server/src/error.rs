@@ -1,9 +1,11 @@
 //! Failures: of the server itself, and of requests, which get their status and shape here and nowhere else.
 
+use crate::echo::escaped;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use longsight_engine::{EngineError, ErrorKind, Setting};
 use serde_json::{Value, json};
+use std::io::ErrorKind as IoKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -26,9 +28,15 @@ pub enum ServeError {
         /// Why.
         source: std::io::Error,
     },
+    /// Another server has the folder.
+    #[error("{}: another server keeps its uploads there; stop it, or give each a folder of its own", _0.display())]
+    FolderInUse(PathBuf),
     /// A setting that is invalid.
     #[error("{0}")]
     Setting(String),
+    /// Threads.
+    #[error("cannot start a thread ({0}): allow this program more memory or more processes")]
+    Thread(std::io::Error),
     /// The network, while serving.
     #[error("the server stopped: {0}")]
     Io(std::io::Error),
@@ -43,6 +51,11 @@ pub(crate) struct ApiError {
     code: Option<&'static str>,
     retry_after_secs: Option<u64>,
 }
+
+/// Seconds after which a client may try again that was refused for the load.
+const RETRY_AFTER_SECS: u64 = 5;
+/// Characters of a message: longer than all of ours.
+const MOST_MESSAGE: usize = 1000;
 
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
@@ -75,10 +88,33 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says why")
     }
 
-    pub(crate) fn queue_full(retry_after_secs: u64) -> Self {
-        let error =
-            Self::new(StatusCode::TOO_MANY_REQUESTS, "too many questions are waiting; try again later");
-        Self { retry_after_secs: Some(retry_after_secs), ..error }.code("queue_full")
+    /// What the system says of a file or folder of the server: full disks can be helped, everything else is ours.
+    pub(crate) fn io(error: std::io::Error) -> Self {
+        match error.kind() {
+            IoKind::StorageFull | IoKind::QuotaExceeded | IoKind::FileTooLarge => {
+                tracing::warn!(%error, "the storage is full");
+                let message = "the server's storage is full; delete files that are not needed";
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, message).code("storage_full")
+            }
+            _ => Self::internal(error),
+        }
+    }
+
+    /// No thread for it now.
+    pub(crate) fn no_thread(error: std::io::Error) -> Self {
+        tracing::warn!(%error, "no thread for a request");
+        Self::no_memory("the server cannot start a thread for this now; try again later")
+    }
+
+    /// Less memory than it would take.
+    pub(crate) fn no_memory(message: impl Into<String>) -> Self {
+        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, message);
+        Self { retry_after_secs: Some(RETRY_AFTER_SECS), ..error }.code("no_memory")
+    }
+
+    pub(crate) fn queue_full(message: &str) -> Self {
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, message);
+        Self { retry_after_secs: Some(RETRY_AFTER_SECS), ..error }.code("queue_full")
     }
 
     pub(crate) fn closing() -> Self {
@@ -98,6 +134,10 @@ impl ApiError {
         Self { message: self.message.replace(from, to), ..self }
     }
 
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
@@ -111,7 +151,8 @@ impl ApiError {
             500.. => "server_error",
             _ => "invalid_request_error",
         };
-        json!({ "error": { "message": self.message, "type": kind, "param": self.param, "code": self.code } })
+        let message = escaped(&self.message, MOST_MESSAGE);
+        json!({ "error": { "message": message, "type": kind, "param": self.param, "code": self.code } })
     }
 }
 
@@ -189,6 +230,25 @@ mod tests {
                 assert_eq!(message.contains("please report this"), kind == ErrorKind::Internal, "{message}");
             }
         }
+    }
+
+    #[test]
+    fn a_message_is_one_line_and_ends() {
+        let shown = ApiError::bad(format!("no {}", "x\n".repeat(5000))).to_json();
+        let message = shown["error"]["message"].as_str().unwrap_or_default();
+        assert!(message.chars().count() <= 1001 && !message.contains('\n'), "{message}");
+    }
+
+    #[test]
+    fn a_full_disk_is_507() {
+        for kind in [IoKind::StorageFull, IoKind::QuotaExceeded, IoKind::FileTooLarge] {
+            let error = ApiError::io(kind.into());
+            assert_eq!(
+                (error.status().as_u16(), &error.to_json()["error"]["code"]),
+                (507, &json!("storage_full"))
+            );
+        }
+        assert_eq!(ApiError::io(IoKind::PermissionDenied.into()).status().as_u16(), 500);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Fetching from allowed hosts, and never from where only the server can reach: the address that a name resolves to is checked
 //! where it is resolved, so that no second answer of a name server can slip in between; redirects are not followed.
 
+use crate::blocking::Left;
+use crate::echo::echo;
+use crate::heeding::Heeding;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -8,34 +11,87 @@ use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::{Connector, NextTimeout, RustlsConnector, TcpConnector};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const READ_LIMIT: Duration = Duration::from_secs(30);
 
-/// Writes the bytes at `url` to `out`, or says why not, for the client.
+/// Why nothing was fetched.
+#[derive(Debug)]
+pub(crate) enum FetchError {
+    /// For the client.
+    Refused(String),
+    /// What the system says of the file that the bytes go to.
+    Io(std::io::Error),
+}
+
+impl From<String> for FetchError {
+    fn from(message: String) -> Self {
+        Self::Refused(message)
+    }
+}
+
+/// Writes the bytes at `url` to `out`. Ends soon where `left` says that nobody waits for them any more.
 pub(crate) fn fetch(
     url: &str,
     allowed_hosts: &[String],
     limit_bytes: u64,
-    out: &mut impl Write,
-) -> Result<(), String> {
-    let uri: Uri = url.parse().map_err(|_| format!("{url}: not an address"))?;
+    left: &Left,
+    out: &mut dyn Write,
+) -> Result<(), FetchError> {
+    let uri: Uri = url.parse().map_err(|_| format!("{}: not an address", echo(url)))?;
     let host = uri.host().unwrap_or_default().to_ascii_lowercase();
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let with_port = uri.port_u16().map(|port| format!("{host}:{port}"));
-    let is_named = |allowed: &String| {
-        let allowed = allowed.to_ascii_lowercase();
-        allowed == host || allowed == bare || Some(&allowed) == with_port.as_ref()
-    };
-    if !allowed_hosts.iter().any(is_named) {
-        return Err(format!("{host}: not a host that this server fetches from; upload the file instead"));
+    let shown = echo(&host);
+    if !is_named(&uri, &host, &bare, allowed_hosts) {
+        return Err(
+            format!("{shown}: not a host that this server fetches from; upload the file instead").into()
+        );
     }
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err("an address with a user name is not fetched".into());
+        return Err("an address with a user name is not fetched".to_owned().into());
     }
     // An operator who names an address itself means it.
-    let resolver = Public { any: bare.parse::<IpAddr>().is_ok(), inner: DefaultResolver::default() };
+    let any = bare.parse::<IpAddr>().is_ok();
+    let response = agent(any, left).get(url).call();
+    let mut response = response.map_err(|e| format!("{shown}: {}", echo(&e.to_string())))?;
+    let status = response.status().as_u16();
+    if (300..400).contains(&status) {
+        return Err(format!("{shown} answers with a redirect ({status}), which is not followed").into());
+    }
+    if status != 200 {
+        return Err(format!("{shown} answers {status}").into());
+    }
+    let mut body = response.body_mut().as_reader();
+    let (mut bytes, mut piece) = (0u64, vec![0; 64 << 10]);
+    loop {
+        let read = body.read(&mut piece).map_err(|e| format!("{shown}: {e}"))?;
+        if read == 0 {
+            return Ok(());
+        }
+        bytes += read as u64;
+        if bytes > limit_bytes {
+            return Err(format!("{shown}: more than the {limit_bytes} bytes allowed").into());
+        }
+        if left.has_left() {
+            return Err("the client has left".to_owned().into());
+        }
+        out.write_all(&piece[..read]).map_err(FetchError::Io)?;
+    }
+}
+
+/// Whether the operator allows the host.
+fn is_named(uri: &Uri, host: &str, bare: &str, allowed_hosts: &[String]) -> bool {
+    let with_port = uri.port_u16().map(|port| format!("{host}:{port}"));
+    allowed_hosts.iter().any(|allowed| {
+        let allowed = allowed.to_ascii_lowercase();
+        allowed == host || allowed == bare || Some(&allowed) == with_port.as_ref()
+    })
+}
+
+/// Asks public addresses, or any.
+fn agent(any: bool, left: &Left) -> Agent {
+    let resolver = Public { any, inner: DefaultResolver::default() };
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -45,21 +101,9 @@ pub(crate) fn fetch(
         .timeout_connect(Some(CONNECT_LIMIT))
         .timeout_per_read(Some(READ_LIMIT))
         .build();
-    let agent = Agent::with_parts(config, DefaultConnector::default(), resolver);
-    let mut response = agent.get(url).call().map_err(|e| format!("{host}: {e}"))?;
-    let status = response.status().as_u16();
-    if (300..400).contains(&status) {
-        return Err(format!("{host} answers with a redirect ({status}), which is not followed"));
-    }
-    if status != 200 {
-        return Err(format!("{host} answers {status}"));
-    }
-    let mut body = response.body_mut().as_reader().take(limit_bytes.saturating_add(1));
-    let bytes = std::io::copy(&mut body, out).map_err(|e| format!("{host}: {e}"))?;
-    if bytes > limit_bytes {
-        return Err(format!("{host}: more than the {limit_bytes} bytes allowed"));
-    }
-    Ok(())
+    let connector =
+        ().chain(TcpConnector::default()).chain(Heeding(left.clone())).chain(RustlsConnector::default());
+    Agent::with_parts(config, connector, resolver)
 }
 
 /// Resolves to public addresses only.
@@ -170,7 +214,10 @@ mod tests {
     fn hosts_that_are_not_named_are_not_asked() {
         let refused = |url: &str, hosts: &[&str]| {
             let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-            fetch(url, &hosts, 1000, &mut Vec::new()).unwrap_err()
+            match fetch(url, &hosts, 1000, &Left::default(), &mut Vec::new()) {
+                Err(FetchError::Refused(message)) => message,
+                other => panic!("{other:?}"),
+            }
         };
         assert!(
             refused("http://example.org/a.mp4", &[]).contains("not a host that this server fetches from")

@@ -1,17 +1,14 @@
-//! What every request passes: an id for the log, the host it names, the key, and a body that keeps coming.
+//! What every request passes: an id for the log, the host it names, and the key.
 
 use crate::error::{ApiError, ApiResult};
 use crate::leftover::Leftover;
 use crate::routes::page::FILES;
 use crate::state::App;
-use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt;
 use rand::RngCore;
-use serde::de::DeserializeOwned;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,7 +39,7 @@ pub(crate) async fn guard(
     };
     let status = response.status();
     // A body that stopped coming has been waited for.
-    if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT {
+    if (status.is_client_error() || status.is_server_error()) && status != StatusCode::REQUEST_TIMEOUT {
         leftover.discard(Duration::from_secs(app.settings.limits.idle_secs)).await;
     }
     let status = status.as_u16();
@@ -72,8 +69,9 @@ fn is_open(path: &str) -> bool {
 }
 
 fn check_key(key: &str, headers: &HeaderMap) -> ApiResult<()> {
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim).unwrap_or_default();
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let bearer = given.trim().split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let given = bearer.map(|(_, key)| key.trim()).unwrap_or_default();
     // In constant time, so that the time of a refusal tells nothing about the key.
     if bool::from(given.as_bytes().ct_eq(key.as_bytes())) { Ok(()) } else { Err(ApiError::unauthorized()) }
 }
@@ -109,57 +107,23 @@ fn request_id() -> String {
     format!("req-{:016x}", rand::rng().next_u64())
 }
 
-/// The whole body, of at most `limit_bytes`; given up where nothing comes for `idle`.
-pub(crate) async fn read_body(body: Body, limit_bytes: usize, idle: Duration) -> ApiResult<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut stream = body.into_data_stream();
-    while let Some(chunk) = next_chunk(&mut stream, idle).await? {
-        if bytes.len() + chunk.len() > limit_bytes {
-            return Err(ApiError::too_large(format!(
-                "the body is longer than the {limit_bytes} bytes allowed; upload large files instead"
-            )));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
-}
-
-/// The next piece of a body; None at its end.
-pub(crate) async fn next_chunk(
-    stream: &mut axum::body::BodyDataStream,
-    idle: Duration,
-) -> ApiResult<Option<axum::body::Bytes>> {
-    match tokio::time::timeout(idle, stream.next()).await {
-        Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
-        Ok(None) => Ok(None),
-        Ok(Some(Err(error))) => Err(ApiError::bad(format!("the body broke off: {error}"))),
-        Err(_) => Err(ApiError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            format!("no byte of the body came for {} s", idle.as_secs()),
-        )),
-    }
-}
-
-/// A JSON body.
-pub(crate) async fn read_json<T: DeserializeOwned>(
-    app: &App,
-    headers: &HeaderMap,
-    body: Body,
-) -> ApiResult<T> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // Also keeps plain forms of other sites out, which need no permission of the browser.
-    if !kind.trim().to_ascii_lowercase().starts_with("application/json") {
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(ApiError::new(status, "send JSON, with Content-Type: application/json"));
-    }
-    let limits = &app.settings.limits;
-    let bytes = read_body(body, limits.body_bytes, Duration::from_secs(limits.idle_secs)).await?;
-    serde_json::from_slice(&bytes).map_err(|e| ApiError::bad(format!("the body: {e}")).code("invalid_json"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_scheme_of_a_key_is_read_in_any_case() {
+        let checked = |value: &'static str| {
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))]);
+            check_key("secret", &headers).is_ok()
+        };
+        for good in ["Bearer secret", "bearer secret", "BEARER  secret ", "bEaReR secret"] {
+            assert!(checked(good), "{good}");
+        }
+        for bad in ["secret", "Bearer", "Bearer ", "Basic secret", "Bearer Secret", "Bearersecret", ""] {
+            assert!(!checked(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn loopback_hosts() {

@@ -1,16 +1,19 @@
 //! What a question is about: an upload, bytes in the request, or an address that the operator allows.
 
+use crate::blocking::Left;
+use crate::data_url::{DataError, DataUrl, is_data_url};
 use crate::error::{ApiError, ApiResult};
-use crate::fetch;
+use crate::fetch::{FetchError, fetch};
 use crate::state::App;
+use crate::storage::{Room, ScratchFile};
 use crate::wire::Visual;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use longsight_engine::{Receipt, WarningKind};
 use longsight_video::VideoSource;
-use std::io::Write;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::TempDir;
 
 /// A video or images on the server's disk, with the name that clients know.
 pub(crate) struct Input {
@@ -23,16 +26,20 @@ pub(crate) struct Input {
 }
 
 enum TemporaryFiles {
-    One(#[allow(dead_code, reason = "held until it is dropped")] NamedTempFile),
-    Folder(#[allow(dead_code, reason = "held until it is dropped")] TempDir),
+    One(#[allow(dead_code, reason = "held until it is dropped")] ScratchFile),
+    Folder(#[allow(dead_code, reason = "held until it is dropped")] Pictures),
 }
 
 impl Input {
-    /// Brings what a request shows to the disk. Blocks while it fetches and writes.
-    pub(crate) fn new(app: &App, visual: &Visual) -> ApiResult<Self> {
+    /// Brings what a request shows to the disk. Blocks while it fetches and writes; ends where its client left.
+    pub(crate) fn new(app: &App, visual: &Visual, left: &Left) -> ApiResult<Self> {
         match visual {
-            Visual::Video(url) => Self::video(app, url),
-            Visual::Images(urls) => Self::images(app, urls),
+            Visual::Video(url) if url.starts_with("file-") => Self::upload(app, url),
+            Visual::Video(url) => match DataUrl::parse(url).and_then(DataUrl::frames) {
+                Some(frames) => Self::frames(app, frames.collect()),
+                None => Self::video(app, url, left),
+            },
+            Visual::Images(urls) => Self::images(app, urls, left),
         }
     }
 
@@ -42,13 +49,10 @@ impl Input {
         Ok(Self { source: VideoSource::File(path), name: id.to_owned(), is_upload: true, _files: None })
     }
 
-    fn video(app: &App, url: &str) -> ApiResult<Self> {
-        if url.starts_with("file-") {
-            return Self::upload(app, url);
-        }
-        let mut file = NamedTempFile::new_in(app.uploads.scratch()).map_err(ApiError::internal)?;
-        bring(app, url, "video_url", app.settings.limits.upload_bytes, &mut file)?;
-        let path = file.path().to_owned();
+    fn video(app: &App, url: &str, left: &Left) -> ApiResult<Self> {
+        let mut file = app.uploads.scratch_file()?;
+        bring(app, url, "video_url", app.settings.limits.upload_bytes, left, &mut file)?;
+        let path = file.file.path().to_owned();
         Ok(Self {
             source: VideoSource::File(path),
             name: "the video of the request".into(),
@@ -57,30 +61,30 @@ impl Input {
         })
     }
 
-    fn images(app: &App, urls: &[String]) -> ApiResult<Self> {
-        app.check_frames(urls.len())?;
-        let folder = TempDir::new_in(app.uploads.scratch()).map_err(ApiError::internal)?;
-        for (i, url) in urls.iter().enumerate() {
-            let bytes = match app.uploads.path(url) {
-                Ok(path) => std::fs::read(path).map_err(ApiError::internal)?,
-                Err(_) => {
-                    let mut bytes = Vec::new();
-                    bring(app, url, "image_url", app.settings.limits.body_bytes as u64, &mut bytes)?;
-                    bytes
-                }
-            };
-            let Some(kind) = image_kind(&bytes) else {
-                return Err(ApiError::bad(format!("image {i} is no PNG, JPEG or WebP")).param("messages"));
-            };
-            let path = folder.path().join(format!("{i:06}.{kind}"));
-            std::fs::write(path, bytes).map_err(ApiError::internal)?;
+    /// Frames that were sampled already.
+    fn frames(app: &App, frames: Vec<DataUrl<'_>>) -> ApiResult<Self> {
+        app.check_frames(frames.len())?;
+        let mut pictures = Pictures::new(app)?;
+        for frame in frames {
+            pictures.add(|out| frame.write(out).map_err(|e| not_written(e, "video_url")))?;
         }
-        Ok(Self {
-            source: VideoSource::Images(folder.path().to_owned()),
-            name: "the images of the request".into(),
-            is_upload: false,
-            _files: Some(TemporaryFiles::Folder(folder)),
-        })
+        Ok(pictures.into_input("the frames of the request"))
+    }
+
+    fn images(app: &App, urls: &[String], left: &Left) -> ApiResult<Self> {
+        app.check_frames(urls.len())?;
+        let limit_bytes = app.settings.limits.body_bytes as u64;
+        let mut pictures = Pictures::new(app)?;
+        let mut known = HashMap::<&str, PathBuf>::new();
+        for url in urls {
+            let known_path = known.get(url.as_str()).cloned();
+            let path = match known_path.or_else(|| app.uploads.path(url).ok()) {
+                Some(path) => pictures.add_again(&path)?,
+                None => pictures.add(|out| bring(app, url, "image_url", limit_bytes, left, out))?,
+            };
+            known.insert(url, path);
+        }
+        Ok(pictures.into_input("the images of the request"))
     }
 
     /// The id, where it is an upload.
@@ -107,22 +111,93 @@ impl Input {
     }
 }
 
-/// Writes the bytes of a `data:` URL, or of an address that is allowed, to `out`.
-fn bring(app: &App, url: &str, param: &str, limit_bytes: u64, out: &mut impl Write) -> ApiResult<()> {
-    let bad = |message: String| ApiError::bad(message).param(param);
-    if let Some(data) = url.strip_prefix("data:") {
-        let Some((_, text)) = data.split_once(";base64,") else {
-            return Err(bad("a data: URL must be base64: data:TYPE;base64,...".into()));
+/// A folder of pictures, which are the frames in the order in which they were added.
+struct Pictures {
+    folder: TempDir,
+    room: Room,
+    count: usize,
+}
+
+impl Pictures {
+    fn new(app: &App) -> ApiResult<Self> {
+        let folder = TempDir::new_in(app.uploads.scratch()).map_err(ApiError::io)?;
+        Ok(Self { folder, room: app.uploads.room(), count: 0 })
+    }
+
+    /// Adds the picture that `write` brings, and returns its place.
+    fn add(&mut self, write: impl FnOnce(&mut dyn Write) -> ApiResult<()>) -> ApiResult<PathBuf> {
+        let path = self.folder.path().join("new");
+        let file = File::create(&path).map_err(ApiError::io)?;
+        write(&mut self.room.writing(file))?;
+        let named = self.next_path(&path)?;
+        std::fs::rename(&path, &named).map_err(ApiError::io)?;
+        Ok(named)
+    }
+
+    /// Adds a picture that is on the disk already, without a copy where the disk can do so.
+    fn add_again(&mut self, path: &Path) -> ApiResult<PathBuf> {
+        let named = self.next_path(path)?;
+        if std::fs::hard_link(path, &named).is_err() {
+            let mut from = File::open(path).map_err(ApiError::io)?;
+            let to = File::create(&named).map_err(ApiError::io)?;
+            std::io::copy(&mut from, &mut self.room.writing(to)).map_err(ApiError::io)?;
+        }
+        Ok(named)
+    }
+
+    /// Where the picture in `path` goes, by its kind.
+    fn next_path(&mut self, path: &Path) -> ApiResult<PathBuf> {
+        let mut first = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut first));
+        read.map_err(ApiError::io)?;
+        let i = self.count;
+        let Some(kind) = image_kind(&first) else {
+            return Err(ApiError::bad(format!("image {i} is no PNG, JPEG or WebP")).param("messages"));
         };
-        let bytes = STANDARD.decode(text.trim());
-        let bytes = bytes.map_err(|e| bad(format!("the data: URL is not base64: {e}")))?;
-        return out.write_all(&bytes).map_err(ApiError::internal);
+        self.count += 1;
+        Ok(self.folder.path().join(format!("{i:06}.{kind}")))
+    }
+
+    fn into_input(self, name: &str) -> Input {
+        Input {
+            source: VideoSource::Images(self.folder.path().to_owned()),
+            name: name.into(),
+            is_upload: false,
+            _files: Some(TemporaryFiles::Folder(self)),
+        }
+    }
+}
+
+/// Writes the bytes of a `data:` URL, or of an address that is allowed, to `out`.
+fn bring(
+    app: &App,
+    url: &str,
+    param: &str,
+    limit_bytes: u64,
+    left: &Left,
+    mut out: &mut dyn Write,
+) -> ApiResult<()> {
+    let bad = |message: String| ApiError::bad(message).param(param);
+    if is_data_url(url) {
+        let data = DataUrl::parse(url);
+        let data = data.ok_or_else(|| bad("a data: URL must be base64: data:TYPE;base64,...".into()))?;
+        return data.write(&mut out).map_err(|e| not_written(e, param));
     }
     if url.starts_with("http://") || url.starts_with("https://") {
-        return fetch::fetch(url, &app.settings.allowed_hosts, limit_bytes, out)
-            .map_err(|message| bad(message).code("url"));
+        let fetched = fetch(url, &app.settings.allowed_hosts, limit_bytes, left, &mut out);
+        return fetched.map_err(|error| match error {
+            FetchError::Io(error) => ApiError::io(error),
+            FetchError::Refused(message) => bad(message).code("url"),
+        });
     }
     Err(bad("give a file id (file-...), a data: URL, or an http(s) address".into()))
+}
+
+fn not_written(error: DataError, param: &str) -> ApiError {
+    match error {
+        DataError::NotBase64 => ApiError::bad("the data: URL is not base64").param(param),
+        DataError::Io(error) => ApiError::io(error),
+    }
 }
 
 /// By its first bytes, so that no name from outside reaches the disk.
@@ -133,14 +208,4 @@ fn image_kind(bytes: &[u8]) -> Option<&'static str> {
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("webp"),
         _ => None,
     }
-}
-
-/// A folder for files of single requests, emptied: what lies there is of a server that was killed.
-pub(crate) fn empty_folder(path: &Path) -> std::io::Result<PathBuf> {
-    match std::fs::remove_dir_all(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
-        _ => (),
-    }
-    std::fs::create_dir_all(path)?;
-    Ok(path.to_owned())
 }

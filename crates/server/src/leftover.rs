@@ -3,7 +3,6 @@
 //! A connection that is closed while the client still writes is reset: the client sees a broken pipe in place of the reason
 //! it was refused for. So what is on its way is read and thrown away first, as far as that is bounded.
 
-use crate::guard::next_chunk;
 use axum::Error;
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::Request;
@@ -39,7 +38,7 @@ impl Leftover {
         let reading = async {
             let mut bytes = 0;
             while bytes < MOST_DISCARDED_BYTES
-                && let Ok(Some(chunk)) = next_chunk(&mut rest, limit).await
+                && let Some(Ok(chunk)) = rest.next().await
             {
                 bytes += chunk.len();
             }

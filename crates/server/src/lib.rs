@@ -1,14 +1,21 @@
 //! The server: OpenAI's chat completions over videos, uploads, plans, metrics, and a web page.
 //!
-//! A request's way: `routes/` (one file a resource) -> `wire.rs` (types of the API, nothing unknown accepted) -> `input.rs`
-//! (what the video is: an upload, bytes in the request, an allowed address) -> `queue.rs` (bounded, fair between clients) ->
-//! `worker.rs` (the engine, one question at a time: the kernels use all cores) -> events back to the route. `error.rs` turns
-//! every failure into a status and OpenAI's shape, once. `guard.rs` is what every request passes: key, host, request id
-//! (`leftover.rs`: the rest of the body of one that is refused).
+//! A request's way: `connections.rs` (so many at once) -> `routes/` (one file a resource) -> `body.rs` (in time, within the
+//! memory for bodies) -> `wire/` (types of the API, nothing unknown accepted) -> `input.rs` (what the video is: an upload,
+//! bytes in the request, an allowed address) -> `queue.rs` (bounded, fair between clients) -> `worker.rs` (the engine, one
+//! question at a time: the kernels use all cores) -> events back to the route. What blocks before the queue runs on a thread
+//! that hears when its client leaves (`blocking.rs`). `error.rs` turns every failure into a status and OpenAI's shape, once.
+//! `guard.rs` is what every request passes: key, host, request id (`leftover.rs`: the rest of the body of one that is refused).
 
+mod blocking;
+mod body;
+mod connections;
+mod data_url;
+mod echo;
 mod error;
 mod fetch;
 mod guard;
+mod heeding;
 mod input;
 mod leftover;
 mod metrics;
@@ -16,6 +23,7 @@ mod queue;
 mod routes;
 mod settings;
 mod state;
+mod storage;
 mod uploads;
 mod wire;
 mod worker;
@@ -23,6 +31,7 @@ mod worker;
 pub use error::ServeError;
 pub use settings::{Limits, ServerSettings};
 
+use error::ApiError;
 use longsight_models::Lmm;
 use state::App;
 use std::future::Future;
@@ -48,23 +57,23 @@ pub async fn serve(
         .map_err(|source| ServeError::Bind { address: settings.address, source })?;
     let address =
         listener.local_addr().map_err(|source| ServeError::Bind { address: settings.address, source })?;
-    let shutdown_limit = std::time::Duration::from_secs(settings.limits.shutdown_secs);
+    let limits = settings.limits.clone();
     let app = Arc::new(App::new(model, settings)?);
     let worker = worker::start(Arc::clone(&app))?;
     let sweeping = tokio::spawn(sweep(Arc::clone(&app)));
-    let router = routes::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
     ready(address);
     let closing = Arc::clone(&app);
     let (stopped, mut stopping) = tokio::sync::watch::channel(false);
-    let signal = async move {
+    let serving = connections::serve(listener, routes::router(Arc::clone(&app)), &limits, stopping.clone());
+    tokio::spawn(async move {
         shutdown.await;
         tracing::info!("shutting down");
         closing.queue.close();
         let _ = stopped.send(true);
-    };
-    let served = axum::serve(listener, router).with_graceful_shutdown(signal);
+    });
+    let shutdown_limit = std::time::Duration::from_secs(limits.shutdown_secs);
     tokio::select! {
-        outcome = async { served.await } => outcome.map_err(ServeError::Io)?,
+        () = serving => (),
         () = async {
             let _ = stopping.wait_for(|stopped| *stopped).await;
             tokio::time::sleep(shutdown_limit).await;
@@ -84,8 +93,8 @@ async fn sweep(app: Arc<App>) {
     let every = std::time::Duration::from_secs(app.settings.limits.unfinished_secs.clamp(1, 600));
     loop {
         let swept = Arc::clone(&app);
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || swept.uploads.sweep()).await {
-            tracing::warn!(%error, "unfinished uploads");
+        if let Err(error) = blocking::blocking(move |_| swept.uploads.sweep().map_err(ApiError::io)).await {
+            tracing::warn!(error = error.message(), "unfinished uploads");
         }
         tokio::time::sleep(every).await;
     }

@@ -35,11 +35,19 @@ pub struct ServerSettings {
 pub struct Limits {
     /// Bytes of a request's body, uploads excepted.
     pub body_bytes: usize,
-    /// Seconds without a byte after which a body is given up.
+    /// Bytes of a request's text: what is said in its messages.
+    pub text_bytes: usize,
+    /// Tokens of a prompt that are not visual.
+    pub text_tokens: usize,
+    /// Seconds for a request's head, and without a byte after which a body is given up.
     pub idle_secs: u64,
+    /// Seconds for a body as a whole; longer where it comes at 16 KiB a second on average.
+    pub body_secs: u64,
+    /// Connections at once. One more closes the oldest that has sent no request.
+    pub connections: usize,
     /// Bytes of one upload.
     pub upload_bytes: u64,
-    /// Bytes of all uploads.
+    /// Bytes of all uploads, and of the files of requests at work.
     pub storage_bytes: u64,
     /// Seconds after its last byte for which an unfinished upload is kept.
     pub unfinished_secs: u64,

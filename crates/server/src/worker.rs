@@ -9,7 +9,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::input::Input;
 use crate::state::App;
 use longsight_engine::evidence::IllustratedEvidence;
-use longsight_engine::{Answer, FrameSource, Frames, Observer, Request, RunSettings, Stage};
+use longsight_engine::{Answer, FrameSource, Frames, Observer, Request, RunSettings, Stage, Warning};
 use longsight_models::processor::Turn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub(crate) struct Ask {
     pub(crate) run: RunSettings,
     /// Whether the frames were chosen by the request; a folder of images is taken whole otherwise.
     pub(crate) frames_chosen: bool,
+    /// What its receipt tells of the request.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// A question in the queue.
@@ -72,7 +74,7 @@ pub(crate) fn start(app: Arc<App>) -> Result<JoinHandle<()>, ServeError> {
             app.queue.done();
         }
     };
-    std::thread::Builder::new().name("worker".into()).spawn(work).map_err(ServeError::Io)
+    std::thread::Builder::new().name("worker".into()).spawn(work).map_err(ServeError::Thread)
 }
 
 fn work_on(app: &App, job: &Job, ask: Ask) {
@@ -104,13 +106,15 @@ fn answer(app: &App, job: &Job, ask: &Ask) -> ApiResult<(Answer, Option<Illustra
         earlier,
         questions: &[&question.content],
     };
-    let planned = request.plan(app.model.info())?;
-    app.check_frames(planned.plan.sample.frames.len())?;
+    let mut observer = Events { job };
+    let mut planned = request.plan_unless(app.model.info(), &|| observer.has_left())?;
+    app.check_plan(&planned)?;
+    app.check_room(&planned.plan)?;
+    planned.plan.warnings.extend(ask.warnings.iter().cloned());
     let source = match &app.settings.index {
         Some(index) => FrameSource::Index(index, &app.settings.model_folder),
         None => FrameSource::Video,
     };
-    let mut observer = Events { job };
     let mut session = planned.start(&app.model, source, &mut observer)?;
     let mut answer = session.continue_conversation(ask.turns.clone(), &mut observer)?;
     ask.input.hide_in(&mut answer.receipt);
@@ -122,6 +126,12 @@ fn answer(app: &App, job: &Job, ask: &Ask) -> ApiResult<(Answer, Option<Illustra
 /// Tells the client, and stops when it has left.
 struct Events<'a> {
     job: &'a Job,
+}
+
+impl Events<'_> {
+    fn has_left(&self) -> bool {
+        self.job.cancelled.load(Ordering::Relaxed) || self.job.events.is_closed()
+    }
 }
 
 impl Observer for Events<'_> {
@@ -138,6 +148,6 @@ impl Observer for Events<'_> {
     }
 
     fn stop(&mut self) -> bool {
-        self.job.cancelled.load(Ordering::Relaxed) || self.job.events.is_closed()
+        self.has_left()
     }
 }

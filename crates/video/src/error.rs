@@ -53,6 +53,12 @@ pub enum VideoError {
         /// The program that could not be started.
         tool: String,
     },
+    /// The system has no thread to give.
+    #[error("cannot start a thread ({source}): allow this program more memory or more processes")]
+    NoThread {
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// A child process took longer than its limit and was killed.
     #[error("{}: {tool} gave no result within {} s and was stopped", shown(source_name), limit.as_secs_f64())]
     Timeout {

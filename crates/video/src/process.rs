@@ -116,16 +116,18 @@ impl ToolProcess {
                 }
                 _ => VideoError::Io { what: format!("starting {}", command.program.display()), source },
             })?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let (sender, chunks) = sync_channel(queued_chunks);
-        let mut pumps = Vec::new();
-        if let Some(stdout) = child.stdout.take() {
-            pumps.push(std::thread::spawn(move || pump_chunks(stdout, chunk_bytes, &sender)));
-        }
-        if let Some(stderr) = child.stderr.take() {
-            pumps.push(std::thread::spawn(move || pump_lines(stderr, log)));
-        }
         let ToolCommand { tool, source_name, .. } = command;
-        Ok(Self { child, chunks: Some(chunks), pumps, tool, source_name })
+        // From here on the child is stopped whatever happens.
+        let mut process = Self { child, chunks: Some(chunks), pumps: Vec::new(), tool, source_name };
+        if let Some(stdout) = stdout {
+            process.pumps.push(start_pump(move || pump_chunks(stdout, chunk_bytes, &sender))?);
+        }
+        if let Some(stderr) = stderr {
+            process.pumps.push(start_pump(move || pump_lines(stderr, log))?);
+        }
+        Ok(process)
     }
 
     /// Waits for the next chunk, at most `limit`. The child runs on if there is none yet.
@@ -189,6 +191,11 @@ impl Drop for ToolProcess {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+fn start_pump(pump: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    let started = std::thread::Builder::new().name("pump".into()).spawn(pump);
+    started.map_err(|source| VideoError::NoThread { source })
 }
 
 fn pump_chunks(mut stdout: impl Read, chunk_bytes: usize, sender: &SyncSender<std::io::Result<Vec<u8>>>) {

@@ -49,7 +49,13 @@ pub struct LimitArgs {
     /// Largest upload
     #[arg(long, value_name = "BYTES", default_value = "20GiB", value_parser = parse_bytes)]
     pub max_upload: u64,
-    /// All uploads together
+    /// Longest text of a request
+    #[arg(long, value_name = "BYTES", default_value = "256KiB", value_parser = parse_bytes)]
+    pub max_text: u64,
+    /// Most tokens of a prompt besides the visual ones
+    #[arg(long, value_name = "N", default_value_t = 131_072)]
+    pub max_text_tokens: usize,
+    /// All uploads together, with the files of requests at work
     #[arg(long, value_name = "BYTES", default_value = "100GiB", value_parser = parse_bytes)]
     pub max_storage: u64,
     /// Seconds without a byte after which an unfinished upload is removed
@@ -70,9 +76,15 @@ pub struct LimitArgs {
     /// Questions that wait; further ones are refused (429)
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub max_queue: usize,
-    /// Seconds without a byte after which a request's body is given up
+    /// Seconds for a request's head, and without a byte after which its body is given up
     #[arg(long, value_name = "SECS", default_value_t = 30)]
     pub idle_secs: u64,
+    /// Seconds for a request's body; longer where it comes at 16 KiB a second or more
+    #[arg(long, value_name = "SECS", default_value_t = 300)]
+    pub body_secs: u64,
+    /// Connections at once; one more closes the oldest that has sent no request
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_connections: u64,
     /// Seconds that the question at work is given when the server is stopped
     #[arg(long, value_name = "SECS", default_value_t = 30)]
     pub shutdown_secs: u64,

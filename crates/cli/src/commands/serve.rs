@@ -47,9 +47,14 @@ pub fn run(args: &ServeArgs) -> Result<()> {
 
 fn limits(args: &ServeArgs) -> Limits {
     let limits = &args.limits;
+    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     Limits {
-        body_bytes: usize::try_from(limits.max_body).unwrap_or(usize::MAX),
+        body_bytes: size(limits.max_body),
+        text_bytes: size(limits.max_text),
+        text_tokens: limits.max_text_tokens,
         idle_secs: limits.idle_secs.max(1),
+        body_secs: limits.body_secs.max(1),
+        connections: size(limits.max_connections),
         upload_bytes: limits.max_upload,
         storage_bytes: limits.max_storage,
         unfinished_secs: limits.unfinished_secs,

@@ -173,7 +173,7 @@ fn a_store_that_cannot_be_written_costs_a_warning_and_no_answer() {
 
 /// A program that sees what `mount` (a command of a shell) mounts, and nobody else does; None where the system lets only root
 /// mount.
-fn with_mount(mount: &str, program: Program) -> Option<Program> {
+pub fn with_mount(mount: &str, program: Program) -> Option<Program> {
     let alone = |script: &str| {
         let mut command = std::process::Command::new("unshare");
         command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);

@@ -4,7 +4,6 @@ mod held;
 mod turns;
 mod video;
 
-use crate::Result;
 use crate::encode::FrameEncoder;
 use crate::encoded::{EncodedFrames, HeldFrames};
 use crate::evidence::EvidenceWatch;
@@ -16,6 +15,7 @@ use crate::plan::RunPlan;
 use crate::settings::RunSettings;
 use crate::timings::Timings;
 use crate::warning::{Warning, WarningKind};
+use crate::{EngineError, Result};
 use held::HeldText;
 use longsight_models::processor::Turn;
 use longsight_models::{KvCache, Lmm};
@@ -62,6 +62,9 @@ impl Session {
         source: FrameSource<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
+        if observer.stop() {
+            return Err(EngineError::Stopped);
+        }
         let mut session = Self::empty(model, plan, settings)?;
         match source {
             FrameSource::Video => session.encode_video(observer)?,

@@ -128,6 +128,9 @@ impl Session {
         probe: Option<&mut AttentionProbe>,
         observer: &mut dyn Observer,
     ) -> Result<(Vec<f32>, usize, usize)> {
+        if observer.stop() {
+            return Err(EngineError::Stopped);
+        }
         let ids = self.plan.prompt.question_ids(self.model.info(), turns, &self.settings)?;
         let chunk = self.settings.engine.chunk_tokens;
         let reused = self.held.keep_common(&ids, self.turns.is_empty(), chunk);

@@ -1,11 +1,12 @@
 //! `POST /v1/chat/completions`.
 
+use crate::blocking::{Left, blocking};
+use crate::body::{JsonBody, read_body};
 use crate::error::{ApiError, ApiResult};
-use crate::guard::read_json;
 use crate::input::Input;
 use crate::queue::Refused;
 use crate::state::{App, unix_secs};
-use crate::wire::ChatRequest;
+use crate::wire::{ChatRequest, Conversation};
 use crate::worker::{Ask, Event, Job};
 use axum::Json;
 use axum::body::Body;
@@ -23,35 +24,46 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-/// Seconds after which a client may try again whom the full queue refused.
-const RETRY_AFTER_SECS: u64 = 5;
-
 pub(crate) async fn complete(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let request: ChatRequest = read_json(&app, &headers, body).await?;
-    let (stream, progress) = (request.stream, request.longsight.progress);
-    let conversation = request.resolve(&app)?;
+    let body = read_body(&app, &headers, body, app.settings.limits.body_bytes).await?;
+    let pass = app.preparing.enter().await.inspect_err(|_| app.metrics.refused())?;
     let preparing = Arc::clone(&app);
-    let visual = conversation.visual.clone();
-    let input = tokio::task::spawn_blocking(move || Input::new(&preparing, &visual));
-    let input = input.await.map_err(ApiError::internal)??;
-    let include_usage = conversation.include_usage;
-    let ask = Ask {
-        input,
-        turns: conversation.turns,
-        run: conversation.run,
-        frames_chosen: conversation.frames_chosen,
-    };
+    let prepared = blocking(move |left| {
+        let _pass = pass;
+        prepare(&preparing, body, left)
+    });
+    let (ask, style) = prepared.await?;
     let place = submit(&app, peer.ip().to_string(), ask)?;
     let reply = Reply::new(&app);
-    if stream {
-        return streamed(reply, place, progress, include_usage).await;
+    if style.stream {
+        return streamed(reply, place, style).await;
     }
     whole(&reply, place).await
+}
+
+/// How an answer is sent.
+#[derive(Debug, Clone, Copy)]
+struct Style {
+    stream: bool,
+    progress: bool,
+    include_usage: bool,
+}
+
+/// Reads a request, and brings what it shows to the disk.
+fn prepare(app: &App, body: JsonBody, left: &Left) -> ApiResult<(Ask, Style)> {
+    let (body, _share) = body.parse(app)?;
+    let request = ChatRequest::read(body)?;
+    let (stream, progress) = (request.stream, request.longsight.progress);
+    let conversation = request.resolve(app)?;
+    let style = Style { stream, progress, include_usage: conversation.include_usage };
+    let input = Input::new(app, &conversation.visual, left)?;
+    let Conversation { turns, run, frames_chosen, warnings, .. } = conversation;
+    Ok((Ask { input, turns, run, frames_chosen, warnings }, style))
 }
 
 /// Puts a question into the queue; `client`, an address, is whose turn it takes.
@@ -64,7 +76,7 @@ fn submit(app: &Arc<App>, client: String, ask: Ask) -> ApiResult<Place> {
         Ok(()) => Ok(place),
         Err(Refused::Full) => {
             app.metrics.refused();
-            Err(ApiError::queue_full(RETRY_AFTER_SECS))
+            Err(ApiError::queue_full("too many questions are waiting; try again later"))
         }
         Err(Refused::Closed) => Err(ApiError::closing()),
     }
@@ -163,12 +175,8 @@ fn extras(answer: &Answer, evidence: Option<&IllustratedEvidence>) -> Value {
 }
 
 /// Answers as events. What fails before anything else happened has its own status.
-async fn streamed(
-    reply: Reply,
-    mut place: Place,
-    progress: bool,
-    include_usage: bool,
-) -> ApiResult<Response> {
+async fn streamed(reply: Reply, mut place: Place, style: Style) -> ApiResult<Response> {
+    let Style { progress, include_usage, .. } = style;
     let mut first = place.next().await;
     while !progress && matches!(first, Event::Progress(..)) {
         first = place.next().await;

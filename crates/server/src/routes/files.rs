@@ -1,22 +1,22 @@
 //! Uploads: whole in one form, or in pieces that can be gone on with.
 
+use super::Id;
+use crate::body::{Pace, read_json};
+use crate::echo::echo;
 use crate::error::{ApiError, ApiResult};
-use crate::guard::{next_chunk, read_json};
 use crate::state::App;
 use crate::uploads::FileInfo;
 use crate::wire::UploadRequest;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::multipart::{Field, MultipartError};
-use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{FromRequest, Multipart, Query, Request, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::future::Future;
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Duration;
 use tower_http::services::ServeFile;
 
 fn file_json(info: &FileInfo) -> Value {
@@ -39,11 +39,11 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> ApiResult<Json<Value>> 
     Ok(Json(json!({ "object": "list", "data": data, "has_more": false })))
 }
 
-pub(crate) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+pub(crate) async fn show(State(app): State<Arc<App>>, Id(id): Id) -> ApiResult<Json<Value>> {
     Ok(Json(file_json(&app.uploads.info(&id)?)))
 }
 
-pub(crate) async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+pub(crate) async fn delete(State(app): State<Arc<App>>, Id(id): Id) -> ApiResult<Json<Value>> {
     app.uploads.remove(&id)?;
     Ok(Json(json!({ "id": id, "object": "file", "deleted": true })))
 }
@@ -51,7 +51,7 @@ pub(crate) async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) 
 /// The file itself; ranges too, for players that seek.
 pub(crate) async fn content(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id,
     request: Request,
 ) -> ApiResult<Response> {
     let path = app.uploads.path(&id)?;
@@ -78,66 +78,61 @@ fn media_type(filename: &str) -> &'static str {
 /// OpenAI's form: `purpose` and `file`.
 pub(crate) async fn create(State(app): State<Arc<App>>, request: Request) -> ApiResult<Json<Value>> {
     let form = Multipart::from_request(request, &()).await;
-    let mut form = form
-        .map_err(|e| ApiError::bad(format!("send a form with `purpose` and `file` ({})", e.body_text())))?;
+    let mut form = form.map_err(|e| {
+        ApiError::bad(format!("send a form with `purpose` and `file` ({})", echo(&e.body_text())))
+    })?;
     let limits = &app.settings.limits;
-    let idle = Duration::from_secs(limits.idle_secs);
-    let (mut purpose, mut saved) = (Vec::from("user_data"), None);
-    while let Some(mut field) = in_time(idle, form.next_field()).await? {
+    let (mut pace, mut purpose, mut saved) = (Pace::new(limits), Vec::from("user_data"), None);
+    while let Some(mut field) = pace.wait(form.next_field()).await?.map_err(broken)? {
         match field.name() {
             Some("purpose") => {
                 purpose.clear();
-                copy(&mut field, &mut purpose, MAX_PURPOSE_BYTES, idle).await?;
+                copy(&mut field, &mut purpose, MAX_PURPOSE_BYTES, &mut pace).await?;
             }
             Some("file") if saved.is_none() => {
                 let name = field.file_name().unwrap_or("video").to_owned();
-                // Its length is not known before its end, so it goes to a file of its own first.
-                let mut file =
-                    tempfile::NamedTempFile::new_in(app.uploads.scratch()).map_err(ApiError::internal)?;
-                let bytes = copy(&mut field, &mut file, limits.upload_bytes, idle).await?;
-                saved = Some((name, file, bytes));
+                // Its length is not known before its end, so it is a file of the request first.
+                let mut file = app.uploads.scratch_file()?;
+                copy(&mut field, &mut file, limits.upload_bytes, &mut pace).await?;
+                saved = Some((name, file));
             }
             other => {
-                let name = other.unwrap_or_default();
+                let name = echo(other.unwrap_or_default());
                 return Err(ApiError::bad(format!("the form has a field `{name}` too many")));
             }
         }
     }
-    let Some((name, file, bytes)) = saved else {
+    let Some((name, file)) = saved else {
         return Err(ApiError::bad("the form has no `file`").param("file"));
     };
-    let info = app.uploads.begin(&name, bytes, &String::from_utf8_lossy(&purpose))?;
-    Ok(Json(file_json(&app.uploads.adopt(&info.id, file)?)))
+    Ok(Json(file_json(&app.uploads.keep(&name, file, &String::from_utf8_lossy(&purpose))?)))
 }
 
 const MAX_PURPOSE_BYTES: u64 = 255;
 
-/// Writes a field of a form to `out`: at most `limit_bytes`, given up where nothing comes for `idle`.
+fn broken(error: MultipartError) -> ApiError {
+    ApiError::bad(format!("the form: {}", echo(&error.body_text())))
+}
+
+/// Writes a field of a form to `out`: at most `limit_bytes`.
 async fn copy(
     field: &mut Field<'_>,
     out: &mut impl Write,
     limit_bytes: u64,
-    idle: Duration,
-) -> ApiResult<u64> {
+    pace: &mut Pace,
+) -> ApiResult<()> {
     let mut bytes = 0u64;
-    while let Some(chunk) = in_time(idle, field.chunk()).await? {
-        bytes += chunk.len() as u64;
+    while let Some(piece) = pace.wait(field.chunk()).await?.map_err(broken)? {
+        pace.received(piece.len());
+        bytes += piece.len() as u64;
         if bytes > limit_bytes {
-            let name = field.name().unwrap_or_default();
+            let name = echo(field.name().unwrap_or_default());
             let message = format!("`{name}` is longer than the {limit_bytes} bytes that it may be");
             return Err(ApiError::too_large(message).param(name));
         }
-        out.write_all(&chunk).map_err(ApiError::internal)?;
+        out.write_all(&piece).map_err(ApiError::io)?;
     }
-    Ok(bytes)
-}
-
-/// The next part of a form, where it comes in time.
-async fn in_time<T>(idle: Duration, part: impl Future<Output = Result<T, MultipartError>>) -> ApiResult<T> {
-    match tokio::time::timeout(idle, part).await {
-        Ok(part) => part.map_err(|e| ApiError::bad(format!("the form: {}", e.body_text()))),
-        Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "no byte of the form came in time")),
-    }
+    Ok(())
 }
 
 pub(crate) async fn begin(
@@ -151,12 +146,12 @@ pub(crate) async fn begin(
     Ok(Json(upload_json(&info, 0)))
 }
 
-pub(crate) async fn progress(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+pub(crate) async fn progress(State(app): State<Arc<App>>, Id(id): Id) -> ApiResult<Json<Value>> {
     let (info, received) = app.uploads.progress(&id)?;
     Ok(Json(upload_json(&info, received)))
 }
 
-pub(crate) async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+pub(crate) async fn cancel(State(app): State<Arc<App>>, Id(id): Id) -> ApiResult<Json<Value>> {
     app.uploads.cancel(&id)?;
     Ok(Json(json!({ "id": id, "object": "upload", "status": "cancelled" })))
 }
@@ -171,7 +166,7 @@ pub(crate) struct Offset {
 /// A piece of an upload, as the raw body. What came of it before it broke off is kept.
 pub(crate) async fn append(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Id(id): Id,
     offset: Result<Query<Offset>, axum::extract::rejection::QueryRejection>,
     body: Body,
 ) -> ApiResult<Json<Value>> {
@@ -179,19 +174,19 @@ pub(crate) async fn append(
         return Err(ApiError::bad("say where the piece begins: ?offset=N").param("offset"));
     };
     let (mut file, info) = app.uploads.appender(&id, offset)?;
-    let idle = Duration::from_secs(app.settings.limits.idle_secs);
     let (mut at, mut stream) = (offset, body.into_data_stream());
-    while let Some(chunk) = next_chunk(&mut stream, idle).await? {
-        at += chunk.len() as u64;
+    let mut pace = Pace::new(&app.settings.limits);
+    while let Some(piece) = pace.next(&mut stream).await? {
+        at += piece.len() as u64;
         if at > info.bytes {
             let message = format!("more than the {} bytes that were announced", info.bytes);
             return Err(ApiError::too_large(message).param("offset"));
         }
-        file.write_all(&chunk).map_err(ApiError::internal)?;
+        app.uploads.append(&mut file, &piece)?;
     }
     Ok(Json(upload_json(&info, at)))
 }
 
-pub(crate) async fn complete(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+pub(crate) async fn complete(State(app): State<Arc<App>>, Id(id): Id) -> ApiResult<Json<Value>> {
     Ok(Json(file_json(&app.uploads.complete(&id)?)))
 }

@@ -10,11 +10,24 @@ use crate::error::ApiError;
 use crate::guard::guard;
 use crate::state::App;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post, put};
 use std::sync::Arc;
+
+/// The id in a path. What is no text is the id of nothing.
+pub(crate) struct Id(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let id = Path::<String>::from_request_parts(parts, state).await;
+        id.map(|Path(id)| Self(id)).map_err(|_| ApiError::not_found("there is no such id").code("not_found"))
+    }
+}
 
 /// Every path of the server.
 pub(crate) fn router(app: Arc<App>) -> Router {
@@ -39,7 +52,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(async || {
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "not this method; see /openapi.json")
         })
-        // Bodies are read under limits of our own (`guard::read_body`), which answer in OpenAI's shape.
+        // Bodies are read under limits of our own (`body.rs`), which answer in OpenAI's shape.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(&app), guard))
         .with_state(app)

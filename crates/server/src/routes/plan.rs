@@ -1,16 +1,17 @@
 //! What a question would take, before it is asked.
 
-use crate::error::{ApiError, ApiResult};
-use crate::guard::read_json;
+use crate::blocking::{Left, blocking};
+use crate::body::read_body;
+use crate::error::ApiResult;
 use crate::input::Input;
 use crate::state::App;
-use crate::wire::PlanRequest;
+use crate::wire::{PlanRequest, check_text_bytes, json};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use longsight_engine::{Frames, Request, RunPlan, TimeEstimate};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 
 pub(crate) async fn plan(
@@ -18,13 +19,18 @@ pub(crate) async fn plan(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Json<Value>> {
-    let request: PlanRequest = read_json(&app, &headers, body).await?;
-    tokio::task::spawn_blocking(move || planned(&app, &request).map(Json))
-        .await
-        .map_err(ApiError::internal)?
+    let body = read_body(&app, &headers, body, app.settings.limits.body_bytes).await?;
+    let pass = app.planning.enter().await?;
+    let planned = blocking(move |left| {
+        let _pass = pass;
+        let (body, _share) = body.parse(&app)?;
+        planned(&app, &json::read(body)?, left)
+    });
+    planned.await.map(Json)
 }
 
-fn planned(app: &App, request: &PlanRequest) -> ApiResult<Value> {
+fn planned(app: &App, request: &PlanRequest, left: &Left) -> ApiResult<Value> {
+    check_text_bytes(request.question.len(), app.settings.limits.text_bytes, "question")?;
     let run = request.longsight.resolve(app)?;
     let input = Input::upload(app, &request.video.file_id)?;
     let planned = || -> ApiResult<(RunPlan, TimeEstimate)> {
@@ -35,14 +41,15 @@ fn planned(app: &App, request: &PlanRequest) -> ApiResult<Value> {
             earlier: &[],
             questions: &[&request.question],
         };
-        let plan = request.plan(app.model.info())?.plan;
-        app.check_frames(plan.sample.frames.len())?;
+        let planned = request.plan_unless(app.model.info(), &|| left.has_left())?;
+        app.check_plan(&planned)?;
+        let plan = planned.plan;
         let time = TimeEstimate::new(app.model.info(), &plan);
         Ok((plan, time))
     };
     let (plan, time) = planned().map_err(|error| input.hide(error))?;
     let frames = plan.sample.frames.iter().zip(&plan.pool.units).map(|(frame, pooled)| {
-        json!({
+        serde_json::json!({
             "time_secs": frame.time,
             "role": pooled.role,
             "stride": pooled.stride,
@@ -50,7 +57,7 @@ fn planned(app: &App, request: &PlanRequest) -> ApiResult<Value> {
         })
     });
     let memory = &plan.memory;
-    Ok(json!({
+    Ok(serde_json::json!({
         "video": {
             "duration_secs": plan.video.duration_secs,
             "width": plan.video.width,

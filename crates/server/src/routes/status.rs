@@ -1,9 +1,10 @@
 //! Models, health, metrics.
 
+use super::Id;
 use crate::error::{ApiError, ApiResult};
 use crate::state::App;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ pub(crate) async fn models(State(app): State<Arc<App>>) -> Json<Value> {
     Json(json!({ "object": "list", "data": [model_json(&app)] }))
 }
 
-pub(crate) async fn model(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+pub(crate) async fn model(State(app): State<Arc<App>>, Id(id): Id) -> ApiResult<Json<Value>> {
     if id == app.settings.model_name {
         return Ok(Json(model_json(&app)));
     }

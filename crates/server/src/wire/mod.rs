@@ -1,25 +1,33 @@
 //! Types of the API. Unknown fields are refused: a setting that is not understood must not be ignored in silence.
 
+mod fields;
+pub(crate) mod json;
+mod media;
 mod messages;
 mod options;
 
-pub(crate) use messages::Visual;
+pub(crate) use media::Sampled;
+pub(crate) use messages::{Visual, check_text_bytes};
 pub(crate) use options::Options;
 
+use crate::data_url::DataUrl;
+use crate::echo::echo;
 use crate::error::{ApiError, ApiResult};
 use crate::state::App;
-use longsight_engine::RunSettings;
+use fields::{OF_REQUESTS, take_neutral};
+use longsight_engine::{RunSettings, Warning, WarningKind};
 use longsight_models::processor::Turn;
-use messages::{Message, conversation};
+use media::{MediaIo, VideoWords};
+use messages::conversation;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The body of `POST /v1/chat/completions`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChatRequest {
     pub(crate) model: String,
-    messages: Vec<Message>,
+    messages: Vec<Map<String, Value>>,
     #[serde(default)]
     pub(crate) stream: bool,
     stream_options: Option<StreamOptions>,
@@ -30,20 +38,11 @@ pub(crate) struct ChatRequest {
     seed: Option<u64>,
     #[serde(default)]
     pub(crate) longsight: Options,
-    // Taken where they ask for what happens anyway; see `check_unsupported`.
-    n: Option<u32>,
-    stop: Option<Value>,
-    tools: Option<Vec<Value>>,
-    logprobs: Option<bool>,
-    top_logprobs: Option<u32>,
-    presence_penalty: Option<f64>,
-    frequency_penalty: Option<f64>,
-    response_format: Option<ResponseFormat>,
-    #[serde(rename = "user")]
-    _user: Option<String>,
-    #[serde(rename = "metadata")]
-    _metadata: Option<Value>,
-    store: Option<bool>,
+    // vLLM's.
+    #[serde(default)]
+    media_io_kwargs: MediaIo,
+    #[serde(default)]
+    mm_processor_kwargs: VideoWords,
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,14 +50,9 @@ pub(crate) struct ChatRequest {
 struct StreamOptions {
     #[serde(default)]
     include_usage: bool,
+    /// Padding against who listens on the way; encryption is the proxy's here.
     #[serde(rename = "include_obfuscation")]
     _include_obfuscation: Option<bool>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ResponseFormat {
-    #[serde(rename = "type")]
-    kind: String,
 }
 
 /// The body of `POST /v1/plan`.
@@ -97,42 +91,81 @@ pub(crate) struct Conversation {
     pub(crate) run: RunSettings,
     pub(crate) frames_chosen: bool,
     pub(crate) include_usage: bool,
+    /// What its receipt should tell.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl ChatRequest {
+    /// Of a body without nulls.
+    pub(crate) fn read(mut body: Value) -> ApiResult<Self> {
+        if let Value::Object(fields) = &mut body {
+            take_neutral(fields, OF_REQUESTS, "")?;
+        }
+        json::read(body)
+    }
+
     /// Resolves the request over the server's own settings.
-    pub(crate) fn resolve(self, app: &App) -> ApiResult<Conversation> {
-        self.check_unsupported()?;
+    pub(crate) fn resolve(mut self, app: &App) -> ApiResult<Conversation> {
         self.check_agreement()?;
         if self.model != app.settings.model_name {
             return Err(ApiError::not_found(format!(
                 "there is no model `{}`; this server has `{}`",
-                self.model, app.settings.model_name
+                echo(&self.model),
+                app.settings.model_name
             ))
             .param("model")
             .code("model_not_found"));
         }
+        let limits = &app.settings.limits;
+        let said = conversation(std::mem::take(&mut self.messages), limits.text_bytes)?;
+        let sampled = self.choose_frames(&said.visual, limits.frames)?;
         let mut run = self.longsight.resolve(app)?;
+        if let Some(sampled) = sampled {
+            sampled.apply(&mut run, self.longsight.chooses_frames())?;
+        }
         let generation = &mut run.generation;
         generation.temperature = self.temperature.unwrap_or(generation.temperature);
         generation.top_p = self.top_p.unwrap_or(generation.top_p);
         generation.seed = self.seed.unwrap_or(generation.seed);
         if let Some(tokens) = self.max_completion_tokens.or(self.max_tokens) {
-            let most = app.settings.limits.answer_tokens;
+            let most = limits.answer_tokens;
             if tokens > most {
                 let message = format!("{tokens} tokens are more than the {most} of an answer here");
                 return Err(ApiError::bad(message).param("max_tokens"));
             }
             generation.max_new_tokens = tokens;
         }
-        let (visual, system, turns) = conversation(self.messages)?;
-        if system.is_some() {
-            run.prompt.system = system;
+        if said.system.is_some() {
+            run.prompt.system = said.system;
         }
         run.check()?;
-        let frames_chosen = self.longsight.chooses_frames();
-        let include_usage = self.stream_options.is_some_and(|options| options.include_usage);
-        Ok(Conversation { visual, turns, run, frames_chosen, include_usage })
+        let order = "the words before what is shown come after it: models are shown videos and images first";
+        Ok(Conversation {
+            visual: said.visual,
+            turns: said.turns,
+            run,
+            frames_chosen: self.longsight.chooses_frames() || sampled.is_some_and(|s| s.max_frames.is_some()),
+            include_usage: self.stream_options.is_some_and(|options| options.include_usage),
+            warnings: said
+                .words_first
+                .then(|| Warning::new(WarningKind::Prompt, order))
+                .into_iter()
+                .collect(),
+        })
+    }
+
+    /// What vLLM's fields say of the frames; of frames that were sampled already it is returned.
+    fn choose_frames(&mut self, visual: &Visual, most_frames: usize) -> ApiResult<Option<Sampled>> {
+        let (media, processor) = (&mut self.media_io_kwargs.video, &mut self.mm_processor_kwargs);
+        let words = std::mem::take(media).and(std::mem::take(processor))?;
+        let is_sampled = |url: &str| DataUrl::parse(url).is_some_and(|data| data.frames().is_some());
+        match visual {
+            Visual::Video(url) if !is_sampled(url) => {
+                words.choose(&mut self.longsight, most_frames)?;
+                Ok(None)
+            }
+            Visual::Video(_) | Visual::Images(_) => words.sampled().map(Some),
+        }
     }
 
     /// Fields that mean nothing beside the others.
@@ -148,27 +181,6 @@ impl ChatRequest {
             return refuse("`stream_options` are of a stream; set `stream`", "stream_options");
         }
         Ok(())
-    }
-
-    /// Fields of OpenAI's API that would change the answer and are not supported.
-    fn check_unsupported(&self) -> ApiResult<()> {
-        let asked = [
-            ("n", self.n.is_some_and(|n| n != 1)),
-            ("stop", self.stop.as_ref().is_some_and(|stop| !stop.is_null())),
-            ("tools", self.tools.as_ref().is_some_and(|tools| !tools.is_empty())),
-            ("logprobs", self.logprobs == Some(true)),
-            ("top_logprobs", self.top_logprobs.is_some_and(|n| n > 0)),
-            ("presence_penalty", self.presence_penalty.is_some_and(|p| p != 0.0)),
-            ("frequency_penalty", self.frequency_penalty.is_some_and(|p| p != 0.0)),
-            ("response_format", self.response_format.as_ref().is_some_and(|f| f.kind != "text")),
-            ("store", self.store == Some(true)),
-        ];
-        match asked.into_iter().find(|(_, asked)| *asked) {
-            Some((field, _)) => Err(ApiError::bad(format!("`{field}` is not supported here"))
-                .param(field)
-                .code("unsupported")),
-            None => Ok(()),
-        }
     }
 }
 

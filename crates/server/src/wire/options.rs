@@ -1,5 +1,7 @@
 //! The `longsight` object of requests.
 
+use super::media::chosen_twice;
+use crate::echo::echo;
 use crate::error::{ApiError, ApiResult};
 use crate::state::App;
 use longsight_engine::{EvidenceSettings, RunSettings, Setting};
@@ -38,6 +40,24 @@ enum Clock {
 impl Options {
     pub(crate) fn chooses_frames(&self) -> bool {
         self.frames.is_some() || self.fps.is_some() || self.max_frames.is_some()
+    }
+
+    /// Takes a rate and a number of frames that other fields give.
+    ///
+    /// # Errors
+    /// Frames that this object chooses too.
+    pub(super) fn choose(&mut self, fps: Option<f64>, frames: Option<usize>) -> ApiResult<()> {
+        if fps.is_none() && frames.is_none() {
+            return Ok(());
+        }
+        if self.chooses_frames() {
+            return Err(chosen_twice());
+        }
+        match fps {
+            Some(_) => (self.fps, self.max_frames) = (fps, frames),
+            None => self.frames = frames,
+        }
+        Ok(())
     }
 
     /// The server's settings with what the request says.
@@ -122,7 +142,8 @@ where
 {
     let param = setting.names().json.name().unwrap_or_default();
     let field = param.trim_start_matches("longsight.");
-    text.parse().map_err(|e: T::Err| ApiError::bad(format!("{field}: {e}")).param(param))
+    let shown = |e: T::Err| ApiError::bad(format!("{field}: {}", echo(&e.to_string()))).param(param);
+    text.parse().map_err(shown)
 }
 
 fn time(clock: Option<&Clock>, setting: Setting) -> ApiResult<Option<MediaTime>> {

@@ -52,7 +52,14 @@ fn files_come_whole_or_in_pieces_and_are_sent_in_ranges() {
     server.ask(&id, json!({})).refused(404);
     let large = |bytes: usize| server.post("/v1/uploads", &json!({ "filename": "x", "bytes": bytes }));
     assert_names(&large((2 << 20) + 1).refused(413), &["2097152"]);
-    assert_eq!(large(2 << 20).status, 200);
+    // What is announced takes no room; what comes does.
+    let announced: Vec<Value> = (0..3).map(|_| large(2 << 20).json()).collect();
+    let send = |upload: &Value| {
+        let path = format!("/v1/uploads/{}?offset=0", upload["id"].as_str().unwrap());
+        server.call("PUT", &path, "application/octet-stream", &vec![1; 2 << 20], None)
+    };
+    assert_eq!(send(&announced[0]).status, 200);
+    assert_names(&send(&announced[1]).refused(507), &["storage is full"]);
     assert_names(&large(2 << 20).refused(507), &["storage is full"]);
     assert_names(
         &server.post("/v1/uploads", &json!({ "filename": "x", "bytes": 0 })).refused(400),
@@ -101,21 +108,91 @@ fn an_upload_that_nobody_goes_on_with_is_removed() {
     let server = Server::start("--max-storage 1MiB --unfinished-secs 3600");
     let begin = || server.post("/v1/uploads", &json!({ "filename": "a.mp4", "bytes": 700_000 }));
     let first = format!("/v1/uploads/{}", begin().json()["id"].as_str().unwrap());
-    server.call("PUT", &format!("{first}?offset=0"), "application/octet-stream", &[1; 1000], None);
+    server.call("PUT", &format!("{first}?offset=0"), "application/octet-stream", &[1; 600_000], None);
     let folder = server.folder.path().join("uploads");
     std::fs::write(folder.join("notes.txt"), "not the server's").unwrap();
     assert_names(&begin().refused(507), &["storage is full"]);
-    assert_eq!(server.get(&first).json()["received"], 1000);
+    assert_eq!(server.get(&first).json()["received"], 600_000);
 
     let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3700);
     let files: Vec<_> =
         std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_file()).collect();
-    assert_eq!(files.len(), 3, "{files:?}");
+    assert_eq!(files.len(), 4, "the lock, the note, two of the upload: {files:?}");
     for file in files {
         std::fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
     }
     assert_eq!(begin().status, 200);
     server.get(&first).refused(404);
     assert!(folder.join("notes.txt").exists());
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 4, "scratch, the note, two of the new upload");
+    assert_eq!(
+        std::fs::read_dir(&folder).unwrap().count(),
+        5,
+        "scratch, the lock, the note, two of the new upload"
+    );
+}
+
+#[test]
+fn an_upload_that_is_completed_by_eight_at_once_is_one_file() {
+    let server = Server::start("");
+    let bytes = clip_bytes();
+    let begun = server.post("/v1/uploads", &json!({ "filename": "a.mp4", "bytes": bytes.len() })).json();
+    let upload = format!("/v1/uploads/{}", begun["id"].as_str().unwrap());
+    server.call("PUT", &format!("{upload}?offset=0"), "application/octet-stream", &bytes, None);
+    let replies: Vec<Reply> = std::thread::scope(|scope| {
+        let asking: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| server.post(&format!("{upload}/complete"), &json!({})))).collect();
+        asking.into_iter().map(|asked| asked.join().unwrap()).collect()
+    });
+    for reply in &replies {
+        assert_eq!((reply.status, reply.json()), (200, replies[0].json()));
+    }
+    assert_eq!(server.get("/v1/files").json()["data"].as_array().unwrap().len(), 1);
+}
+
+/// Where earlier versions were killed between the two writes of `complete`, the upload was lost.
+#[test]
+fn an_upload_of_an_earlier_version_that_was_killed_while_completing_is_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let uploads = folder.path().join("uploads");
+    std::fs::create_dir(&uploads).unwrap();
+    let (bytes, digits) = (clip_bytes(), "0123456789abcdef01234567");
+    let info = json!({ "id": format!("upload-{digits}"), "bytes": bytes.len(), "filename": "a.mp4",
+        "created_at": 1, "purpose": "user_data" });
+    std::fs::write(uploads.join(digits), &bytes).unwrap();
+    std::fs::write(uploads.join(format!("{digits}.part.json")), info.to_string()).unwrap();
+    std::fs::write(uploads.join(".tmpAbCdEf"), "{").unwrap();
+    let server = Server::in_folder(folder, "");
+    let done = server.post(&format!("/v1/uploads/upload-{digits}/complete"), &json!({}));
+    assert_eq!((done.status, &done.json()["id"]), (200, &json!(format!("file-{digits}"))));
+    assert_eq!(server.ask(&format!("file-{digits}"), json!({})).status, 200);
+    assert!(!server.folder.path().join("uploads/.tmpAbCdEf").exists(), "a leftover is swept");
+}
+
+#[test]
+fn a_full_disk_is_507_and_loses_no_upload() {
+    let folder = tempfile::tempdir().unwrap();
+    let uploads = folder.path().join("uploads");
+    std::fs::create_dir(&uploads).unwrap();
+    let small = format!("mount -t tmpfs -o size=256k none {}", uploads.display());
+    let Some(program) = crate::index::with_mount(&small, Server::program(folder.path(), "--no-index")) else {
+        println!("not tested: mounting needs user namespaces here");
+        return;
+    };
+    let server = Server::run(folder, program);
+    let begin = |bytes: usize| {
+        let begun = server.post("/v1/uploads", &json!({ "filename": "a.mp4", "bytes": bytes })).json();
+        format!("/v1/uploads/{}", begun["id"].as_str().unwrap())
+    };
+    let put = |upload: &str, bytes: &[u8]| {
+        server.call("PUT", &format!("{upload}?offset=0"), "application/octet-stream", bytes, None)
+    };
+    let (first, second) = (begin(100_000), begin(200_000));
+    assert_eq!(put(&first, &[1; 100_000]).status, 200);
+    assert_names(&put(&second, &[2; 200_000]).refused(507), &["storage is full"]);
+    let received = server.get(&second).json()["received"].as_u64().unwrap();
+    assert!(received < 200_000, "{received}");
+    assert_names(&server.form(&[3; 200_000]).refused(507), &["storage is full"]);
+    assert_eq!(server.post(&format!("{first}/complete"), &json!({})).status, 200, "completing takes no room");
+    server.call("DELETE", &second, "", &[], None);
+    assert_eq!(server.get("/healthz").status, 200);
 }

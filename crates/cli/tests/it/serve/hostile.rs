@@ -52,9 +52,28 @@ fn hostile_requests_are_refused_and_harm_nobody() {
         "/v1/files/file-000000000000000000000000/content",
         "/v1/uploads/upload-..%2f..%2fx",
         "/v1/files/file-%00",
+        "/v1/files/%ff",
+        "/v1/files/file-%ff%fe/content",
+        "/v1/uploads/%c3",
+        "/v1/models/%ff",
     ] {
         server.get(path).refused(404);
     }
+    // What a message repeats of a request is short, and steers no terminal.
+    for request in [
+        json!({ "model": "x".repeat(100_000) }),
+        json!({ "y".repeat(100_000): 1 }),
+        json!({ "longsight": { "z".repeat(100_000): 1 } }),
+        json!({ "longsight": { "pool": "p".repeat(100_000) } }),
+        json!({ "messages": [{ "role": "r".repeat(100_000), "content": "x" }] }),
+    ] {
+        let reply = server.ask(&id, request);
+        assert!(reply.status == 400 || reply.status == 404);
+        let message = reply.refused(reply.status);
+        assert!(message.chars().count() < 320, "{message}");
+    }
+    let message = server.ask(&id, json!({ "model": "a\u{1b}[2J\n\u{202e}b" })).refused(404);
+    assert_names(&message, &["a\\u{1b}[2J\\n\\u{202e}b"]);
     // A body that stops coming, and one that is announced and never sent.
     let slow = server.raw(b"POST /v1/plan HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{\"vid");
     assert!(slow.starts_with("HTTP/1.1 408"), "{slow}");
@@ -158,6 +177,9 @@ fn a_key_is_asked_for_and_a_page_from_elsewhere_is_kept_out() {
     server.get("/v1/models").refused(401);
     server.call("GET", "/v1/models", "", &[], Some("secre")).refused(401);
     assert_eq!(server.call("GET", "/v1/models", "", &[], Some("secret")).status, 200);
+    let lower =
+        "GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: bearer secret\r\nConnection: close\r\n\r\n";
+    assert!(server.raw(lower.as_bytes()).starts_with("HTTP/1.1 200"));
     for open in ["/healthz", "/readyz", "/", "/base.js", "/app.js", "/style.css", "/openapi.json"] {
         assert_eq!(server.get(open).status, 200, "{open}");
     }

@@ -5,8 +5,10 @@ mod errors;
 mod files;
 mod hostile;
 mod life;
+mod limits;
+mod wire;
 
-use crate::program::{assert_names, ids, longsight};
+use crate::program::{Program, assert_names, ids, longsight};
 use crate::video::{clip, clip_bytes};
 use longsight_testkit::golden::checkpoint_dir;
 use serde_json::{Value, json};
@@ -53,15 +55,23 @@ impl Server {
     }
 
     fn in_folder(folder: tempfile::TempDir, flags: &str) -> Self {
-        let mut command = longsight("serve")
+        let program = Self::program(folder.path(), flags);
+        Self::run(folder, program)
+    }
+
+    fn program(folder: &std::path::Path, flags: &str) -> Program {
+        longsight("serve")
             .arg("--model")
             .arg(checkpoint_dir("d32-gqa-tied"))
             .args("--dtype f32 --port 0 --max-new-tokens 6 --frames 4 --uploads")
-            .arg(folder.path().join("uploads"))
+            .arg(folder.join("uploads"))
             .arg("--index-dir")
-            .arg(folder.path().join("index"))
+            .arg(folder.join("index"))
             .args(flags)
-            .command();
+    }
+
+    fn run(folder: tempfile::TempDir, program: Program) -> Self {
+        let mut command = program.command();
         command
             .env_remove("LONGSIGHT_API_KEY")
             .env_remove("LONGSIGHT_INDEX")
