@@ -30,9 +30,10 @@ pub enum FrameBudget {
         /// Number of frames.
         frames: usize,
     },
-    /// The frame on screen every `1 / fps` seconds; `max_frames` uniform ones where that would be more.
+    /// The frame on screen every `1 / fps` seconds; where that would be more than `max_frames`, as many, evenly spread
+    /// in time: by index ([`linspace_indices`]) where the frame rate is constant.
     ///
-    /// A frame that stays on screen longer than `1 / fps` seconds is taken as often as it is met.
+    /// A frame that stays on screen longer than a step is taken as often as it is met.
     Fps {
         /// Frames a second.
         fps: f64,
@@ -55,7 +56,7 @@ impl Default for FrameBudget {
 pub struct SampleSettings {
     /// How many frames.
     pub budget: FrameBudget,
-    /// Only frames at or after this time.
+    /// Only what is on screen at this time or later: the first frame may have begun before.
     pub from: Option<MediaTime>,
     /// Only frames at or before this time.
     pub to: Option<MediaTime>,
@@ -190,24 +191,52 @@ fn at_rate(
         if k > 0 && !shown(time) {
             return Ok(indices);
         }
-        let instant = time.saturating_add(SAME_INSTANT);
-        let begun = clip_times.partition_point(|&frame| frame <= instant);
-        indices.push(first + begun.saturating_sub(1));
+        indices.push(first + on_screen(clip_times, time));
     }
-    uniform((first, last), max_frames)
+    if is_constant_rate(clip_times) {
+        return uniform((first, last), max_frames);
+    }
+    let end = info.frame_times[last];
+    Ok((0..max_frames).map(|k| first + on_screen(clip_times, between(start, end, k, max_frames))).collect())
 }
 
-/// First and last index of the frames presented within [from, to].
+/// Position of the frame that is shown at `time`: the last one that has begun, else the first.
+fn on_screen(times: &[MediaTime], time: MediaTime) -> usize {
+    let instant = time.saturating_add(SAME_INSTANT);
+    times.partition_point(|&frame| frame <= instant).saturating_sub(1)
+}
+
+/// The `k`-th of `count` times evenly spread over [start, end].
+fn between(start: MediaTime, end: MediaTime, k: usize, count: usize) -> MediaTime {
+    let span = i128::from(end.saturating_sub(start).nanos()).max(0);
+    let passed = span * k as i128 / (count as i128 - 1).max(1);
+    start.saturating_add(MediaTime::from_nanos(i64::try_from(passed).unwrap_or(i64::MAX)))
+}
+
+/// Whether every frame is within one mean step of its place on an even grid: then even by index is even in time.
+fn is_constant_rate(times: &[MediaTime]) -> bool {
+    let [first, .., last] = times else { return true };
+    let (start, steps) = (i128::from(first.nanos()), times.len() as i128 - 1);
+    let span = i128::from(last.nanos()) - start;
+    times.iter().enumerate().all(|(k, time)| {
+        let off_by = (i128::from(time.nanos()) - start) * steps - span * k as i128;
+        off_by.abs() <= span
+    })
+}
+
+/// First and last index of the frames on screen within [from, to].
 fn clip_range(info: &VideoInfo, settings: &SampleSettings) -> Result<(usize, usize)> {
     let times = &info.frame_times;
     let (from, to) = (settings.from.unwrap_or(MediaTime::from_nanos(i64::MIN)), settings.to);
     if let Some(to) = to.filter(|&to| from >= to) {
         return Err(VideoError::ClipReversed { from, to });
     }
-    let first = times.partition_point(|&time| time.saturating_add(SAME_INSTANT) < from);
-    if first == times.len() {
+    // Some videos end in a frame without a duration: it can be asked for at its own time.
+    let last_time = times.last().copied().unwrap_or_default();
+    if from.saturating_add(SAME_INSTANT) >= info.end() && from > last_time.saturating_add(SAME_INSTANT) {
         return Err(VideoError::ClipPastEnd { from, end: info.end() });
     }
+    let first = on_screen(times, from);
     let end =
         to.map_or(times.len(), |to| times.partition_point(|&time| time <= to.saturating_add(SAME_INSTANT)));
     if first >= end {

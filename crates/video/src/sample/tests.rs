@@ -68,7 +68,7 @@ fn uniform_over_the_whole_and_over_a_clip() {
     let four = FrameBudget::Uniform { frames: 4 };
     assert_eq!(indices(&info, &settings(four.clone())), [0, 33, 66, 99]);
     assert_eq!(indices(&info, &clip(four.clone(), 2.0, 5.0)), [20, 30, 40, 50]);
-    assert_eq!(indices(&info, &clip(four.clone(), 2.05, 2.25)), [21, 21, 21, 22]);
+    assert_eq!(indices(&info, &clip(four.clone(), 2.05, 2.25)), [20, 20, 21, 22]);
     assert_eq!(indices(&info, &clip(four.clone(), 9.9, 100.0)), [99, 99, 99, 99]);
     let times: Vec<f64> = sample(&info, &clip(four.clone(), 2.0, 5.0))
         .unwrap()
@@ -90,14 +90,65 @@ fn a_rate_takes_the_frame_on_screen() {
     assert_eq!(indices(&info, &clip(rate(1.0, 128), 2.0, 5.0)), [20, 30, 40, 50]);
     assert_eq!(
         indices(&info, &clip(rate(1.0, 128), 2.05, 5.0)),
-        [21, 30, 40],
-        "the clip's first frame, then at 3.05 s"
+        [20, 30, 40],
+        "on screen at 2.05 s, then at 3.05 s"
     );
     assert_eq!(indices(&info, &settings(rate(1.0, 10))).len(), 10);
     // 9 are fewer than one a second: the uniform rule.
     assert_eq!(indices(&info, &settings(rate(1.0, 9))), linspace_indices(100, 9));
     assert_eq!(indices(&info, &settings(rate(1e-9, 9))), [0]);
     assert_eq!(indices(&info, &settings(rate(1e300, 3))), linspace_indices(100, 3));
+}
+
+/// A screen recording: its pictures change at 0, 60, 61, 62, 120 and 121 s; it ends at 125 s.
+fn standing_pictures() -> VideoInfo {
+    let times = [0, 60, 61, 62, 120, 121].map(|secs| MediaTime::from_secs(f64::from(secs)));
+    VideoInfo::for_tests(times.to_vec(), vec![0], SMALL, 125.0)
+}
+
+#[test]
+fn a_clip_holds_what_is_on_screen_at_its_start() {
+    let info = standing_pictures();
+    let rate = FrameBudget::Fps { fps: 0.1, max_frames: 128 };
+    assert_eq!(indices(&info, &clip(rate.clone(), 70.0, 119.5)), [3; 5], "62 s stands until 120 s");
+    assert_eq!(indices(&info, &clip(rate.clone(), 70.0, 121.0)), [3, 3, 3, 3, 3, 4]);
+    assert_eq!(indices(&info, &clip(rate, 10.0, 20.0)), [0, 0]);
+    assert_eq!(indices(&info, &clip(FrameBudget::Uniform { frames: 3 }, 70.0, 121.0)), [3, 4, 5]);
+    let from = |secs| SampleSettings { from: Some(MediaTime::from_secs(secs)), ..SampleSettings::default() };
+    let tens = video(4, 10, 10, SMALL);
+    assert_eq!(indices(&tens, &from(3.95)), [39], "the last frame is shown until 4 s");
+    assert!(matches!(sample(&tens, &from(4.0)).unwrap_err(), VideoError::ClipPastEnd { .. }));
+    assert_eq!(indices(&info, &from(124.9)), [5]);
+}
+
+#[test]
+fn beyond_the_limit_frames_are_even_in_time() {
+    // 10 s at 30 frames a second, then one every 10 s up to 10 minutes.
+    let dense = (0..300).map(|k| f64::from(k) / 30.0);
+    let times: Vec<MediaTime> =
+        dense.chain((1..60).map(|k| f64::from(k) * 10.0)).map(MediaTime::from_secs).collect();
+    let info = VideoInfo::for_tests(times, vec![0], SMALL, 600.0);
+    let plan = sample(&info, &SampleSettings::default()).unwrap();
+    let early = plan.frames.iter().filter(|frame| frame.time.secs() < 10.0).count();
+    assert_eq!((plan.frames.len(), early), (128, 3), "a hundred and twenty-eighth of 590 s is 4.6 s");
+    assert_eq!((plan.frames[0].index, plan.frames[127].index), (0, 358));
+    let slow = standing_pictures();
+    let budget = FrameBudget::Fps { fps: 1.0, max_frames: 12 };
+    assert_eq!(indices(&slow, &settings(budget)), [0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 5]);
+}
+
+#[test]
+fn beyond_the_limit_a_constant_rate_is_even_by_index() {
+    // A clock of milliseconds rounds the steps of 29.97 frames a second to 33 and 34 ms; one frame is missing.
+    let times: Vec<MediaTime> = (0..3000)
+        .filter(|&index| index != 1200)
+        .map(|index| MediaTime::from_nanos((f64::from(index) * 1001.0 / 30.0).round() as i64 * 1_000_000))
+        .collect();
+    let info = VideoInfo::for_tests(times, vec![0], SMALL, 100.1);
+    assert_eq!(
+        indices(&info, &settings(FrameBudget::Fps { fps: 1.0, max_frames: 64 })),
+        linspace_indices(2999, 64)
+    );
 }
 
 #[test]
@@ -124,7 +175,9 @@ fn impossible_settings_are_refused_by_name() {
     }
     assert!(matches!(error(&clip(uniform(1), 5.0, 5.0)), VideoError::ClipReversed { .. }));
     assert!(matches!(error(&clip(uniform(1), 6.0, 5.0)), VideoError::ClipReversed { .. }));
-    assert!(matches!(error(&clip(uniform(1), 2.01, 2.02)), VideoError::ClipEmpty { .. }));
+    let late = VideoInfo::for_tests(vec![MediaTime::from_secs(2.0)], vec![0], SMALL, 3.0);
+    let before = sample(&late, &clip(uniform(1), 0.5, 1.0)).unwrap_err();
+    assert!(matches!(before, VideoError::ClipEmpty { .. }), "{before}");
     let past = SampleSettings { from: Some(MediaTime::from_secs(10.0)), ..settings(uniform(1)) };
     let error = error(&past);
     assert!(matches!(error, VideoError::ClipPastEnd { .. }), "{error}");
