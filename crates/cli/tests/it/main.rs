@@ -20,6 +20,7 @@ mod golden;
 mod hostile;
 mod hub;
 mod index;
+mod limits;
 mod method;
 mod needle;
 mod plan;
