@@ -8,6 +8,8 @@
 
 mod error;
 mod fetch;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod input;
 mod leftover;

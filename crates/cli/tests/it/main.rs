@@ -16,6 +16,7 @@ mod eval_score;
 mod eval_select;
 mod eval_settings;
 mod evidence;
+mod fuzz_seeds;
 mod golden;
 mod hostile;
 mod hub;
