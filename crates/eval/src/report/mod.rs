@@ -20,6 +20,7 @@ mod work;
 pub use answer::{AnswerReport, AnsweredQuestion, answer_html};
 pub use chart::{LineChart, Point, Quantity, Series, line_chart, line_chart_file};
 pub use comparison::comparison_text;
+pub(crate) use file::remove_unfinished;
 pub use file::write_atomically;
 pub use heatmap::Heatmap;
 pub use html::{ReportInput, RunSummary, html};

@@ -3,7 +3,7 @@
 //! `responses.jsonl` is only appended to, one line a sample, synced; a line cut off by a crash is dropped. `results.json` holds
 //! nothing that differs between two runs of the same settings; times and memory are in `measured.json`.
 
-use crate::report::{self, Measurements, Meter, write_atomically};
+use crate::report::{self, Measurements, Meter, remove_unfinished, write_atomically};
 use crate::run::log::{LineLog, lines};
 use crate::run::manifest::refuse_foreign;
 use crate::run::{Manifest, pin, submission};
@@ -82,7 +82,7 @@ impl RunFolder {
 pub struct FolderLock(#[expect(dead_code, reason = "held, not read: the lock ends with the file")] File);
 
 impl FolderLock {
-    /// Makes the folder where it is missing, and locks it.
+    /// Makes the folder where it is missing, locks it, and removes what a killed writer left unfinished.
     ///
     /// # Errors
     /// Another process has it; it cannot be written.
@@ -92,7 +92,10 @@ impl FolderLock {
         let file = File::options().create(true).write(true).truncate(false).open(folder.join(".lock"));
         let file = file.map_err(|e| broken(format!("cannot be written: {e}")))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
+            Ok(()) => {
+                remove_unfinished(folder);
+                Ok(Self(file))
+            }
             Err(TryLockError::WouldBlock) => {
                 Err(broken("another process writes into this run; wait for it or give another --out".into()))
             }
