@@ -17,7 +17,7 @@ mod words;
 use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
-use std::io::Write;
+use out::note;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -28,6 +28,7 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     longsight_kernels::return_large_blocks();
+    longsight_kernels::fail_writes_past_size_limit();
     let args = match parse() {
         Ok(args) => args,
         Err(error) => return refuse_arguments(&error),
@@ -70,7 +71,7 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
         let _ = error.print(); // a closed pipe is no failure
         return if error.use_stderr() { USAGE.into() } else { ExitCode::SUCCESS };
     }
-    let text = error.to_string();
+    let text = words::without_long_inputs(error.to_string());
     let what = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
     let lines: Vec<&str> = what.lines().map(str::trim).collect();
     complain(&format!("{} (see --help)", lines.join(" ")));
@@ -79,8 +80,7 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
 
 /// One line on standard error.
 fn complain(message: &str) {
-    let line = message.replace(char::is_control, " ");
-    let _ = writeln!(std::io::stderr(), "longsight: {line}"); // nowhere left to report to
+    note(&format!("longsight: {}", words::line(message)));
 }
 
 /// Whether the reader of our output has gone (`longsight plan ... | head`).

@@ -2,7 +2,9 @@
 
 use longsight_engine::{EngineError, Setting, Text, Warning};
 use longsight_eval::EvalError;
+use longsight_text::{MAX_SHOWN_CHARS, escaped, sentence, shown};
 use std::error::Error;
+use std::path::Path;
 
 fn flag(setting: Setting) -> String {
     setting.flag().to_owned()
@@ -13,9 +15,48 @@ pub fn text(text: &Text) -> String {
     text.show(&flag)
 }
 
-/// A warning.
+/// A warning, in one line.
 pub fn warning(warning: &Warning) -> String {
-    warning.show(&flag)
+    line(&warning.show(&flag))
+}
+
+/// A message as one line for a terminal: control characters escaped, what was typed cut where it is long, and the whole not
+/// endless whatever a file or a library put into it.
+pub fn line(message: &str) -> String {
+    const MAX_CHARS: usize = 1500;
+    let line = escaped(&without_long_inputs(message.to_owned()));
+    match line.char_indices().nth(MAX_CHARS) {
+        Some((cut, _)) => format!("{}…", &line[..cut]),
+        None => line,
+    }
+}
+
+/// A path in a line for people.
+pub fn path(path: &Path) -> String {
+    escaped(&path.to_string_lossy())
+}
+
+/// `message` with each long argument and variable of the environment in it cut, and told once: parsers repeat what they refuse.
+pub fn without_long_inputs(message: String) -> String {
+    if message.len() <= MAX_SHOWN_CHARS {
+        return message;
+    }
+    let args = std::env::args_os().skip(1);
+    let inputs = args.chain(std::env::vars_os().map(|(_, value)| value));
+    let inputs = inputs.flat_map(|input| {
+        let input = input.to_string_lossy().into_owned();
+        let value = input.split_once('=').map(|(_, value)| value.to_owned());
+        [Some(input), value].into_iter().flatten()
+    });
+    let long = inputs.filter(|input| input.chars().count() > MAX_SHOWN_CHARS);
+    long.fold(message, |message, input| {
+        let cut = shown(&input);
+        let message = message.replace(&input, &cut);
+        match message.split_once(&cut) {
+            Some((before, after)) => format!("{before}{cut}{}", after.replace(&cut, "…")),
+            None => message,
+        }
+    })
 }
 
 /// An error, without its causes.
@@ -26,6 +67,7 @@ pub fn error(error: &(dyn Error + 'static)) -> String {
     });
     match error.downcast_ref::<EngineError>().or(from_eval) {
         Some(error) => error.show(&flag),
+        None if error.is::<serde_json::Error>() => sentence(&error.to_string()),
         None => error.to_string(),
     }
 }

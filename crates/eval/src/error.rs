@@ -1,20 +1,24 @@
 //! What can go wrong, each with what to do about it.
 
+use longsight_text::{escaped, sentence, shown};
 use std::path::PathBuf;
 
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 pub enum EvalError {
     /// A file or folder cannot be used.
-    #[error("{path}: {message}", path = path.display())]
+    #[error("{}: {}", shown(&path.to_string_lossy()), escaped(message))]
     File {
         /// Which.
         path: PathBuf,
         /// What is wrong, and what to do.
         message: String,
     },
+    /// A small file cannot be read.
+    #[error(transparent)]
+    Text(#[from] longsight_text::TextError),
     /// An annotation row lacks something or has the wrong type.
-    #[error("{path}: row {row}: {message}", path = path.display())]
+    #[error("{}: row {row}: {}", shown(&path.to_string_lossy()), sentence(message))]
     Row {
         /// The file.
         path: PathBuf,

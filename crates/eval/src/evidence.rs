@@ -18,6 +18,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// A world's questions take less than this.
+const MAX_QUESTIONS_BYTES: u64 = 256 << 20;
+
 /// The questions of a plain world that are about one card, by video.
 ///
 /// # Errors
@@ -25,11 +28,12 @@ use std::sync::Arc;
 pub fn questions(folder: &Path, videos: usize) -> Result<Vec<(PathBuf, Vec<QuestionRow>)>> {
     let path = folder.join("questions.jsonl");
     let broken = |message: String| EvalError::File { path: path.clone(), message };
-    let text = std::fs::read_to_string(&path)
-        .map_err(|e| broken(format!("{e}; make the folder with `longsight world make`")))?;
+    let text = longsight_text::read_text(&path, MAX_QUESTIONS_BYTES)
+        .map_err(|e| EvalError::Setting(format!("{e}; make the folder with `longsight world make`")))?;
     let mut by_video: BTreeMap<PathBuf, Vec<QuestionRow>> = BTreeMap::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        let row: QuestionRow = serde_json::from_str(line).map_err(|e| broken(e.to_string()))?;
+        let row: QuestionRow =
+            serde_json::from_str(line).map_err(|e| broken(longsight_text::sentence(&e.to_string())))?;
         if row.question.times_secs.len() == 1 && row.question.candidates.is_empty() {
             by_video.entry(folder.join(&row.video)).or_default().push(row);
         }

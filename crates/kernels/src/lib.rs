@@ -23,6 +23,7 @@ mod prefetch;
 mod quantized;
 pub mod roofline;
 mod rotary;
+mod signals;
 mod simd;
 #[cfg(test)]
 mod test_numbers;
@@ -41,6 +42,7 @@ pub use memory::{HugePages, MOST_SPARE_BYTES, MappedFile, return_large_blocks};
 pub use norm::{layer_norm, rms_norm};
 pub use quantized::{Format, QuantizedMatrix, quantize_int8};
 pub use rotary::rotate_half;
+pub use signals::fail_writes_past_size_limit;
 pub use values::Values;
 
 /// Threads that the kernels use: `RAYON_NUM_THREADS`, or as many as the machine has.

@@ -1,18 +1,14 @@
 use std::fmt::Display;
 use std::path::PathBuf;
 
-/// Longest part of a message that comes from a file.
-const MAX_CHARS: usize = 400;
-
-/// Text that may come from a hostile file, fit for one line of a terminal: no control characters, and not endless.
+/// Text that may come from a hostile file, fit for one line of a terminal.
 fn line(text: impl Display) -> String {
-    let text = text.to_string();
-    let mut shown: String =
-        text.chars().take(MAX_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if shown.len() < text.len() {
-        shown.push_str("...");
-    }
-    shown
+    longsight_text::sentence(&text.to_string())
+}
+
+/// A path or a name.
+fn shown(text: &(impl AsRef<std::ffi::OsStr> + ?Sized)) -> String {
+    longsight_text::shown(&text.as_ref().to_string_lossy())
 }
 
 /// candle appends a backtrace where RUST_BACKTRACE is set.
@@ -32,15 +28,18 @@ fn wanted(shape: &[usize]) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A file of the checkpoint cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", shown(path))]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
+    /// A small file of the checkpoint cannot be read.
+    #[error(transparent)]
+    Text(#[from] longsight_text::TextError),
     /// A file is not what its name says.
-    #[error("{}: {}", path.display(), line(message))]
+    #[error("{}: {}", shown(path), line(message))]
     File {
         /// The file.
         path: PathBuf,
@@ -48,7 +47,7 @@ pub enum ModelError {
         message: String,
     },
     /// The config describes a model that is not supported.
-    #[error("{}: {}", path.display(), line(message))]
+    #[error("{}: {}", shown(path), line(message))]
     Config {
         /// The config file.
         path: PathBuf,
@@ -56,7 +55,12 @@ pub enum ModelError {
         message: String,
     },
     /// A tensor that the model needs is not in the checkpoint.
-    #[error("{}: tensor `{}` is missing (needed with shape {}); is the checkpoint complete?", folder.display(), line(name), wanted(shape))]
+    #[error(
+        "{}: tensor `{}` is missing (needed with shape {}); is the checkpoint complete?",
+        shown(folder),
+        shown(name),
+        wanted(shape)
+    )]
     MissingTensor {
         /// The checkpoint folder.
         folder: PathBuf,
@@ -66,7 +70,7 @@ pub enum ModelError {
         shape: Vec<usize>,
     },
     /// A tensor has another shape than the config says.
-    #[error("{}: tensor `{}` has shape {}, the config asks for {}", folder.display(), line(name), line(format!("{found:?}")), wanted(expected))]
+    #[error("{}: tensor `{}` has shape {}, the config asks for {}", shown(folder), shown(name), line(format!("{found:?}")), wanted(expected))]
     TensorShape {
         /// The checkpoint folder.
         folder: PathBuf,
@@ -78,7 +82,11 @@ pub enum ModelError {
         found: Vec<usize>,
     },
     /// Tensors that no part of the model uses: the config does not describe this checkpoint.
-    #[error("{}: {count} tensor(s) that the config has no place for: {}; does config.json belong to these weights?", folder.display(), line(names))]
+    #[error(
+        "{}: {count} tensor(s) that the config has no place for: {}; does config.json belong to these weights?",
+        shown(folder),
+        line(names)
+    )]
     UnusedTensors {
         /// The checkpoint folder.
         folder: PathBuf,

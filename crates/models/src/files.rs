@@ -1,30 +1,16 @@
 //! Files of a checkpoint folder other than the weights: small, and read whole.
 
 use crate::{ModelError, Result};
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 /// Reads a regular file of at most `limit_bytes`: a device, a pipe or a huge file is an error, not a hang.
 pub(crate) fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
-    let io = |source| ModelError::Io { path: path.into(), source };
-    let wrong = |message: String| ModelError::File { path: path.into(), message };
-    let kind = std::fs::metadata(path).map_err(io)?;
-    if !kind.is_file() {
-        return Err(wrong("not a regular file".into()));
-    }
-    let mut bytes = Vec::new();
-    File::open(path).map_err(io)?.take(limit_bytes + 1).read_to_end(&mut bytes).map_err(io)?;
-    if bytes.len() as u64 > limit_bytes {
-        return Err(wrong(format!("larger than {limit_bytes} bytes: not what its name says")));
-    }
-    Ok(bytes)
+    Ok(longsight_text::read_file(path, limit_bytes)?)
 }
 
-/// Like [`read`], as text.
+/// Like [`read`], as UTF-8 text.
 pub(crate) fn read_text(path: &Path, limit_bytes: u64) -> Result<String> {
-    String::from_utf8(read(path, limit_bytes)?)
-        .map_err(|_| ModelError::File { path: path.into(), message: "not UTF-8 text".into() })
+    Ok(longsight_text::read_text(path, limit_bytes)?)
 }
 
 /// Copies a checkpoint's files but its weights: configuration, tokenizer, template, model card.

@@ -17,8 +17,8 @@ pub(crate) struct Json {
 impl Json {
     /// Reads a file that must hold one object.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let bytes = files::read(path, MAX_BYTES)?;
-        let value: Value = serde_json::from_slice(&bytes).map_err(|e| ModelError::File {
+        let text = files::read_text(path, MAX_BYTES)?;
+        let value: Value = serde_json::from_str(&text).map_err(|e| ModelError::File {
             path: path.into(),
             message: format!("not valid JSON ({e}); download it again"),
         })?;

@@ -25,3 +25,15 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         ReportError::File { path: path.to_owned(), message: format!("cannot be written: {error}") }
     })
 }
+
+/// Removes the temporary files of writers that were killed. Only for who holds the folder's lock, and so is its only writer.
+pub fn remove_unfinished(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(".tmp") {
+            let _ = fs::remove_file(entry.path()); // what cannot be removed is in nobody's way
+        }
+    }
+}

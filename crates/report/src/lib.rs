@@ -14,4 +14,4 @@ mod svg;
 
 pub use answer::{AnswerReport, AnsweredQuestion, answer_html};
 pub use error::{ReportError, Result};
-pub use file::write_atomically;
+pub use file::{remove_unfinished, write_atomically};

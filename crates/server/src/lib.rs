@@ -14,6 +14,8 @@ mod data_url;
 mod echo;
 mod error;
 mod fetch;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod heeding;
 mod input;

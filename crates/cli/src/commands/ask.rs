@@ -2,18 +2,21 @@ use super::output::{answer_json, moments, spread};
 use super::prepare::{Loaded, prepare};
 use crate::args::AskArgs;
 use crate::args::index::IndexKind;
-use crate::out::{note, write_out};
+use crate::out::{note, write_text};
 use crate::progress::RunProgress;
-use crate::{settings, summary};
+use crate::{settings, summary, words};
 use anyhow::{Context, Result, ensure};
 use longsight_engine::evidence::THUMBNAIL_WIDTH;
 use longsight_engine::{Evidence, Session};
 use longsight_models::processor::{Role, Turn};
 use longsight_report::{AnswerReport, AnsweredQuestion, answer_html, write_atomically};
+use longsight_text::read_text;
 use longsight_video::thumbnails;
 use std::path::{Path, PathBuf};
 
-/// Frames shown in a report beside the moments.
+/// Files of questions and earlier turns are smaller than this.
+const MAX_TEXT_BYTES: u64 = 16 << 20;
+/// Frames shown in a report next to the moments.
 const SHEET_FRAMES: usize = 24;
 
 /// `longsight ask`.
@@ -56,7 +59,7 @@ fn answer(
     let run = &args.run;
     let several = args.questions.is_some() || !args.more_questions.is_empty();
     if several && !run.json {
-        write_out(format!("{}> {question}\n", if first { "" } else { "\n" }).as_bytes())?;
+        write_text(&format!("{}> {question}\n", if first { "" } else { "\n" }))?;
     }
     let mut progress = RunProgress::new(run.engine.quiet, !run.json);
     let answer = session.continue_conversation(turns, &mut progress);
@@ -78,7 +81,7 @@ fn answer(
 fn questions(args: &AskArgs) -> Result<Vec<String>> {
     let mut questions: Vec<String> = args.question.iter().chain(&args.more_questions).cloned().collect();
     if let Some(path) = &args.questions {
-        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let text = read_text(path, MAX_TEXT_BYTES)?;
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         questions.extend(lines.map(str::to_owned));
         ensure!(!questions.is_empty(), "{}: holds no question", path.display());
@@ -127,14 +130,14 @@ fn report(
     let page = answer_html(&AnswerReport { video: &video, model, questions, thumbnails: &thumbnails });
     write_atomically(path, page.as_bytes())?;
     if !quiet {
-        note(&format!("wrote {}", path.display()));
+        note(&format!("wrote {}", words::path(path)));
     }
     Ok(())
 }
 
 fn read_history(path: &Path) -> Result<Vec<Turn>> {
     let name = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("{name}"))?;
+    let text = read_text(path, MAX_TEXT_BYTES)?;
     let turns: Vec<Turn> = serde_json::from_str(&text)
         .with_context(|| format!("{name}: not a JSON list of {{\"role\", \"content\"}} turns"))?;
     let speaker = |i: usize| if i.is_multiple_of(2) { Role::User } else { Role::Assistant };

@@ -4,7 +4,7 @@ use super::prepare::prepare;
 use crate::args::index::{
     IndexArgs, IndexCommand, IndexEntryArgs, IndexPlace, IndexReadArgs, IndexRemoveArgs,
 };
-use crate::out::{note, write_json, write_out};
+use crate::out::{note, write_json, write_pretty_json, write_text};
 use crate::progress::RunProgress;
 use crate::{settings, words};
 use anyhow::{Context, Result, bail, ensure};
@@ -94,9 +94,9 @@ fn list(args: &IndexReadArgs) -> Result<()> {
         entries.len(),
         human_bytes(total),
         human_bytes(store.settings().limit_bytes),
-        store.settings().folder.display()
+        words::path(&store.settings().folder)
     ));
-    write_out(text.as_bytes())
+    write_text(&text)
 }
 
 /// What an entry was computed from, in a line.
@@ -128,7 +128,7 @@ fn show(args: &IndexEntryArgs) -> Result<()> {
         if args.read.json {
             write_json(&entry)?;
         } else {
-            write_out(format!("{}\n", serde_json::to_string_pretty(&entry)?).as_bytes())?;
+            write_pretty_json(&entry)?;
         }
     }
     Ok(())
@@ -168,7 +168,7 @@ fn remove(args: &IndexRemoveArgs) -> Result<()> {
     if args.read.json {
         return write_json(&json!({ "removed": names, "bytes": bytes }));
     }
-    write_out(format!("removed {} entries, {}\n", names.len(), human_bytes(bytes)).as_bytes())
+    write_text(&format!("removed {} entries, {}\n", names.len(), human_bytes(bytes)))
 }
 
 /// Whether an entry is about the video at this very place, however its path was typed; of a video that has gone, by its whole path.
@@ -191,7 +191,7 @@ fn collect_garbage(args: &IndexReadArgs) -> Result<()> {
         garbage.evicted.len(),
         human_bytes(garbage.bytes)
     );
-    write_out(text.as_bytes())
+    write_text(&text)
 }
 
 /// Exit status is not 0 where anything is damaged.
@@ -214,7 +214,7 @@ fn verify(args: &IndexReadArgs) -> Result<()> {
                 "; {abandoned} files of interrupted runs, which `longsight index gc` removes"
             ));
         }
-        write_out(format!("{text}\n").as_bytes())?;
+        write_text(&format!("{text}\n"))?;
     }
     ensure!(
         damaged.is_empty(),

@@ -2,7 +2,7 @@
 
 use super::prepare::Loaded;
 use crate::args::run::RunArgs;
-use crate::out::{note, write_json, write_out};
+use crate::out::{note, write_json, write_text};
 use crate::{summary, words};
 use anyhow::Result;
 use longsight_engine::evidence::IllustratedEvidence;
@@ -44,7 +44,7 @@ pub fn answer_json(question: &str, run: &RunArgs, loaded: &Loaded, answer: &Answ
 /// What follows an answer that was streamed: its moments on standard output, as they were asked for.
 pub fn moments(answer: &Answer) -> Result<()> {
     match &answer.evidence {
-        Some(evidence) => write_out(summary::moments(evidence).as_bytes()),
+        Some(evidence) => write_text(&summary::moments(evidence)),
         None => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 use super::prepare::prepare;
 use crate::args::PlanArgs;
-use crate::out::{write_json, write_out};
+use crate::out::{write_json, write_text};
 use crate::summary;
 use anyhow::Result;
 use longsight_engine::{
@@ -8,7 +8,7 @@ use longsight_engine::{
 };
 use longsight_method::{ContextMethod, PoolSpec, UnitRole};
 use longsight_models::ModelInfo;
-use longsight_video::{MediaTime, SamplePlan, VideoInfo};
+use longsight_video::{MediaTime, SamplePlan, SubtitleReading, VideoInfo};
 use serde::Serialize;
 
 /// `longsight plan`.
@@ -28,7 +28,7 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     if run.json {
         return write_json(&PlanJson::new(&plan, &time, fitting.as_ref()));
     }
-    write_out(summary::plan(&plan, &time, fitting.as_ref()).as_bytes())
+    write_text(&summary::plan(&plan, &time, fitting.as_ref()))
 }
 
 /// With `--memory`: the largest setting that fits; None without it.
@@ -60,6 +60,9 @@ struct PlanJson<'a> {
     attention_factor: f64,
     window_tokens: usize,
     pool: PoolSpec,
+    subtitle_cues: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subtitles: Option<&'a SubtitleReading>,
     memory: MemoryEstimate,
     memory_total_bytes: u64,
     time: &'a TimeEstimate,
@@ -102,6 +105,8 @@ impl<'a> PlanJson<'a> {
             attention_factor: plan.rope.attention_factor,
             window_tokens: plan.rope.window_tokens,
             pool: plan.pool.spec,
+            subtitle_cues: plan.prompt.subtitle_cues,
+            subtitles: plan.prompt.subtitles.as_ref(),
             memory: plan.memory,
             memory_total_bytes: plan.memory.total_bytes(),
             time,

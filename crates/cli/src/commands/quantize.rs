@@ -2,10 +2,10 @@
 
 use crate::args::QuantizeArgs;
 use crate::interrupt::Interrupt;
-use crate::model;
-use crate::out::{write_json, write_out};
+use crate::out::{write_json, write_text};
 use crate::progress::WeightsBar;
 use crate::units::mebibytes;
+use crate::{model, words};
 use anyhow::Result;
 use longsight_models::{LoadSettings, quantize};
 use std::ops::ControlFlow;
@@ -26,10 +26,10 @@ pub fn run(args: &QuantizeArgs) -> Result<()> {
     if args.json {
         return write_json(&written);
     }
-    let mut text = format!("{}: {} of weights\n", args.output.display(), mebibytes(written.bytes));
+    let mut text = format!("{}: {} of weights\n", words::path(&args.output), mebibytes(written.bytes));
     for stored in &written.matrices {
         let size = mebibytes(stored.bytes);
         text.push_str(&format!("  {} matrices in {}: {size}\n", stored.count, stored.dtype));
     }
-    write_out(text.as_bytes())
+    write_text(&text)
 }

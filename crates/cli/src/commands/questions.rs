@@ -1,8 +1,11 @@
 //! Questions from standard input.
 
 use crate::out::note;
-use anyhow::{Context, Result, bail};
-use std::io::{BufRead, IsTerminal, Write};
+use anyhow::{Context, Result, bail, ensure};
+use std::io::{BufRead, IsTerminal, Read, Write};
+
+/// A longer line is no question: a device, or a file of something else.
+const MAX_QUESTION_BYTES: u64 = 1 << 20;
 
 /// The next line that is not blank; None at the end of input.
 pub(super) fn next_question() -> Result<Option<String>> {
@@ -12,10 +15,15 @@ pub(super) fn next_question() -> Result<Option<String>> {
             write!(std::io::stderr(), "> ")?;
         }
         let mut line = Vec::new();
-        if input.lock().read_until(b'\n', &mut line).context("standard input")? == 0 {
+        let mut limited = input.lock().take(MAX_QUESTION_BYTES + 1);
+        if limited.read_until(b'\n', &mut line).context("standard input")? == 0 {
             return Ok(None);
         }
-        match std::str::from_utf8(&line).map(str::trim) {
+        ensure!(
+            line.len() as u64 <= MAX_QUESTION_BYTES,
+            "standard input: a question is longer than {MAX_QUESTION_BYTES} bytes; a line is one question"
+        );
+        match std::str::from_utf8(&line).map(|line| line.trim_start_matches('\u{feff}').trim()) {
             Ok("") => (),
             Ok(question) => return Ok(Some(question.to_owned())),
             // As with a question that fails.

@@ -3,6 +3,7 @@
 use crate::args::world::{FootageArgs, MakeArgs, NeedlesArgs, WorldCommand};
 use crate::out::{note, write_json};
 use crate::progress::WorldBar;
+use crate::words;
 use anyhow::Result;
 use longsight_world::{
     NeedleSettings, Progress, Summary, Tools, WorldError, WorldSettings, make, make_needles,
@@ -90,7 +91,7 @@ fn report(made: &Summary, out: &Path, args: &FootageArgs) -> Result<()> {
         let kept = if *videos_kept > 0 { format!(" ({videos_kept} were there)") } else { String::new() };
         note(&format!(
             "{}: made {videos_made} videos{kept}, {:.1} minutes in all, {questions} questions",
-            out.display(),
+            words::path(out),
             duration_secs / 60.0
         ));
     }

@@ -109,8 +109,8 @@ fn the_largest_counts_still_give_a_plan_or_one_line() {
         plan.json()["memory_total_bytes"].as_u64().unwrap()
     };
     assert!(plan("--max-new-tokens 16777216 --chunk-tokens 16777216 --encode-batch 16777216") > 1 << 34);
-    assert!(plan("--frames 1048576") > 1 << 33);
-    let message = good().args("--frames 1048577").failure();
-    assert_names(&message, &["1048577 frames", "1048576"]);
+    assert!(plan("--frames 131072") > 1 << 30);
+    let message = good().args("--frames 131073").failure();
+    assert_names(&message, &["131073 frames", "131072"]);
     good().args("--chunk-tokens 16777216 --encode-batch 16777216 --logprobs 16777216").json();
 }

@@ -64,6 +64,9 @@ pub(crate) struct Items<R> {
 impl Items<BufReader<File>> {
     /// Opens a file; a byte order mark is skipped.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("is not a regular file"));
+        }
         let mut reader = BufReader::with_capacity(1 << 16, File::open(path)?);
         if reader.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
             reader.consume(3);

@@ -18,6 +18,7 @@ use crate::run::{Environment, FolderLock, pin};
 use crate::{EvalError, Result};
 use longsight_engine::{EncodedFrames, FrameSource, Frames, Observer, Planned, Probed, Request, RunSettings};
 use longsight_models::Lmm;
+use longsight_text::sentence;
 use longsight_video::{FrameBudget, PlannedFrame, SamplePlan, SampleSettings, VideoSource, sample};
 use longsight_world::NeedleRow;
 use serde_json::{Value, json};
@@ -60,6 +61,9 @@ impl NeedleSettings {
     }
 }
 
+/// `needles.json` is smaller than this.
+const MAX_NEEDLES_BYTES: u64 = 16 << 20;
+
 /// A haystack and its needles, as `longsight world needles` writes them.
 pub struct NeedleData {
     folder: PathBuf,
@@ -74,10 +78,11 @@ impl NeedleData {
     pub fn open(folder: &Path, settings: &RunSettings) -> Result<Self> {
         let broken = |path: &Path, message: String| EvalError::File { path: path.into(), message };
         let path = folder.join("needles.json");
-        let text = std::fs::read(&path)
-            .map_err(|e| broken(&path, format!("{e}; make the folder with `longsight world needles`")))?;
-        let needles: Vec<NeedleRow> = serde_json::from_slice(&text)
-            .map_err(|e| broken(&path, format!("not a list of needles ({e})")))?;
+        let text = longsight_text::read_text(&path, MAX_NEEDLES_BYTES).map_err(|e| {
+            EvalError::Setting(format!("{e}; make the folder with `longsight world needles`"))
+        })?;
+        let needles: Vec<NeedleRow> = serde_json::from_str(&text)
+            .map_err(|e| broken(&path, format!("not a list of needles ({})", sentence(&e.to_string()))))?;
         if needles.is_empty() {
             return Err(broken(&path, "holds no needle".into()));
         }

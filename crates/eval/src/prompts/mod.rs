@@ -103,14 +103,14 @@ pub fn build(
     })
 }
 
-/// Reads a subtitle file.
+/// A benchmark's subtitle files are smaller than this.
+const MAX_SUBTITLE_BYTES: u64 = 64 << 20;
+
+/// Reads a subtitle file, as Python does in its text mode: with a line feed alone at the end of each line.
 ///
 /// # Errors
 ///
 /// It cannot be read, or is not UTF-8 (where the harnesses stop, too).
 pub fn read_subtitles(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|e| EvalError::File {
-        path: path.to_owned(),
-        message: format!("subtitles cannot be read ({e}): they must be UTF-8 text"),
-    })
+    Ok(longsight_text::read_text(path, MAX_SUBTITLE_BYTES)?)
 }

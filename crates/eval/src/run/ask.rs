@@ -312,7 +312,7 @@ impl Asker<'_> {
 fn fault(error: impl Into<EvalError>) -> Result<String> {
     let error = error.into();
     let is_own = match &error {
-        EvalError::File { .. } | EvalError::Row { .. } => true,
+        EvalError::File { .. } | EvalError::Text(_) | EvalError::Row { .. } => true,
         EvalError::Engine(EngineError::Video(error)) => !matches!(
             error,
             VideoError::NoFramesAsked

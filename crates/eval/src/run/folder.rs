@@ -9,7 +9,7 @@ use crate::run::manifest::refuse_foreign;
 use crate::run::{Manifest, pin, submission};
 use crate::score::{Comparison, Results, Scorer, compare};
 use crate::{EvalError, Record, Result};
-use longsight_report::write_atomically;
+use longsight_report::{remove_unfinished, write_atomically};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -83,7 +83,7 @@ impl RunFolder {
 pub struct FolderLock(#[expect(dead_code, reason = "held, not read: the lock ends with the file")] File);
 
 impl FolderLock {
-    /// Makes the folder where it is missing, and locks it.
+    /// Makes the folder where it is missing, locks it, and removes what a killed writer left unfinished.
     ///
     /// # Errors
     /// Another process has it; it cannot be written.
@@ -93,7 +93,10 @@ impl FolderLock {
         let file = File::options().create(true).write(true).truncate(false).open(folder.join(".lock"));
         let file = file.map_err(|e| broken(format!("cannot be written: {e}")))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
+            Ok(()) => {
+                remove_unfinished(folder);
+                Ok(Self(file))
+            }
             Err(TryLockError::WouldBlock) => {
                 Err(broken("another process writes into this run; wait for it or give another --out".into()))
             }

@@ -156,6 +156,17 @@ fn differences_are_named_by_path() {
 }
 
 #[test]
+fn what_a_killed_writer_left_is_removed_when_the_run_goes_on() {
+    let temporary = tempfile::tempdir().unwrap();
+    drop(run_of(temporary.path(), 1));
+    let left = temporary.path().join(".manifest.json.4000000000.tmp");
+    std::fs::write(&left, "{").unwrap();
+    let run = RunFolder::open(temporary.path(), &manifest()).unwrap();
+    assert!(!left.exists());
+    drop(run);
+}
+
+#[test]
 fn a_checkpoints_digest_follows_every_byte_and_name() {
     let temporary = tempfile::tempdir().unwrap();
     let file = |name: &str| temporary.path().join(name);

@@ -128,7 +128,7 @@ impl ChatTemplate {
                 continue;
             }
             let value: serde_json::Value =
-                serde_json::from_slice(&files::read(&path, MAX_FILE_BYTES)?).map_err(|e| {
+                serde_json::from_str(&files::read_text(&path, MAX_FILE_BYTES)?).map_err(|e| {
                     ModelError::File { path, message: format!("not valid JSON ({e}); download it again") }
                 })?;
             if let Some(own) = value.get("chat_template").and_then(template_text) {

@@ -82,7 +82,7 @@ fn bad_token(path: &Path, token: &str) -> ModelError {
 }
 
 fn object(path: &Path) -> Result<Map<String, Value>> {
-    serde_json::from_slice(&files::read(path, MAX_BYTES)?).map_err(|e| ModelError::File {
+    serde_json::from_str(&files::read_text(path, MAX_BYTES)?).map_err(|e| ModelError::File {
         path: path.into(),
         message: format!("not a JSON object ({e}); download it again"),
     })

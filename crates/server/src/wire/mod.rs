@@ -184,6 +184,16 @@ impl ChatRequest {
     }
 }
 
+/// Reads a body as each kind of request. For fuzzing.
+pub(crate) fn read_all(body: &[u8]) {
+    if let Ok(request) = serde_json::from_slice::<ChatRequest>(body) {
+        let _ = request.check_unsupported().and_then(|()| request.check_agreement());
+        let _ = conversation(request.messages);
+    }
+    let _ = serde_json::from_slice::<PlanRequest>(body);
+    let _ = serde_json::from_slice::<UploadRequest>(body);
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -1,6 +1,6 @@
 use super::prepare::refuse_flags_of_ask;
 use crate::args::eval::EvidenceArgs;
-use crate::out::{write_json, write_out};
+use crate::out::{write_json, write_text};
 use crate::progress::EvalBar;
 use crate::{model, settings};
 use anyhow::{Result, ensure};
@@ -45,7 +45,7 @@ pub fn run(args: &EvidenceArgs) -> Result<()> {
             "longsight_version": env!("CARGO_PKG_VERSION"),
         }));
     }
-    write_out(text(&located, &table, args.by_head).as_bytes())
+    write_text(&text(&located, &table, args.by_head))
 }
 
 fn text(located: &Localisation, table: &[HitRow], by_head: bool) -> String {

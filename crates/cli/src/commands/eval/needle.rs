@@ -1,8 +1,8 @@
 use super::prepare::{distinct, refuse_flags_of_ask};
 use crate::args::eval::NeedleArgs;
-use crate::out::{note, write_json, write_out};
+use crate::out::{note, write_json, write_text};
 use crate::progress::EvalBar;
-use crate::{model, settings};
+use crate::{model, settings, words};
 use anyhow::{Result, ensure};
 use longsight_engine::{Observer, Stage};
 use longsight_eval::needle::{
@@ -69,9 +69,9 @@ pub fn run(args: &NeedleArgs) -> Result<()> {
     if run.json {
         return write_json(&json!({ "event": "done", "results": finished, "files": finished.files }));
     }
-    write_out(finished.table().as_bytes())?;
+    write_text(&finished.table())?;
     if !run.engine.quiet {
-        finished.files.iter().for_each(|file| note(&format!("wrote {}", file.display())));
+        finished.files.iter().for_each(|file| note(&format!("wrote {}", words::path(file))));
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use super::prepare::check_profile;
 use super::task::show;
 use crate::args::eval::{CompareArgs, MergeArgs, ReportArgs, ScoreArgs};
-use crate::out::{note, write_json, write_out};
+use crate::out::{note, write_json, write_text};
+use crate::words;
 use anyhow::{Result, ensure};
 use longsight_eval::data::{self, LoadSettings};
 use longsight_eval::report::{self, Meter, ReportInput};
@@ -45,7 +46,7 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
     if args.json {
         return write_json(&results);
     }
-    write_out(report::table(&results, &meter.finish()).as_bytes())
+    write_text(&report::table(&results, &meter.finish()))
 }
 
 /// 64 bits of an id, so that keeping all of them costs next to nothing: among 100,000 ids two are taken for one with a
@@ -84,9 +85,9 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
         [] => "no setting differs".into(),
         some => format!("settings, of the first there and of the second now: {}", some.join("; ")),
     };
-    let (a, b) = (args.run_a.display(), args.run_b.display());
+    let (a, b) = (words::path(&args.run_a), words::path(&args.run_b));
     let text = report::comparison_text(comparison);
-    write_out(format!("first run {a}, second run {b}\n{differences}\n{text}").as_bytes())
+    write_text(&format!("first run {a}, second run {b}\n{differences}\n{text}"))
 }
 
 /// `longsight eval merge`.
@@ -102,6 +103,6 @@ pub fn report(args: &ReportArgs) -> Result<()> {
 
 fn write_report(path: &Path, html: &str) -> Result<()> {
     write_atomically(path, html.as_bytes())?;
-    note(&format!("wrote {}", path.display()));
+    note(&format!("wrote {}", words::path(path)));
     Ok(())
 }

@@ -1,7 +1,8 @@
 use super::prepare::{Bench, distinct};
 use super::watch::RunWatch;
 use crate::args::eval::SweepArgs;
-use crate::out::{note, write_json, write_out};
+use crate::out::{note, write_json, write_text};
+use crate::words;
 use anyhow::{Context, Result, ensure};
 use longsight_eval::report::{SweepRow, sweep_tables};
 use longsight_eval::run::{EvalSettings, RunFolder, Variant, finish, run as ask_all, summarise};
@@ -163,9 +164,9 @@ fn write(args: &SweepArgs, rows: &[SweepRow]) -> Result<()> {
     if args.run.json {
         return write_json(&json!({ "event": "done", "rows": rows }));
     }
-    write_out(tables.terminal.as_bytes())?;
+    write_text(&tables.terminal)?;
     if !args.run.engine.quiet {
-        note(&format!("wrote sweep.json, tables.md and report.html into {}", out.display()));
+        note(&format!("wrote sweep.json, tables.md and report.html into {}", words::path(out)));
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 use super::prepare::Bench;
 use super::watch::RunWatch;
 use crate::args::eval::TaskArgs;
-use crate::out::{note, write_json, write_out};
+use crate::out::{note, write_json, write_text};
+use crate::words;
 use anyhow::{Result, bail};
 use longsight_eval::run::{Finished, RunFolder, Variant, finish, run as ask_all};
 use longsight_eval::{Task, report};
@@ -50,7 +51,7 @@ pub fn show(finished: &Finished, json: bool, quiet: bool) -> Result<()> {
             &json!({ "event": "done", "results": results, "missing": missing, "files": files }),
         );
     }
-    write_out(report::table(results, measurements).as_bytes())?;
+    write_text(&report::table(results, measurements))?;
     if quiet {
         return Ok(());
     }
@@ -60,7 +61,7 @@ pub fn show(finished: &Finished, json: bool, quiet: bool) -> Result<()> {
         ));
     }
     for file in files {
-        note(&format!("wrote {}", file.display()));
+        note(&format!("wrote {}", words::path(file)));
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ fn config_that_is_not_an_object() {
 fn config_missing_or_a_folder() {
     let folder = golden();
     folder.remove("config.json");
-    refused(&folder, &["config.json", "No such file"]);
+    refused(&folder, &["config.json", "no such file"]);
     std::fs::create_dir(folder.file("config.json")).unwrap();
     refused(&folder, &["config.json", "not a regular file"]);
 }
@@ -203,4 +203,12 @@ fn broken_generation_config() {
     let folder = golden();
     folder.write("generation_config.json", "eos");
     refused(&folder, &["generation_config.json", "not valid JSON"]);
+}
+
+#[test]
+fn a_byte_order_mark_and_any_line_ends_are_no_damage() {
+    let folder = golden();
+    let text = String::from_utf8(folder.bytes("config.json")).unwrap();
+    folder.write("config.json", format!("\u{feff}{}", text.replace('\n', "\r\n")));
+    assert!(folder.load().is_ok());
 }

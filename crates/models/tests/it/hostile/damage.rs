@@ -1,6 +1,6 @@
 //! Random damage to a small safetensors file.
 
-use super::{MODEL, assert_message};
+use super::{MODEL, assert_message, golden};
 use crate::folder::{Folder, safetensors_file};
 use longsight_models::families::llava::Llava;
 use longsight_models::family::Family;
@@ -8,6 +8,7 @@ use longsight_models::weights::{Checkpoint, NameMap, Weights};
 use longsight_models::{Device, WeightDtype};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use serde_json::Value;
 
 fn tiny_file() -> Vec<u8> {
     let tensor = |name: &str, dtype: &str, shape: Vec<usize>, bytes| {
@@ -64,4 +65,45 @@ fn every_truncation_of_a_small_file_is_an_error() {
     }
     folder.write(MODEL, &whole);
     assert_eq!(Checkpoint::open(folder.path()).unwrap().names().count(), 3);
+}
+
+/// Pointers of all values that are neither list nor object.
+fn leaves(value: &Value, pointer: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(key, value)| leaves(value, &format!("{pointer}/{key}"), found));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(i, value)| leaves(value, &format!("{pointer}/{i}"), found));
+        }
+        _ => found.push(pointer.to_owned()),
+    }
+}
+
+#[test]
+fn no_message_repeats_more_than_200_characters_of_a_file() {
+    let long = "\u{416}".repeat(5000);
+    let folder = golden();
+    let mut refusals = 0;
+    for name in ["config.json", "generation_config.json", "preprocessor_config.json", "tokenizer_config.json"]
+    {
+        if !folder.file(name).exists() {
+            continue;
+        }
+        let (whole, mut pointers) = (folder.json(name), Vec::new());
+        leaves(&whole, "", &mut pointers);
+        for pointer in pointers {
+            folder.edit(name, |value| *value.pointer_mut(&pointer).unwrap() = long.as_str().into());
+            if let Err(error) = folder.load() {
+                let told = error.to_string().chars().filter(|&c| c == '\u{416}').count();
+                assert!(told <= 200, "{name} {pointer}: {error}");
+                refusals += 1;
+            }
+        }
+        folder.write(name, whole.to_string());
+    }
+    assert!(refusals > 10, "{refusals}");
+    folder.edit_tensors(|tensors| tensors[0].0.clone_from(&long));
+    let error = folder.load().err().unwrap().to_string();
+    assert!(error.chars().filter(|&c| c == '\u{416}').count() <= 200, "{error}");
 }

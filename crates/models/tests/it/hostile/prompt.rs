@@ -11,7 +11,7 @@ use serde_json::json;
 fn tokenizer_missing() {
     let folder = golden();
     folder.remove("tokenizer.json");
-    refused(&folder, &["tokenizer.json", "No such file"]);
+    refused(&folder, &["tokenizer.json", "no such file"]);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn split_tokenizer_files_broken() {
     refused(&folder("{\"a\": 0}", "x y\n"), &["vocab.json", "not a tokenizer"]);
     let without_merges = golden();
     without_merges.remove("tokenizer.json").write("vocab.json", "{}");
-    refused(&without_merges, &["merges.txt", "No such file"]);
+    refused(&without_merges, &["merges.txt", "no such file"]);
     let bad_added = folder("{\"a\": 0}", "");
     bad_added
         .edit("tokenizer_config.json", |c| c["added_tokens_decoder"] = json!({"first": {"content": "x"}}));
@@ -102,7 +102,7 @@ fn chat_template_without_a_place_for_the_video() {
 #[test]
 fn chat_template_that_is_not_text() {
     let folder = golden();
-    folder.write("chat_template.jinja", b"\xff\xfe");
+    folder.write("chat_template.jinja", b"\xff\xff");
     refused(&folder, &["chat_template.jinja", "not UTF-8"]);
     let folder = golden();
     folder.write("chat_template.json", "{");
