@@ -19,6 +19,7 @@ mod heeding;
 mod input;
 mod leftover;
 mod metrics;
+mod patience;
 mod queue;
 mod routes;
 mod settings;
