@@ -1,10 +1,11 @@
-//! Connections: so many at once, each with a time for the head of a request.
+//! Connections: so many at once, each with a time for the head of a request, and one for taking the answer.
 //!
 //! Where all places are taken, one more connection closes the oldest that waits for a request: who says nothing keeps nobody
 //! out. Where every connection has a request at work, it is answered 503.
 
 use crate::Limits;
 use crate::error::ApiError;
+use crate::patience::Patience;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::ConnectInfo;
@@ -38,7 +39,7 @@ pub(crate) async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let open = Arc::new(Open::new(limits.connections));
-    let head_limit = Duration::from_secs(limits.idle_secs);
+    let idle_limit = Duration::from_secs(limits.idle_secs);
     let (alive, mut all_ended) = mpsc::channel::<()>(1);
     loop {
         let accepted = tokio::select! {
@@ -60,7 +61,7 @@ pub(crate) async fn serve(
         };
         let (router, stop, alive) = (router.clone(), stop.clone(), alive.clone());
         tokio::spawn(async move {
-            serve_one((stream, peer), router, place, head_limit, stop).await;
+            serve_one((stream, peer), router, place, idle_limit, stop).await;
             drop(alive);
         });
     }
@@ -72,13 +73,14 @@ async fn serve_one(
     (stream, peer): (TcpStream, SocketAddr),
     router: Router,
     place: Place,
-    head_limit: Duration,
+    idle_limit: Duration,
     mut stop: watch::Receiver<bool>,
 ) {
     let requests = Arc::clone(&place.connection.requests);
     let service = tower(router, peer, requests);
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(head_limit);
+    http.timer(TokioTimer::new()).header_read_timeout(idle_limit);
+    let stream = Patience::new(stream, idle_limit);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let mut stopping = false;
     loop {

@@ -154,7 +154,7 @@ mod tests {
         ] {
             assert_eq!(bytes(&format!("data:video/mp4;base64,{text}")).as_deref(), expected, "{text:?}");
         }
-        let long: Vec<u8> = (0..200_000u32).map(|i| (i * 7 >> 3) as u8).collect();
+        let long: Vec<u8> = (0..200_000u32).map(|i| ((i * 7) >> 3) as u8).collect();
         assert_eq!(bytes(&format!("data:;base64,{}", STANDARD.encode(&long))).unwrap(), long);
     }
 

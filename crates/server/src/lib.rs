@@ -21,6 +21,7 @@ mod heeding;
 mod input;
 mod leftover;
 mod metrics;
+mod patience;
 mod queue;
 mod routes;
 mod settings;

@@ -39,7 +39,8 @@ pub struct Limits {
     pub text_bytes: usize,
     /// Tokens of a prompt that are not visual.
     pub text_tokens: usize,
-    /// Seconds for a request's head, and without a byte after which a body is given up.
+    /// Seconds for a request's head, and without a byte after which its body, or an answer that its client does not take,
+    /// is given up.
     pub idle_secs: u64,
     /// Seconds for a body as a whole; longer where it comes at 16 KiB a second on average.
     pub body_secs: u64,

@@ -76,7 +76,7 @@ pub struct LimitArgs {
     /// Questions that wait; further ones are refused (429)
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub max_queue: usize,
-    /// Seconds for a request's head, and without a byte after which its body is given up
+    /// Seconds for a request's head, and without a byte of its body or its answer after which it is given up
     #[arg(long, value_name = "SECS", default_value_t = 30)]
     pub idle_secs: u64,
     /// Seconds for a request's body; longer where it comes at 16 KiB a second or more

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use longsight_hub::HubSettings;
 use longsight_server::{Limits, ServerSettings, serve};
 use std::net::SocketAddr;
+use std::sync::Mutex;
 
 /// `longsight serve`.
 pub fn run(args: &ServeArgs) -> Result<()> {
@@ -40,9 +41,27 @@ pub fn run(args: &ServeArgs) -> Result<()> {
             note(&format!("listening on http://{address} (stop with Ctrl-C)"));
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    check_threads().context("cannot start threads: allow this program more memory or more processes")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(RUNTIME_THREADS).enable_all().build();
     runtime.context("cannot start the server")?.block_on(serve(model.into(), settings, stopped(), ready))?;
     Ok(())
+}
+
+/// Threads of the runtime; they wait for clients, and compute nothing.
+const RUNTIME_THREADS: usize = 2;
+
+/// Whether the system has the threads of the runtime, which panics where it has not, and one more that works.
+fn check_threads() -> std::io::Result<()> {
+    let gate = Mutex::new(());
+    std::thread::scope(|scope| {
+        let _all_started = gate.lock();
+        let wait = || drop(gate.lock());
+        for _ in 0..=RUNTIME_THREADS {
+            std::thread::Builder::new().spawn_scoped(scope, wait)?;
+        }
+        Ok(())
+    })
 }
 
 fn limits(args: &ServeArgs) -> Limits {

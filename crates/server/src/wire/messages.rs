@@ -172,12 +172,13 @@ impl Reading {
         if turns.iter().any(|turn| turn.role == Role::User && turn.content.trim().is_empty()) {
             return Err(wrong("a question is empty"));
         }
-        let visual = match (&videos[..], images.is_empty()) {
-            ([], true) => return Err(wrong("a question needs a video_url, or image_url parts as frames")),
-            ([video], true) => Visual::Video(video.clone()),
-            ([], false) => Visual::Images(images),
-            ([_], false) => return Err(wrong("a video or images, not both")),
-            _ => return Err(wrong("one video a conversation")),
+        let (of_videos, of_images) = (videos.len(), images.len());
+        let visual = match (videos.into_iter().next(), of_images) {
+            (None, 0) => return Err(wrong("a question needs a video_url, or image_url parts as frames")),
+            (None, _) => Visual::Images(images),
+            (Some(_), 1..) => return Err(wrong("a video or images, not both")),
+            (Some(_), 0) if of_videos > 1 => return Err(wrong("one video a conversation")),
+            (Some(video), 0) => Visual::Video(video),
         };
         Ok(Said { visual, system, turns, words_first })
     }

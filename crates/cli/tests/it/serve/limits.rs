@@ -176,3 +176,49 @@ fn a_fetch_ends_when_its_client_leaves() {
     };
     assert!(!ended.as_ref().is_err_and(waits), "the server would have waited for half a minute");
 }
+
+#[test]
+fn an_answer_that_nobody_takes_frees_its_connection() {
+    let server = Server::start("--max-connections 1 --idle-secs 1");
+    let id = server.upload(&vec![7; 32 << 20]); // more than the system keeps for a client
+    let mut asking = TcpStream::connect(&server.address).unwrap();
+    asking
+        .write_all(format!("GET /v1/files/{id}/content HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes())
+        .unwrap();
+    let mut first = [0; 12];
+    asking.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    let healthy = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let mut answers = (0..600).map(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        server.raw(healthy.as_bytes())
+    });
+    assert!(answers.any(|answer| answer.starts_with("HTTP/1.1 200")), "it has the only place for ever");
+}
+
+/// Each thread wants more than the system has left, as where containers are short of memory.
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_that_cannot_be_started_are_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let limited = |program: Program, stack_bytes: u64| {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "ulimit -v 4000000 && exec \"$@\"", "sh"]);
+        let message = program.inside(shell).env("RUST_MIN_STACK", stack_bytes.to_string()).failure();
+        assert_names(&message, &["thread", "allow this program more memory"]);
+        assert_eq!(message.trim().lines().count(), 1, "{message}");
+    };
+    let ask = || {
+        longsight("ask")
+            .arg(clip())
+            .arg("What?")
+            .arg("--model")
+            .arg(checkpoint_dir("d32-gqa-tied"))
+            .args("--dtype f32 --no-index --quiet --threads 1 --frames 2")
+    };
+    let serve = || Server::program(folder.path(), "--threads 1 --quiet");
+    for stack_bytes in [8_000_000_000, 1_200_000_000] {
+        limited(ask(), stack_bytes);
+        limited(serve(), stack_bytes);
+    }
+}
