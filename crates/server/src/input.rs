@@ -7,7 +7,7 @@ use crate::wire::Visual;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use longsight_engine::{Receipt, WarningKind};
-use longsight_video::VideoSource;
+use longsight_video::{PictureFormat, VideoSource};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::{NamedTempFile, TempDir};
@@ -69,10 +69,12 @@ impl Input {
                     bytes
                 }
             };
-            let Some(kind) = image_kind(&bytes) else {
-                return Err(ApiError::bad(format!("image {i} is no PNG, JPEG or WebP")).param("messages"));
+            // By its first bytes, so that no name from outside reaches the disk.
+            let Some(format) = PictureFormat::of(&bytes) else {
+                let known = PictureFormat::EXTENSIONS.join(", ");
+                return Err(ApiError::bad(format!("image {i} is not a picture ({known})")).param("messages"));
             };
-            let path = folder.path().join(format!("{i:06}.{kind}"));
+            let path = folder.path().join(format!("{i:06}.{}", format.extension()));
             std::fs::write(path, bytes).map_err(ApiError::internal)?;
         }
         Ok(Self {
@@ -123,16 +125,6 @@ fn bring(app: &App, url: &str, param: &str, limit_bytes: u64, out: &mut impl Wri
             .map_err(|message| bad(message).code("url"));
     }
     Err(bad("give a file id (file-...), a data: URL, or an http(s) address".into()))
-}
-
-/// By its first bytes, so that no name from outside reaches the disk.
-fn image_kind(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', ..] => Some("png"),
-        [0xff, 0xd8, 0xff, ..] => Some("jpg"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("webp"),
-        _ => None,
-    }
 }
 
 /// A folder for files of single requests, emptied: what lies there is of a server that was killed.

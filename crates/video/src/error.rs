@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::still::PictureFormat;
 use crate::time::MediaTime;
 
 /// Everything that can go wrong between a video file and its frames. Every message is one line.
@@ -120,10 +121,12 @@ pub enum VideoError {
         max_frames: usize,
     },
     /// A folder without any image.
-    #[error("{path}: the folder holds no image (png, jpg, jpeg, webp)")]
+    #[error("{path}: the folder holds no image ({}){}", PictureFormat::EXTENSIONS.join(", "), it_has(others))]
     NoImages {
         /// The folder.
         path: PathBuf,
+        /// Names of what it does hold, where that is anything.
+        others: String,
     },
     /// One image cannot be read.
     #[error("{path}: the image cannot be read: {detail}")]
@@ -199,6 +202,10 @@ pub enum VideoError {
         /// What is wrong and what to do.
         detail: String,
     },
+}
+
+fn it_has(others: &str) -> String {
+    if others.is_empty() { String::new() } else { format!("; it has: {others}") }
 }
 
 /// The crate's result.

@@ -7,7 +7,7 @@ use longsight_hub::BUILT_IN;
 use longsight_method::{ContextMethod, PoolSpec, Scale};
 use longsight_models::WeightDtype;
 use longsight_models::processor::TemplateKind;
-use longsight_video::MediaTime;
+use longsight_video::{Colour, MediaTime};
 
 /// Flags that every command shares.
 #[derive(Debug, Args)]
@@ -85,6 +85,9 @@ pub struct VideoArgs {
     /// Subtitles to put before the question: an .srt or .vtt file, or `embedded`
     #[arg(long, value_name = "FILE|embedded")]
     pub subtitles: Option<String>,
+    /// How pictures become RGB: as PyAV and the decoders that models were trained with do, or as exactly as swscale can
+    #[arg(long, default_value_t = Colour::default(), value_name = "reference|accurate")]
+    pub colour: Colour,
     /// Let ffmpeg open a URL
     #[arg(long)]
     pub allow_url: bool,

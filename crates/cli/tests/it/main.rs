@@ -22,6 +22,7 @@ mod hub;
 mod index;
 mod method;
 mod needle;
+mod pictures;
 mod plan;
 mod program;
 mod serve;
