@@ -96,7 +96,11 @@ fn run_settings(args: &RunArgs) -> RunSettings {
         video: VideoSettings {
             probe: ProbeSettings { image_fps: video.image_fps, ..Default::default() },
             sample: SampleSettings { budget, from: video.from, to: video.to, strategy: None },
-            decode: DecodeSettings { threads: args.engine.threads.unwrap_or(0), ..Default::default() },
+            decode: DecodeSettings {
+                colour: video.colour,
+                threads: args.engine.threads.unwrap_or(0),
+                ..Default::default()
+            },
         },
         context: ContextSettings {
             method: method.context,

@@ -8,7 +8,7 @@ use crate::state::App;
 use crate::storage::{Room, ScratchFile};
 use crate::wire::Visual;
 use longsight_engine::{Receipt, WarningKind};
-use longsight_video::VideoSource;
+use longsight_video::{PictureFormat, VideoSource};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -148,14 +148,16 @@ impl Pictures {
     /// Where the picture in `path` goes, by its kind.
     fn next_path(&mut self, path: &Path) -> ApiResult<PathBuf> {
         let mut first = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut first));
+        let read = File::open(path).and_then(|file| file.take(PictureFormat::HEAD_BYTES).read_to_end(&mut first));
         read.map_err(ApiError::io)?;
         let i = self.count;
-        let Some(kind) = image_kind(&first) else {
-            return Err(ApiError::bad(format!("image {i} is no PNG, JPEG or WebP")).param("messages"));
+        // By its first bytes, so that no name from outside reaches the disk.
+        let Some(format) = PictureFormat::of(&first) else {
+            let known = PictureFormat::EXTENSIONS.join(", ");
+            return Err(ApiError::bad(format!("image {i} is not a picture ({known})")).param("messages"));
         };
         self.count += 1;
-        Ok(self.folder.path().join(format!("{i:06}.{kind}")))
+        Ok(self.folder.path().join(format!("{i:06}.{}", format.extension())))
     }
 
     fn into_input(self, name: &str) -> Input {
@@ -197,15 +199,5 @@ fn not_written(error: DataError, param: &str) -> ApiError {
     match error {
         DataError::NotBase64 => ApiError::bad("the data: URL is not base64").param(param),
         DataError::Io(error) => ApiError::io(error),
-    }
-}
-
-/// By its first bytes, so that no name from outside reaches the disk.
-fn image_kind(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', ..] => Some("png"),
-        [0xff, 0xd8, 0xff, ..] => Some("jpg"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("webp"),
-        _ => None,
     }
 }

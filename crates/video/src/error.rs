@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use longsight_text::{sentence, shown};
 
+use crate::still::PictureFormat;
 use crate::time::MediaTime;
 
 fn path_name(path: &std::path::Path) -> String {
@@ -133,10 +134,12 @@ pub enum VideoError {
         max_frames: usize,
     },
     /// A folder without any image.
-    #[error("{}: the folder holds no image (png, jpg, jpeg, webp)", path_name(path))]
+    #[error("{}: the folder holds no image ({}){}", path_name(path), PictureFormat::EXTENSIONS.join(", "), it_has(others))]
     NoImages {
         /// The folder.
         path: PathBuf,
+        /// Names of what it does hold, where that is anything.
+        others: String,
     },
     /// One image cannot be read.
     #[error("{}: the image cannot be read: {}", path_name(path), sentence(detail))]
@@ -215,6 +218,10 @@ pub enum VideoError {
         /// What is wrong and what to do.
         detail: String,
     },
+}
+
+fn it_has(others: &str) -> String {
+    if others.is_empty() { String::new() } else { format!("; it has: {}", shown(others)) }
 }
 
 /// The crate's result.

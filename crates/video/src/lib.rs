@@ -13,6 +13,7 @@
 //! output; a child is killed when its reader is dropped. A file on disk may not make them open another file or the
 //! network: playlists and other formats that refer to further files are not on the list of formats allowed.
 
+mod chunks;
 mod decode;
 mod error;
 #[doc(hidden)]
@@ -21,11 +22,12 @@ mod probe;
 mod process;
 mod sample;
 mod source;
+mod still;
 mod subtitles;
 mod thumbnail;
 mod time;
 
-pub use decode::{DecodeSettings, Frame, FrameReader, SCALER_FLAGS, open_frames};
+pub use decode::{Colour, DecodeSettings, Frame, FrameReader, open_frames};
 pub use error::VideoError;
 pub use probe::{FrameCountSource, ProbeSettings, SubtitleStream, VideoInfo, probe};
 pub use process::Tools;
@@ -34,6 +36,7 @@ pub use sample::{
     sample,
 };
 pub use source::VideoSource;
+pub use still::PictureFormat;
 pub use subtitles::{
     Cue, SubtitleReading, SubtitleTrack, Subtitles, cues_near_frames, embedded_subtitles, parse_subtitles,
     read_subtitles, subtitle_prompt,

@@ -8,7 +8,7 @@ use longsight_method::{ContextMethod, PoolSpec, Scale};
 use longsight_models::WeightDtype;
 use longsight_models::processor::TemplateKind;
 use longsight_text::TextEncoding;
-use longsight_video::MediaTime;
+use longsight_video::{Colour, MediaTime};
 
 /// Flags that every command shares.
 #[derive(Debug, Args)]
@@ -90,6 +90,9 @@ pub struct VideoArgs {
     /// Encoding of the subtitle file, such as windows-1251 or gbk [default: from its bytes; a guess is told]
     #[arg(long, value_name = "NAME", requires = "subtitles")]
     pub subtitle_encoding: Option<TextEncoding>,
+    /// How pictures become RGB: as PyAV and the decoders that models were trained with do, or as exactly as swscale can
+    #[arg(long, default_value_t = Colour::default(), value_name = "reference|accurate")]
+    pub colour: Colour,
     /// Let ffmpeg open a URL
     #[arg(long)]
     pub allow_url: bool,

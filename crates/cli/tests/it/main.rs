@@ -24,6 +24,7 @@ mod index;
 mod limits;
 mod method;
 mod needle;
+mod pictures;
 mod plan;
 mod program;
 mod serve;

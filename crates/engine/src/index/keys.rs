@@ -8,8 +8,9 @@ use longsight_models::processor::FrameFit;
 use longsight_store::Key;
 use serde_json::{Value, json};
 
-/// Raised whenever the same inputs give other bytes, or the same bytes are read in another way.
-const FORMAT: u32 = 2;
+/// Raised whenever the same inputs give other bytes, or the same bytes are read in another way. 3: pixels as PyAV's, the
+/// horizontal pass of resizing first for tall frames too, and pictures turned upright.
+const FORMAT: u32 = 3;
 
 /// The program, and where it computes: floats may differ in their last bits between versions and instruction sets.
 fn program(model: &Lmm) -> Value {
@@ -32,7 +33,7 @@ pub(super) fn embeddings(
     // What a run is set to enters a key here or in `prefix`, or changes no bit of it: the schema says which. A setting that is
     // new does not compile before it is looked at.
     let RunSettings {
-        video: _, // frames and their times, by index and by the text between them
+        video, // frames and their times, by index and by the text between them
         context: _,
         pool: _, // by the strides
         dedupe,
@@ -54,7 +55,8 @@ pub(super) fn embeddings(
         "program": program(model),
         "video": identity.video,
         "frame_indices": indices,
-        "scaler_flags": longsight_video::SCALER_FLAGS,
+        "colour": video.decode.colour,
+        "scaler_flags": video.decode.colour.scaler_flags(),
         "padded": fit == Some(FrameFit::Pad),
         "dedupe": dedupe.to_string(),
         "model": identity.model,

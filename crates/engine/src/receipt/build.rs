@@ -13,7 +13,7 @@ use crate::timings::Timings;
 use crate::warning::{Warning, WarningKind};
 use longsight_method::ContextMethod;
 use longsight_models::{KvCache, Lmm};
-use longsight_video::{FrameBudget, SCALER_FLAGS, SampleSettings};
+use longsight_video::{FrameBudget, SampleSettings};
 
 /// What a receipt is made from.
 pub(crate) struct ReceiptFacts<'a> {
@@ -130,19 +130,29 @@ impl ReceiptFacts<'_> {
 
     fn video_receipt(&self) -> VideoReceipt {
         let (video, sample) = (&self.plan.video, &self.plan.sample);
+        let colour = self.settings.video.decode.colour;
         VideoReceipt {
             source: video.source.name(),
             duration_secs: video.duration_secs,
             width: video.width,
             height: video.height,
+            rotation_degrees: video.rotation_degrees,
+            is_mirrored: video.is_mirrored,
+            pixel_aspect: video.sample_aspect_ratio.clone(),
             codec: video.codec.clone(),
+            pixel_format: video.pixel_format.clone(),
+            color_matrix: video.color_matrix.clone(),
+            color_range: video.color_range.clone(),
+            color_transfer: video.color_transfer.clone(),
+            field_order: video.field_order.clone(),
             total_frames: video.total_frames,
             frame_count_source: video.frame_count_source.to_string(),
             requested: requested(&self.settings.video.sample),
             clip: sample.clip,
             decode_strategy: sample.strategy,
             decode_strategy_reason: sample.strategy_reason.clone(),
-            scaler_flags: SCALER_FLAGS,
+            colour,
+            scaler_flags: colour.scaler_flags(),
             subtitle_cues: self.plan.prompt.subtitle_cues,
             subtitles: self.plan.prompt.subtitles.clone(),
         }

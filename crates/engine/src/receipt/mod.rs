@@ -14,7 +14,7 @@ use crate::warning::Warning;
 use longsight_method::{ContextMethod, NewlineMode, PoolMode, PoolSpec, Ramp, UnitRole};
 use longsight_models::processor::TemplateKind;
 use longsight_models::{Dtypes, StoredMatrices};
-use longsight_video::{DecodeStrategy, MediaTime, SubtitleReading};
+use longsight_video::{Colour, DecodeStrategy, MediaTime, SubtitleReading};
 use serde::Serialize;
 
 /// The whole receipt. Field names are stable; new ones may be added.
@@ -98,8 +98,25 @@ pub struct VideoReceipt {
     pub width: u32,
     /// Pixels, after rotation.
     pub height: u32,
+    /// Clockwise turn that was applied.
+    pub rotation_degrees: u32,
+    /// Whether left and right changed places before it; absent where not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_mirrored: bool,
+    /// Width : height of a pixel; null where it is square, or the file does not say. Pictures are not stretched.
+    pub pixel_aspect: Option<String>,
     /// Codec.
     pub codec: String,
+    /// As ffprobe names it, like the next four; null where the file does not say, and for images.
+    pub pixel_format: Option<String>,
+    /// Matrix from YCbCr to RGB.
+    pub color_matrix: Option<String>,
+    /// `tv` or `pc`.
+    pub color_range: Option<String>,
+    /// Transfer characteristics. HDR is not tone-mapped.
+    pub color_transfer: Option<String>,
+    /// `progressive`, or which field comes first. Frames are not deinterlaced.
+    pub field_order: Option<String>,
     /// N of the index rule.
     pub total_frames: usize,
     /// Where N and the times come from.
@@ -112,7 +129,9 @@ pub struct VideoReceipt {
     pub decode_strategy: DecodeStrategy,
     /// Why.
     pub decode_strategy_reason: String,
-    /// Flags of ffmpeg's conversion to RGB.
+    /// How pictures became RGB.
+    pub colour: Colour,
+    /// Flags of ffmpeg's scaler in that.
     pub scaler_flags: &'static str,
     /// Subtitle cues in the prompt.
     pub subtitle_cues: usize,

@@ -106,6 +106,8 @@ settings! {
     /// Images a second of a folder of images.
     ImageFps = "image_fps", At("--image-fps"), OPERATOR, Absent("a benchmark's videos are files"),
         At("kv.before_ids"), At("/frames/0/time_secs");
+    /// How pictures become RGB.
+    Colour = "colour", At("--colour"), OPERATOR, At("colour"), At("embeddings.colour"), At("/video/colour");
     /// Whether ffmpeg may open URLs.
     AllowUrl = "allow_url", At("--allow-url"), Absent("the server fetches itself, from hosts that its operator allows"),
         BENCHMARK, Absent("a URL is not indexed"), Absent("the video's name tells it");

@@ -75,7 +75,7 @@ fn subtitle_values(source: Option<&SubtitleSource>) -> [SettingValue; 2] {
 
 fn video_values(settings: &VideoSettings) -> Vec<SettingValue> {
     // Tools, limits and threads change no answer.
-    let VideoSettings { probe, sample, decode: _ } = settings;
+    let VideoSettings { probe, sample, decode } = settings;
     let SampleSettings { budget, from, to, strategy: _ } = sample;
     let (frames, fps, max_frames) = match budget {
         FrameBudget::Uniform { frames } => (json!(frames), Value::Null, Value::Null),
@@ -89,6 +89,7 @@ fn video_values(settings: &VideoSettings) -> Vec<SettingValue> {
         (Setting::From, json!(from)),
         (Setting::To, json!(to)),
         (Setting::ImageFps, json!(probe.image_fps)),
+        (Setting::Colour, json!(decode.colour)),
     ]
 }
 

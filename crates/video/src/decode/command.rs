@@ -1,6 +1,6 @@
 //! ffmpeg's command line for one run.
 
-use super::{DecodeSettings, SCALER_FLAGS};
+use super::DecodeSettings;
 use crate::error::Result;
 use crate::probe::{VideoInfo, VideoStream};
 use crate::process::{ToolCommand, Tools, run_to_end};
@@ -13,6 +13,8 @@ pub(super) struct Dialect {
     has_fps_mode: bool,
     /// `showinfo=checksum=0` (4.4).
     has_checksum_option: bool,
+    /// swscale interpolates rows of chroma on its way to RGB (8.0).
+    has_exact_chroma_rows: bool,
 }
 
 impl Dialect {
@@ -29,7 +31,11 @@ impl Dialect {
         let mut number = || numbers.next().and_then(|digits| digits.parse::<u32>().ok());
         let version = number().map(|major| (major, number().unwrap_or(0)));
         let at_least = |wanted: (u32, u32)| version.is_none_or(|version| version >= wanted);
-        Self { has_fps_mode: at_least((5, 1)), has_checksum_option: at_least((4, 4)) }
+        Self {
+            has_fps_mode: at_least((5, 1)),
+            has_checksum_option: at_least((4, 4)),
+            has_exact_chroma_rows: at_least((8, 0)),
+        }
     }
 }
 
@@ -74,9 +80,11 @@ pub(super) fn command(
     let threads = settings.threads.to_string();
     let max_pixels = info.max_pixels.min(i64::MAX as u64).to_string();
     let map = format!("0:{}", stream.index);
-    let filters = filters(info, dialect, request);
+    let pixels = settings.colour.filters(&stream.picture, dialect.has_exact_chroma_rows)
+        + &stream.picture.orientation.filters();
+    let filters = filters(&pixels, dialect, request);
     command = command
-        .args(["-threads", &threads, "-max_pixels", &max_pixels])
+        .args(["-threads", &threads, "-max_pixels", &max_pixels, "-noautorotate"])
         .args(info.source.input_args())
         .args(["-map", &map, "-an", "-sn", "-dn", "-vf", &filters])
         .args([if dialect.has_fps_mode { "-fps_mode" } else { "-vsync" }, "passthrough"]);
@@ -87,9 +95,9 @@ pub(super) fn command(
     }
 }
 
-/// `showinfo` comes first: it logs every decoded frame, so that what is output is known, not assumed. Scaling to the
-/// probed size makes every frame equally large, even where a stream changes its size.
-fn filters(info: &VideoInfo, dialect: Dialect, request: &RunRequest) -> String {
+/// `showinfo` comes first: it logs every decoded frame, so that what is output is known, not assumed. `pixels` takes frames of
+/// any size to RGB of one; pictures are turned upright after that, as chroma lies where it was stored.
+fn filters(pixels: &str, dialect: Dialect, request: &RunRequest) -> String {
     let showinfo = if dialect.has_checksum_option { "showinfo=checksum=0" } else { "showinfo" };
     let end = request.last.saturating_add(1);
     let (variable, trim) = match request.key {
@@ -100,10 +108,7 @@ fn filters(info: &VideoInfo, dialect: Dialect, request: &RunRequest) -> String {
         return format!("{showinfo},{trim}");
     }
     let select = is_one_of(variable, &request.wanted);
-    let (width, height) = (info.width, info.height);
-    format!(
-        "{showinfo},{trim},select='{select}',scale=w={width}:h={height}:flags={SCALER_FLAGS},format=rgb24"
-    )
+    format!("{showinfo},{trim},select='{select}',{pixels}")
 }
 
 /// An expression that is 1 if the variable equals one of the sorted values: a balanced tree of comparisons, so that a
@@ -132,14 +137,15 @@ mod tests {
     fn versions_of_ffmpeg() {
         let of = |version: &str| {
             let dialect = Dialect::of(&format!("ffmpeg version {version} Copyright (c)"));
-            (dialect.has_fps_mode, dialect.has_checksum_option)
+            (dialect.has_fps_mode, dialect.has_checksum_option, dialect.has_exact_chroma_rows)
         };
-        assert_eq!(of("5.1.9-0+deb12u1"), (true, true));
-        assert_eq!(of("4.4.2-0ubuntu0.22.04.1"), (false, true));
-        assert_eq!(of("4.2.7-0ubuntu0.1"), (false, false));
-        assert_eq!(of("n7.1"), (true, true));
-        assert_eq!(of("N-109542-g1bf1c7b"), (true, true));
-        assert_eq!(Dialect::of(""), Dialect { has_fps_mode: true, has_checksum_option: true });
+        assert_eq!(of("5.1.9-0+deb12u1"), (true, true, false));
+        assert_eq!(of("4.4.2-0ubuntu0.22.04.1"), (false, true, false));
+        assert_eq!(of("4.2.7-0ubuntu0.1"), (false, false, false));
+        assert_eq!(of("n7.1"), (true, true, false));
+        assert_eq!(of("8.0.1"), (true, true, true));
+        assert_eq!(of("N-109542-g1bf1c7b"), (true, true, true));
+        assert_eq!(of(""), (true, true, true));
     }
 
     #[test]

@@ -1,46 +1,44 @@
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use image::{ImageDecoder, ImageReader, Limits};
-
-use super::Picture;
+use super::{DecodeSettings, Picture, open_frames};
 use crate::error::{Result, VideoError};
-use crate::probe::VideoInfo;
+use crate::probe::{StillFile, VideoInfo};
+use crate::sample::{FrameBudget, SampleSettings, sample};
+use crate::still;
 
-/// Bytes that decoding one image may take, for each of its pixels: 16-bit RGBA twice over.
-const MAX_BYTES_A_PIXEL: u64 = 16;
-
-/// Opens image files one by one. Transparency and EXIF orientation are ignored.
+/// Opens image files one by one. Transparency is dropped.
 pub(super) struct ImagePictures {
-    paths: Arc<[PathBuf]>,
+    files: Arc<[StillFile]>,
     max_pixels: u64,
+    settings: DecodeSettings,
 }
 
 impl ImagePictures {
-    pub(super) fn new(paths: Arc<[PathBuf]>, info: &VideoInfo) -> Self {
-        Self { paths, max_pixels: info.max_pixels }
+    pub(super) fn new(files: Arc<[StillFile]>, info: &VideoInfo, settings: &DecodeSettings) -> Self {
+        Self { files, max_pixels: info.max_pixels, settings: settings.clone() }
     }
 
     pub(super) fn picture(&mut self, index: usize) -> Result<Picture> {
-        let path = &self.paths[index];
-        let bad =
-            |error: image::ImageError| VideoError::BadImage { path: path.clone(), detail: error.to_string() };
-        let image = self.decode(path).map_err(bad)?.into_rgb8();
+        let file = &self.files[index];
+        let bad = |detail: String| VideoError::BadImage { path: file.path.clone(), detail };
+        if let Some(video) = &file.video {
+            return first_picture(video, &self.settings)?
+                .ok_or_else(|| bad("it holds no picture".to_owned()));
+        }
+        let image = still::read(&file.path, self.max_pixels).map_err(|error| bad(error.to_string()))?;
         let (width, height) = image.dimensions();
         Ok(Picture { replaced_from: None, width, height, rgb: image.into_raw() })
     }
+}
 
-    fn decode(&self, path: &Path) -> image::ImageResult<image::DynamicImage> {
-        let mut limits = Limits::default();
-        limits.max_alloc = Some(self.max_pixels.saturating_mul(MAX_BYTES_A_PIXEL));
-        let mut reader = ImageReader::open(path)?.with_guessed_format()?;
-        reader.limits(limits);
-        let decoder = reader.into_decoder()?;
-        let (width, height) = decoder.dimensions();
-        if u64::from(width) * u64::from(height) > self.max_pixels {
-            let too_large = image::error::LimitErrorKind::DimensionError;
-            return Err(image::ImageError::Limits(image::error::LimitError::from_kind(too_large)));
-        }
-        image::DynamicImage::from_decoder(decoder)
-    }
+/// The first frame of what ffmpeg decodes.
+fn first_picture(video: &VideoInfo, settings: &DecodeSettings) -> Result<Option<Picture>> {
+    let first = SampleSettings { budget: FrameBudget::Indices([0].into()), ..Default::default() };
+    let frame = open_frames(video, &sample(video, &first)?, settings)?.next().transpose()?;
+    Ok(frame.map(|frame| Picture {
+        replaced_from: frame.replaced_from,
+        width: frame.width,
+        height: frame.height,
+        rgb: frame.rgb,
+    }))
 }

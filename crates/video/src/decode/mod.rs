@@ -1,5 +1,6 @@
 //! Plan in, frames out: ffmpeg in a child process, or image files. Bounded in frames and bytes.
 
+mod colour;
 mod command;
 mod damage;
 mod images;
@@ -11,20 +12,21 @@ mod video;
 use std::time::Duration;
 use std::vec::IntoIter;
 
+pub use colour::Colour;
+
 use crate::error::{Result, VideoError};
 use crate::probe::{Content, VideoInfo};
 use crate::process::Tools;
 use crate::sample::{PlannedFrame, SamplePlan};
 use crate::time::MediaTime;
 
-/// How ffmpeg's scaler turns the decoded picture into RGB. Part of what a frame's bytes depend on.
-pub const SCALER_FLAGS: &str = "bicubic+accurate_rnd+full_chroma_int+bitexact";
-
 /// How to decode.
 #[derive(Clone, Debug)]
 pub struct DecodeSettings {
     /// The programs to run.
     pub tools: Tools,
+    /// How pictures become RGB; decides the bytes.
+    pub colour: Colour,
     /// Limit on the time in which ffmpeg decodes no frame. The time that frames wait to be taken does not count.
     pub timeout: Duration,
     /// Threads of ffmpeg's decoder; 0: as many as it likes. Does not change the bytes.
@@ -37,6 +39,7 @@ impl Default for DecodeSettings {
     fn default() -> Self {
         Self {
             tools: Tools::default(),
+            colour: Colour::default(),
             timeout: Duration::from_secs(120),
             threads: 0,
             max_buffered_bytes: 8 << 20,
@@ -46,8 +49,8 @@ impl Default for DecodeSettings {
 
 /// One decoded frame: 8-bit RGB, rows from the top, no padding.
 ///
-/// Rotation is applied. High bit depths are reduced to 8. HDR is not tone-mapped: its code values are converted like
-/// those of standard video. Pictures that state no colour matrix are taken as BT.601, as ffmpeg does.
+/// Rotation is applied. High bit depths are reduced to 8, as [`Colour`] says. HDR is not tone-mapped: its code values are
+/// converted like those of standard video. Pictures that state no colour matrix are taken as BT.601, as ffmpeg does.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
     /// Position among the frames taken, from 0.
@@ -114,7 +117,7 @@ pub fn open_frames(info: &VideoInfo, plan: &SamplePlan, settings: &DecodeSetting
         });
     }
     let pictures = match &info.content {
-        Content::Images(paths) => Pictures::Images(images::ImagePictures::new(paths.clone(), info)),
+        Content::Images(files) => Pictures::Images(images::ImagePictures::new(files.clone(), info, settings)),
         Content::Stream(stream) => {
             let video = video::VideoPictures::open(info, stream, plan, settings)?;
             Pictures::Video(Box::new(video))

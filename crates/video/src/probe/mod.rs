@@ -1,8 +1,11 @@
 //! What a video is, without decoding it: streams, rotation, and the presentation time of every frame.
 
+mod failure;
 mod images;
 mod mp4;
+mod orientation;
 mod packets;
+mod picture;
 mod streams;
 
 use std::fmt;
@@ -17,6 +20,7 @@ use crate::process::Tools;
 use crate::source::VideoSource;
 use crate::time::{MediaTime, TimeBase};
 
+pub(crate) use picture::StoredPicture;
 pub use streams::SubtitleStream;
 
 /// Limits of a probe.
@@ -103,8 +107,10 @@ pub struct VideoInfo {
     pub width: u32,
     /// Height of a decoded frame in pixels, after rotation.
     pub height: u32,
-    /// Clockwise rotation that players apply, in degrees: 0 to 359.
+    /// Clockwise rotation that was applied, in degrees: 0 to 359.
     pub rotation_degrees: u32,
+    /// Whether left and right changed places before that.
+    pub is_mirrored: bool,
     /// Width : height of one pixel, if the file says so and it is not 1:1.
     pub sample_aspect_ratio: Option<String>,
     /// Codec as ffprobe names it, or the images' extension.
@@ -113,6 +119,12 @@ pub struct VideoInfo {
     pub pixel_format: Option<String>,
     /// Transfer characteristics as ffprobe names them (`smpte2084`, `arib-std-b67`: HDR, which is not tone-mapped).
     pub color_transfer: Option<String>,
+    /// Matrix from YCbCr to RGB as ffprobe names it; BT.601 where there is none.
+    pub color_matrix: Option<String>,
+    /// `tv` or `pc`, as ffprobe names it.
+    pub color_range: Option<String>,
+    /// As ffprobe names it: `progressive`, or which field is first in the file and on the screen (`tt`, `bb`, `tb`, `bt`).
+    pub field_order: Option<String>,
     /// Frames divided by their duration.
     pub average_fps: f64,
     /// The container's own start time in seconds; all times here are relative to it, as in players.
@@ -143,12 +155,21 @@ pub struct VideoInfo {
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
     Stream(VideoStream),
-    Images(Arc<[PathBuf]>),
+    Images(Arc<[StillFile]>),
+}
+
+/// One file of a folder of images.
+#[derive(Clone, Debug)]
+pub(crate) struct StillFile {
+    pub(crate) path: PathBuf,
+    /// Where ffmpeg decodes it: the first frame of this is the picture.
+    pub(crate) video: Option<Box<VideoInfo>>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct VideoStream {
     pub(crate) index: u32,
+    pub(crate) picture: StoredPicture,
     pub(crate) time_base: TimeBase,
     /// Presentation times in ticks of `time_base`, one a frame; `None` if frames can only be counted.
     pub(crate) ticks: Option<Arc<[i64]>>,
@@ -181,10 +202,14 @@ impl VideoInfo {
             width,
             height,
             rotation_degrees: 0,
+            is_mirrored: false,
             sample_aspect_ratio: None,
             codec: "h264".to_owned(),
             pixel_format: None,
             color_transfer: None,
+            color_matrix: None,
+            color_range: None,
+            field_order: None,
             average_fps: times.len() as f64 / duration_secs,
             container_start_secs: 0.0,
             total_frames: times.len(),
@@ -194,6 +219,15 @@ impl VideoInfo {
             warnings: Vec::new(),
             content: Content::Stream(VideoStream {
                 index: 0,
+                picture: StoredPicture {
+                    width,
+                    height,
+                    pixel_format: None,
+                    range: None,
+                    chroma_location: None,
+                    is_interlaced: false,
+                    orientation: Default::default(),
+                },
                 time_base: TimeBase { numerator: 1, denominator: 1_000_000_000 },
                 decode_order: (0..times.len() as u32).collect(),
                 ticks: Some(ticks.into()),
@@ -245,7 +279,8 @@ fn probe_video(source: &VideoSource, settings: &ProbeSettings) -> Result<VideoIn
     let header = streams::read_header(source, settings)?;
     let stream = header.choose_video(source)?;
     let name = source.name();
-    let (width, height, rotation_degrees) = stream.displayed_size(&name, settings.max_pixels)?;
+    let picture = stream.picture(&name, settings.max_pixels)?;
+    let (width, height) = picture.orientation.size((picture.width, picture.height));
     let time_base = stream.time_base(&name)?;
     let packets = packets::list_packets(source, stream.index, settings)?;
     let average_fps = stream.average_fps();
@@ -258,7 +293,7 @@ fn probe_video(source: &VideoSource, settings: &ProbeSettings) -> Result<VideoIn
     }
     let duration_secs = table.end.secs();
     let span_secs = table.end.saturating_sub(table.times[0]).secs();
-    let mut warnings = header.warnings(stream);
+    let mut warnings = header.warnings(stream, source);
     warnings.extend(duration_warning(header.duration_secs(), duration_secs));
     Ok(VideoInfo {
         source: source.clone(),
@@ -267,11 +302,15 @@ fn probe_video(source: &VideoSource, settings: &ProbeSettings) -> Result<VideoIn
         header_duration_secs: header.duration_secs(),
         width,
         height,
-        rotation_degrees,
+        rotation_degrees: picture.orientation.rotation_degrees(),
+        is_mirrored: picture.orientation.is_mirrored,
         sample_aspect_ratio: stream.sample_aspect_ratio(),
         codec: stream.codec_name.clone().unwrap_or_else(|| "unknown".to_owned()),
         pixel_format: stream.pix_fmt.clone(),
         color_transfer: stream.color_transfer.clone(),
+        color_matrix: stream.color_space.clone(),
+        color_range: stream.color_range.clone(),
+        field_order: stream.field_order().map(str::to_owned),
         average_fps: if span_secs > 0.0 {
             table.times.len() as f64 / span_secs
         } else {
@@ -287,6 +326,7 @@ fn probe_video(source: &VideoSource, settings: &ProbeSettings) -> Result<VideoIn
         keyframes: table.keyframes.into(),
         content: Content::Stream(VideoStream {
             index: stream.index,
+            picture,
             time_base,
             ticks: table.ticks.map(Into::into),
             decode_order: table.decode_order.into(),

@@ -1,4 +1,4 @@
-//! The outermost boxes of an MP4 or MOV file: enough to tell a truncated one from one that is none.
+//! The outermost boxes of an MP4, MOV or HEIF file: enough to tell a truncated one from one that is none, and a turned picture.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -7,6 +7,8 @@ use std::path::Path;
 const FIRST_BOXES: [&[u8; 4]; 9] =
     [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"uuid"];
 const MAX_BOXES: usize = 10_000;
+/// Properties of a HEIF picture lie in its first box of metadata, which is small.
+const MAX_META_BYTES: u64 = 1 << 20;
 
 /// Whether the file begins as MP4 and MOV files do.
 pub(super) fn looks_like_mp4(path: &Path) -> bool {
@@ -35,6 +37,36 @@ fn ends_early(mut file: File) -> std::io::Result<bool> {
         }
     }
     Ok(!has_index)
+}
+
+/// Whether a HEIF file has a property that turns (`irot`, by more than 0 degrees) or mirrors (`imir`) a picture.
+pub(super) fn turns_a_picture(path: &Path) -> bool {
+    let Some(meta) = File::open(path).ok().and_then(|file| metadata(file).ok().flatten()) else {
+        return false;
+    };
+    meta.windows(5).any(|property| match property {
+        [b'i', b'r', b'o', b't', quarters] => quarters & 3 != 0,
+        [b'i', b'm', b'i', b'r', _] => true,
+        _ => false,
+    })
+}
+
+/// The beginning of the outermost `meta` box.
+fn metadata(mut file: File) -> std::io::Result<Option<Vec<u8>>> {
+    let mut position = 0;
+    for _ in 0..MAX_BOXES {
+        file.seek(SeekFrom::Start(position))?;
+        match box_header(&mut file) {
+            Some((kind, size)) if &kind == b"meta" => {
+                let mut bytes = Vec::new();
+                file.take(size.min(MAX_META_BYTES)).read_to_end(&mut bytes)?;
+                return Ok(Some(bytes));
+            }
+            Some((_, size @ 1..)) => position = position.saturating_add(size),
+            _ => break,
+        }
+    }
+    Ok(None)
 }
 
 fn is_first(kind: &[u8; 4]) -> bool {
@@ -66,6 +98,20 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), content).unwrap();
         check(file.path())
+    }
+
+    #[test]
+    fn a_turned_picture() {
+        let file = |properties: &[u8]| {
+            let size = [0, 0, 0, 8 + properties.len() as u8];
+            [b"\0\0\0\x10ftypavif\0\0\0\0", &size[..], b"meta", properties, b"\0\0\0\x08mdat"].concat()
+        };
+        assert!(with(&file(b"\0\0\0\x09irot\x03"), turns_a_picture));
+        assert!(with(&file(b"\0\0\0\x09imir\0"), turns_a_picture));
+        for straight in [b"\0\0\0\x09irot\0".as_slice(), b"\0\0\0\x09ispe\x03", b"", b"irot"] {
+            assert!(!with(&file(straight), turns_a_picture), "{straight:?}");
+        }
+        assert!(!with(b"\0\0\0\x10ftypavif\0\0\0\0\0\0\0\x10mdat\0\0\0irot\x01", turns_a_picture));
     }
 
     #[test]

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProbeSettings, mp4};
+use super::orientation::Orientation;
+use super::picture::StoredPicture;
+use super::{ProbeSettings, failure, mp4};
 use crate::error::{Result, VideoError};
 use crate::process::{ToolCommand, run_to_end};
 use crate::source::VideoSource;
+use crate::still::PictureFormat;
 use crate::time::TimeBase;
 
 const MAX_HEADER_BYTES: usize = 16 << 20;
@@ -53,6 +56,11 @@ pub(super) struct Stream {
     pub(super) codec_name: Option<String>,
     pub(super) pix_fmt: Option<String>,
     pub(super) color_transfer: Option<String>,
+    pub(super) color_space: Option<String>,
+    pub(super) color_range: Option<String>,
+    chroma_location: Option<String>,
+    field_order: Option<String>,
+    nb_frames: Option<String>,
     #[serde(default)]
     width: i64,
     #[serde(default)]
@@ -72,6 +80,7 @@ pub(super) struct Stream {
 #[derive(Deserialize)]
 struct SideData {
     rotation: Option<f64>,
+    displaymatrix: Option<String>,
 }
 
 pub(super) fn read_header(source: &VideoSource, settings: &ProbeSettings) -> Result<Header> {
@@ -81,7 +90,7 @@ pub(super) fn read_header(source: &VideoSource, settings: &ProbeSettings) -> Res
         .args(source.input_args());
     let output = run_to_end(command, settings.timeout, MAX_HEADER_BYTES)?;
     if !output.status.success() {
-        return Err(explain_failure(source, output.log));
+        return Err(failure::explain(source, output.log));
     }
     serde_json::from_slice(&output.stdout).map_err(|error| VideoError::NotAVideo {
         source_name: name,
@@ -89,29 +98,23 @@ pub(super) fn read_header(source: &VideoSource, settings: &ProbeSettings) -> Res
     })
 }
 
-fn explain_failure(source: &VideoSource, log: String) -> VideoError {
-    let source_name = source.name();
-    // ffmpeg takes any file that is called .mp4 for one.
-    if log.contains("moov atom not found") && source.path().is_none_or(mp4::looks_like_mp4) {
-        return VideoError::Truncated { source_name };
-    }
-    let detail = if log.contains("Format not on whitelist") {
-        "its format is not a video, or refers to other files (playlist, image sequence)".to_owned()
-    } else if log.is_empty() {
-        "ffprobe gave no reason".to_owned()
-    } else {
-        log
-    };
-    VideoError::NotAVideo { source_name, detail }
-}
-
 impl Header {
-    /// The default video stream, else the first; cover art is not video.
+    /// The default video stream, else the first; cover art is not video, and neither is the single picture that an animation
+    /// shows where it is not played (newer ffmpegs list that of an AVIF first).
+    ///
+    /// Pictures that newer ffmpegs list as tiles of a larger one are refused: one tile would be taken for the whole.
     pub(super) fn choose_video(&self, source: &VideoSource) -> Result<&Stream> {
-        let mut videos = self.videos();
-        let first = videos.next();
-        let default = first.into_iter().chain(videos).find(|stream| stream.has_disposition("default"));
-        default.or(first).ok_or_else(|| {
+        if self.videos().any(|stream| stream.has_disposition("dependent")) {
+            return Err(VideoError::NotAVideo {
+                source_name: source.name(),
+                detail: "its picture is stored in tiles, which are not put together here; convert it, to JPEG for example"
+                    .to_owned(),
+            });
+        }
+        let moves = self.videos().any(|stream| stream.frames().is_some_and(|frames| frames > 1));
+        let videos = || self.videos().filter(|stream| !(moves && stream.frames() == Some(1)));
+        let default = videos().find(|stream| stream.has_disposition("default"));
+        default.or_else(|| videos().next()).ok_or_else(|| {
             let source_name = source.name();
             if self.streams.is_empty() && source.path().is_some_and(mp4::is_cut_short) {
                 return VideoError::Truncated { source_name };
@@ -139,11 +142,19 @@ impl Header {
         kinds.join(", ")
     }
 
-    pub(super) fn warnings(&self, chosen: &Stream) -> Vec<String> {
+    pub(super) fn warnings(&self, chosen: &Stream, source: &VideoSource) -> Vec<String> {
         let count = self.videos().count();
         let several = (count > 1)
             .then(|| format!("the file has {count} video streams; stream {} is used", chosen.index));
-        several.into_iter().collect()
+        let untold = chosen.orientation() == Orientation::default()
+            && source.path().is_some_and(|path| {
+                PictureFormat::of_file(path).is_some_and(PictureFormat::is_for_ffmpeg)
+                    && mp4::turns_a_picture(path)
+            });
+        let untold = untold.then(|| {
+            "the picture is stored turned or mirrored, and this ffmpeg does not say how: it is shown as it is stored".to_owned()
+        });
+        several.into_iter().chain(untold).chain(not_followed(chosen)).collect()
     }
 
     pub(super) fn format_name(&self) -> String {
@@ -200,8 +211,13 @@ impl Stream {
         self.has_disposition("attached_pic") || self.has_disposition("timed_thumbnails")
     }
 
-    /// Width and height after rotation, and the clockwise rotation in degrees.
-    pub(super) fn displayed_size(&self, source_name: &str, max_pixels: u64) -> Result<(u32, u32, u32)> {
+    /// What the header says of their number.
+    fn frames(&self) -> Option<u64> {
+        self.nb_frames.as_deref()?.parse().ok()
+    }
+
+    /// How its pictures are stored.
+    pub(super) fn picture(&self, source_name: &str, max_pixels: u64) -> Result<StoredPicture> {
         let (Ok(width @ 1..), Ok(height @ 1..)) = (u32::try_from(self.width), u32::try_from(self.height))
         else {
             return Err(VideoError::NoDecodableFrame {
@@ -220,18 +236,29 @@ impl Stream {
                 max_pixels,
             });
         }
-        let rotation = self.rotation_degrees();
-        // ffmpeg swaps the sides for quarter turns (within a degree); any other angle keeps the frame's size.
-        let quarter_turn = [90, 270].iter().any(|&angle| rotation.abs_diff(angle) < 1);
-        Ok(if quarter_turn { (height, width, rotation) } else { (width, height, rotation) })
+        Ok(StoredPicture {
+            width,
+            height,
+            pixel_format: self.pix_fmt.clone(),
+            range: self.color_range.clone().filter(|range| matches!(range.as_str(), "tv" | "pc")),
+            chroma_location: self.chroma_location.clone(),
+            is_interlaced: self.field_order().is_some_and(|order| order != "progressive"),
+            orientation: self.orientation(),
+        })
     }
 
-    fn rotation_degrees(&self) -> u32 {
-        let matrix = self.side_data_list.iter().find_map(|data| data.rotation);
+    fn orientation(&self) -> Orientation {
+        let matrix = self.side_data_list.iter().find_map(|data| data.displaymatrix.as_deref());
+        let angle = self.side_data_list.iter().find_map(|data| data.rotation);
         // A display matrix turns counter-clockwise, the older tag clockwise.
         let tag = || self.tags.get("rotate").and_then(|text| text.parse::<f64>().ok());
-        let degrees = matrix.map(|degrees| -degrees).or_else(tag).unwrap_or(0.0);
-        if degrees.is_finite() { degrees.round().rem_euclid(360.0) as u32 } else { 0 }
+        let turned = || Orientation::turned(angle.map(|degrees| -degrees).or_else(tag).unwrap_or(0.0));
+        matrix.and_then(Orientation::from_matrix).unwrap_or_else(turned)
+    }
+
+    /// As ffprobe names it: `progressive`, `tt`, `bb`, `tb` or `bt`.
+    pub(super) fn field_order(&self) -> Option<&str> {
+        self.field_order.as_deref().filter(|order| *order != "unknown")
     }
 
     pub(super) fn time_base(&self, source_name: &str) -> Result<TimeBase> {
@@ -250,6 +277,27 @@ impl Stream {
     }
 }
 
+/// What a stream says of its pictures, and is not done to them.
+fn not_followed(stream: &Stream) -> impl Iterator<Item = String> {
+    let hdr = match stream.color_transfer.as_deref() {
+        Some("smpte2084") => Some("PQ, smpte2084"),
+        Some("arib-std-b67") => Some("HLG, arib-std-b67"),
+        _ => None,
+    };
+    let hdr = hdr.map(|transfer| {
+        format!("the video is HDR ({transfer}) and is not tone-mapped: its pictures look greyer than they are meant to")
+    });
+    let squeezed = stream.sample_aspect_ratio().map(|ratio| {
+        format!(
+            "the video's pixels are not square ({ratio}): its pictures are as they are stored, not stretched"
+        )
+    });
+    let fields = stream.field_order().filter(|order| *order != "progressive").map(|order| {
+        format!("the video is interlaced ({order}) and is not deinterlaced: a frame shows both of its fields")
+    });
+    [hdr, squeezed, fields].into_iter().flatten()
+}
+
 fn parse_secs(text: Option<&str>) -> Option<f64> {
     text?.parse::<f64>().ok().filter(|secs| secs.is_finite())
 }
@@ -258,4 +306,41 @@ fn parse_rate(text: Option<&str>) -> Option<f64> {
     let (numerator, denominator) = text?.split_once('/')?;
     let rate = numerator.parse::<f64>().ok()? / denominator.parse::<f64>().ok()?;
     (rate.is_finite() && rate > 0.0).then_some(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn chosen(streams: Value) -> Result<u32> {
+        let header: Header = serde_json::from_value(json!({ "streams": streams })).unwrap();
+        header.choose_video(&VideoSource::File("a".into())).map(|stream| stream.index)
+    }
+
+    fn video(index: u32, frames: Option<&str>, disposition: Value) -> Value {
+        json!({ "index": index, "codec_type": "video", "nb_frames": frames, "disposition": disposition })
+    }
+
+    /// As ffmpeg 7 and later list an animated AVIF: first what is shown where it is not played.
+    #[test]
+    fn of_an_animation_the_stream_with_frames_is_the_video() {
+        let default = || json!({ "default": 1 });
+        let animation = json!([video(0, Some("1"), default()), video(1, Some("5"), default())]);
+        assert_eq!(chosen(animation).unwrap(), 1);
+        assert_eq!(chosen(json!([video(0, Some("1"), default())])).unwrap(), 0);
+        assert_eq!(chosen(json!([video(0, None, json!({})), video(1, Some("9"), default())])).unwrap(), 1);
+        assert_eq!(
+            chosen(json!([video(0, Some("9"), json!({})), video(1, Some("9"), json!({}))])).unwrap(),
+            0
+        );
+    }
+
+    #[test]
+    fn a_tile_is_not_taken_for_a_picture() {
+        let tile = |index| video(index, Some("1"), json!({ "dependent": 1 }));
+        let error =
+            chosen(json!([tile(0), tile(1), video(2, Some("1"), json!({}))])).unwrap_err().to_string();
+        assert!(error.contains("stored in tiles"), "{error}");
+    }
 }

@@ -10,11 +10,11 @@ use longsight_video::{
 
 use crate::synth::{decode, uniform};
 
-fn save(folder: &Path, name: &str, size: (u32, u32), level: u8) {
+pub(crate) fn save(folder: &Path, name: &str, size: (u32, u32), level: u8) {
     RgbImage::from_pixel(size.0, size.1, Rgb([level; 3])).save(folder.join(name)).unwrap();
 }
 
-fn probe_folder(folder: &Path, settings: &ProbeSettings) -> Result<VideoInfo, VideoError> {
+pub(crate) fn probe_folder(folder: &Path, settings: &ProbeSettings) -> Result<VideoInfo, VideoError> {
     probe(&VideoSource::parse(folder.to_str().unwrap(), false).unwrap(), settings)
 }
 
@@ -24,14 +24,12 @@ fn images_are_frames_in_the_order_people_count() {
     save(folder.path(), "frame10.png", (30, 20), 100);
     save(folder.path(), "frame2.JPG", (31, 21), 20);
     save(folder.path(), "frame1.webp", (32, 22), 10);
-    std::fs::write(folder.path().join("notes.txt"), "no image").unwrap();
     std::fs::write(folder.path().join(".hidden.png"), "no image").unwrap();
-    std::fs::create_dir(folder.path().join("folder.png")).unwrap();
 
     let info = probe_folder(folder.path(), &ProbeSettings { image_fps: 0.5, ..Default::default() }).unwrap();
     assert_eq!((info.total_frames, info.width, info.height), (3, 32, 22));
     assert_eq!(info.frame_count_source, FrameCountSource::ImageFiles);
-    assert_eq!(info.duration_secs, 6.0);
+    assert_eq!((info.duration_secs, info.warnings.len()), (6.0, 0));
     let frames = decode(&info, &uniform(5));
     let found: Vec<_> =
         frames.iter().map(|frame| (frame.index, frame.time.secs(), frame.width, frame.height)).collect();
@@ -65,11 +63,27 @@ fn each_image_once_at_its_own_rate() {
 }
 
 #[test]
+fn what_is_left_out_of_a_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    save(folder.path(), "1.png", (4, 4), 1);
+    save(folder.path(), "2.jpg", (4, 4), 2);
+    for name in ["a10.txt", "a2.svg", "b.cr2", "c", "d", "e"] {
+        std::fs::write(folder.path().join(name), "x").unwrap();
+    }
+    std::fs::create_dir(folder.path().join("folder.png")).unwrap();
+    let warnings = probe_folder(folder.path(), &ProbeSettings::default()).unwrap().warnings;
+    let all = "2 of the folder's 9 entries are pictures; left out: a2.svg, a10.txt, b.cr2, c, d and 2 more";
+    assert_eq!(warnings, [all]);
+}
+
+#[test]
 fn a_folder_without_images() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a.txt"), "x").unwrap();
     let error = probe_folder(folder.path(), &ProbeSettings::default()).unwrap_err();
-    assert!(matches!(&error, VideoError::NoImages { path } if path == folder.path()), "{error}");
+    assert!(matches!(&error, VideoError::NoImages { path, .. } if path == folder.path()), "{error}");
+    std::fs::write(folder.path().join("a.txt"), "x").unwrap();
+    let error = probe_folder(folder.path(), &ProbeSettings::default()).unwrap_err().to_string();
+    assert!(error.contains("jpeg") && error.contains("it has: a.txt"), "{error}");
 }
 
 #[test]

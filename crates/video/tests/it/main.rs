@@ -5,4 +5,6 @@ mod damage;
 mod decoding;
 mod hostile;
 mod images;
+mod pictures;
+mod pixels;
 mod synth;

@@ -52,6 +52,21 @@ fn answers_are_the_command_lines_token_for_token() {
 }
 
 #[test]
+fn an_image_url_stands_upright() {
+    let server = Server::start("");
+    let photo = format!("data:image/jpeg;base64,{}", STANDARD.encode(crate::pictures::photo(64, 32)));
+    let content = json!([
+        { "type": "image_url", "image_url": { "url": photo } },
+        { "type": "text", "text": "What?" }
+    ]);
+    let body = json!({ "model": server.model(), "messages": [{ "role": "user", "content": content }] });
+    let reply = server.post("/v1/chat/completions", &body);
+    assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+    let video = &reply.json()["longsight"]["receipt"]["video"];
+    assert_eq!((&video["width"], &video["height"]), (&json!(32), &json!(64)));
+}
+
+#[test]
 fn progress_evidence_and_a_conversation() {
     let server = Server::start("");
     let id = server.upload(&clip_bytes());

@@ -100,7 +100,7 @@ fn hostile_requests_are_refused_and_harm_nobody() {
             &json!({ "model": server.model(), "messages": [{ "role": "user", "content": content }] }),
         )
     };
-    assert_names(&images("data:image/png;base64,AAAA").refused(400), &["no PNG"]);
+    assert_names(&images("data:image/png;base64,AAAA").refused(400), &["not a picture"]);
     let bomb = format!("data:image/png;base64,{}", STANDARD.encode(png_of(32_767, 32_767)));
     let message = images(&bomb).refused(400);
     assert!(message.contains("32767x32767") && !message.contains("scratch/"), "{message}");
