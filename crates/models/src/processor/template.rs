@@ -179,7 +179,7 @@ impl ChatTemplate {
             TemplateKind::Trained => family.render(conversation),
             TemplateKind::Checkpoint if conversation.frames_inline => {
                 return Err(ModelError::Tokenizer(
-                    "frames and text can be interleaved under --template trained only".into(),
+                    "frames and text can be interleaved under the `trained` template only".into(),
                 ));
             }
             TemplateKind::Checkpoint => self.checkpoint(family, conversation)?,
@@ -187,7 +187,7 @@ impl ChatTemplate {
         text.push_str(conversation.answer_prefix);
         let Some((before, after)) = text.split_once(PLACEHOLDER) else {
             return Err(ModelError::Tokenizer(
-                "the checkpoint's chat template has no place for a video; use --template trained".into(),
+                "the checkpoint's chat template has no place for a video; use the `trained` template".into(),
             ));
         };
         Ok(PromptText { before: before.to_owned(), after: after.to_owned() })
@@ -195,7 +195,7 @@ impl ChatTemplate {
 
     fn checkpoint(&self, family: &dyn Family, conversation: &Conversation<'_>) -> Result<String> {
         let source = self.own.as_deref().or(family.usual_template()).ok_or_else(|| {
-            ModelError::Tokenizer("the checkpoint has no chat template; use --template trained".into())
+            ModelError::Tokenizer("the checkpoint has no chat template; use the `trained` template".into())
         })?;
         let system = conversation.system.map(|text| {
             let content = vec![context! { type => "text", text => text.replace(VIDEO, MASKED_VIDEO) }];
@@ -204,7 +204,7 @@ impl ChatTemplate {
         let turns = conversation.turns.iter().enumerate().map(|(i, turn)| message(turn, i == 0));
         let messages: Vec<_> = system.into_iter().chain(turns).collect();
         let text = expand(source, context! { messages, add_generation_prompt => true }).map_err(|e| {
-            ModelError::Tokenizer(format!("chat template of the checkpoint: {e}; use --template trained"))
+            ModelError::Tokenizer(format!("chat template of the checkpoint: {e}; use the `trained` template"))
         })?;
         Ok(text.replacen(VIDEO, PLACEHOLDER, 1).replace(MASKED_VIDEO, VIDEO))
     }

@@ -65,7 +65,7 @@ fn render(template: &str) -> Result<PromptText, ModelError> {
 fn chat_template_without_end() {
     let range = "{% for i in range(100000) %}";
     let endless = format!("{range}{range}x{{% endfor %}}{{% endfor %}}");
-    assert_message(&render(&endless).unwrap_err(), &["chat template", "--template trained"]);
+    assert_message(&render(&endless).unwrap_err(), &["chat template", "`trained` template"]);
     let recursion = "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}";
     assert_message(&render(recursion).unwrap_err(), &["chat template"]);
 }
@@ -84,7 +84,7 @@ fn chat_template_with_a_syntax_error() {
     {
         assert_message(
             &render(text).unwrap_err(),
-            &["chat template of the checkpoint", "--template trained"],
+            &["chat template of the checkpoint", "`trained` template"],
         );
     }
 }
