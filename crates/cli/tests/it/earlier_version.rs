@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 const CASE: &str = "d32-explicit-fp16-clip";
 /// What 847bfce answered, with the index and without.
 const TOKEN_IDS: [u32; 8] = [271, 191, 199, 195, 132, 179, 188, 135];
+/// The same on a CPU with AVX512-BF16.
+const TOKEN_IDS_AVX512BF16: [u32; 8] = [271, 191, 199, 195, 96, 183, 110, 183];
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/written-by-847bfce").join(name)
@@ -62,7 +64,12 @@ fn a_quantized_folder_loads_and_answers_as_it_did() {
         longsight("ask").arg(data("frames")).arg("What is shown?").arg("--model").arg(data("quantized"));
     let answer = ask.args("--pool uniform,8 --no-index --max-new-tokens 8 --json").json();
     assert_eq!(answer["receipt"]["model"]["dtype"], "int8", "most rows fit no block of q8_0");
-    assert_eq!(token_ids(&answer), TOKEN_IDS);
+    match answer["receipt"]["model"]["instruction_set"].as_str() {
+        Some("avx2") => assert_eq!(token_ids(&answer), TOKEN_IDS),
+        Some("avx512bf16") => assert_eq!(token_ids(&answer), TOKEN_IDS_AVX512BF16),
+        // Not seen with 847bfce; the last bits of floats decide the later ones.
+        _ => assert_eq!(token_ids(&answer)[..4], TOKEN_IDS[..4]),
+    }
 }
 
 #[test]
