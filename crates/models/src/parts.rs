@@ -32,12 +32,17 @@ impl Parts {
                 message: "no such checkpoint folder".into(),
             });
         }
-        let config = ModelConfig::read(folder)?;
+        let mut config = ModelConfig::read(folder)?;
         let tokenizer = TextTokenizer::read(folder, &config.eos_token_ids, config.family.end_of_turn())?;
         let template = ChatTemplate::read(folder)?;
         let mut checkpoint = Checkpoint::open(folder)?;
         let names = NameMap::detect(&checkpoint, config.family.spellings());
-        checkpoint.take_language_model(&names)?;
+        if let Some(metadata) = checkpoint.take_language_model(&names)? {
+            text::check_same(&metadata, &config.decoder)?;
+        }
+        // A head that is there is used whatever the flags say: saving a model with a merged adapter leaves one that differs
+        // from the embeddings, and transformers ties none that does.
+        config.decoder.tied_head &= checkpoint.info(&names.on_disk("head.weight")).is_none();
         Ok(Self { config, tokenizer, template, checkpoint, names })
     }
 
