@@ -33,6 +33,23 @@ impl Json {
         ModelError::Config { path: self.path.clone(), message: message.into() }
     }
 
+    /// Something to be said of this file, in a receipt: it names the file, and not where that lies.
+    pub(crate) fn remark(&self, message: impl std::fmt::Display) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        format!("{}: {message}", name.to_string_lossy())
+    }
+
+    /// Every key that is not null, with its value.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let entries = self.value.as_object().into_iter().flatten();
+        entries.filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// Whether `key` is there and says null.
+    pub(crate) fn is_null(&self, key: &str) -> bool {
+        self.value.get(key).is_some_and(Value::is_null)
+    }
+
     /// The object under `key`.
     pub(crate) fn at(&self, key: &str) -> Result<Option<Self>> {
         match self.get(key) {
@@ -88,16 +105,6 @@ impl Json {
         Ok(self.typed(key, size, "a whole number")?.unwrap_or(default))
     }
 
-    /// Errors unless the string under `key`, if there is one, is `only`.
-    pub(crate) fn expect(&self, key: &str, only: &str) -> Result<()> {
-        match self.text(key)? {
-            Some(found) if found != only => {
-                Err(self.error(format!("{key} `{found}` is not supported, only `{only}`")))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Three numbers under `key`.
     pub(crate) fn triple(&self, key: &str) -> Result<Option<[f32; 3]>> {
         let three = |v: &Value| {
@@ -105,6 +112,20 @@ impl Json {
             numbers.collect::<Option<Vec<_>>>()?.try_into().ok()
         };
         self.typed(key, three, "a list of three numbers")
+    }
+
+    /// The whole number or list of whole numbers under `key`.
+    pub(crate) fn wholes(&self, key: &str) -> Result<Option<Vec<i64>>> {
+        let wholes = |v: &Value| match v {
+            Value::Array(list) => list.iter().map(Value::as_i64).collect(),
+            v => Some(vec![v.as_i64()?]),
+        };
+        self.typed(key, wholes, "a whole number or a list of them")
+    }
+
+    /// The strings under `key`.
+    pub(crate) fn texts(&self, key: &str) -> Result<Option<Vec<&str>>> {
+        self.typed(key, |v| v.as_array()?.iter().map(Value::as_str).collect(), "a list of strings")
     }
 
     /// The pairs of whole numbers under `key`.

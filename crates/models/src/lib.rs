@@ -15,6 +15,7 @@ pub mod family;
 mod files;
 #[cfg(test)]
 mod gradients;
+mod guard;
 mod json;
 pub mod kv_cache;
 pub mod layers;

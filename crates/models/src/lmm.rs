@@ -159,9 +159,6 @@ fn kept_tensors<'a>(
     if config.vision.as_ref().is_some_and(|vision| !vision.tower.post_norm) {
         unused.extend(["weight", "bias"].map(|name| names.on_disk(&format!("vision.post_layernorm.{name}"))));
     }
-    if config.decoder.tied_head {
-        unused.push(names.on_disk("head.weight"));
-    }
     let kept = checkpoint.names().filter(|n| !unused.iter().any(|u| u == n));
     kept.filter_map(|name| {
         let info = checkpoint.info(name)?;

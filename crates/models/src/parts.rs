@@ -2,7 +2,7 @@
 
 use crate::config::ModelConfig;
 use crate::families::text;
-use crate::processor::{ChatTemplate, TextTokenizer};
+use crate::processor::{ChatTemplate, TextTokenizer, named_tokens};
 use crate::weights::{Checkpoint, NameMap, gguf_alone};
 use crate::{ModelError, Result};
 use std::path::Path;
@@ -32,12 +32,17 @@ impl Parts {
                 message: "no such checkpoint folder".into(),
             });
         }
-        let config = ModelConfig::read(folder)?;
+        let mut config = ModelConfig::read(folder)?;
         let tokenizer = TextTokenizer::read(folder, &config.eos_token_ids, config.family.end_of_turn())?;
         let template = ChatTemplate::read(folder)?;
         let mut checkpoint = Checkpoint::open(folder)?;
         let names = NameMap::detect(&checkpoint, config.family.spellings());
-        checkpoint.take_language_model(&names)?;
+        if let Some(metadata) = checkpoint.take_language_model(&names)? {
+            text::check_same(&metadata, &config.decoder)?;
+        }
+        // A head that is there is used whatever the flags say: saving a model with a merged adapter leaves one that differs
+        // from the embeddings, and transformers ties none that does.
+        config.decoder.tied_head &= checkpoint.info(&names.on_disk("head.weight")).is_none();
         Ok(Self { config, tokenizer, template, checkpoint, names })
     }
 
@@ -46,12 +51,9 @@ impl Parts {
         let tied_head = checkpoint.info(&names.on_disk("head.weight")).is_none();
         let config = text::read(&metadata, tied_head)?;
         let tokenizer = TextTokenizer::from_gguf(&metadata)?;
-        let end = |name: &str| -> Result<String> {
-            let id = metadata.id(&format!("tokenizer.ggml.{name}_token_id"))?;
-            Ok(id.map(|id| tokenizer.token(id)).unwrap_or_default())
-        };
+        let tokens = named_tokens::of_gguf(&metadata, |id| tokenizer.token(id))?;
         let own = metadata.text("tokenizer.chat_template")?;
-        let template = ChatTemplate::of_text(own, [end("bos")?, end("eos")?]);
+        let template = ChatTemplate::of_text(own, tokens);
         Ok(Self { config, tokenizer, template, checkpoint, names })
     }
 }

@@ -196,8 +196,9 @@ impl<'a> Weights<'a> {
             return Err(ModelError::File {
                 path: self.checkpoint.folder().to_path_buf(),
                 message: format!(
-                    "tensor `{disk}` is {}; longsight reads F32, F16 and BF16",
-                    info.dtype.as_str().to_uppercase()
+                    "tensor `{disk}` is {}; longsight reads {}",
+                    info.dtype.as_str().to_uppercase(),
+                    checkpoint::READ
                 ),
             });
         }

@@ -1,10 +1,11 @@
 //! Everything that a checkpoint's configuration files say, in one form for all families and layouts.
 
 mod decoder;
+pub(crate) mod keys;
 mod pixels;
 
-pub(crate) use decoder::{LLAMA, QWEN2, read_decoder, refuse_rope_scaling};
-pub(crate) use pixels::{MeanStd, processor_files};
+pub(crate) use decoder::{LLAMA, QWEN2, nested_decoder, read_decoder};
+pub(crate) use pixels::{MeanStd, ProcessorFiles};
 
 use crate::decoder::DecoderConfig;
 use crate::family::Family;
@@ -129,6 +130,14 @@ impl ModelConfig {
     pub(crate) fn complete(mut self, folder: &Path, json: &Json) -> Result<Self> {
         self.read_generation(folder, json)?;
         self.read_longsight(json)?;
+        for (name, kind) in
+            [("generation_config.json", keys::GENERATION), ("tokenizer_config.json", keys::TOKENIZER)]
+        {
+            let path = folder.join(name);
+            if path.exists() {
+                self.warnings.extend(kind.check(&Json::read(&path)?)?);
+            }
+        }
         Ok(self)
     }
 

@@ -47,7 +47,6 @@ impl Decoder {
             .map(|i| Block::load(&text.below(format!("layers.{i}")), config))
             .collect::<Result<_>>()?;
         let head = if config.tied_head {
-            head.ignore("weight"); // some files store the tied head again
             Linear::new(embeddings.clone(), None, text.backend())
         } else {
             Linear::load(head, config.hidden, vocabulary, false)?

@@ -1,9 +1,10 @@
 //! A conversation as the text that the model was trained on.
 
+use super::jinja;
+use super::named_tokens::{self, NamedTokens};
 use crate::family::Family;
 use crate::{ModelError, Result, files};
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, context};
+use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::str::FromStr;
@@ -104,23 +105,25 @@ const MASKED_VIDEO: &str = "<\u{0}video>";
 
 /// Files with a template are small; a larger one is something else.
 const MAX_FILE_BYTES: u64 = 64 << 20;
-/// Far above any context window.
-const MAX_PROMPT_BYTES: usize = 64 << 20;
 
 /// The templates that a checkpoint can be asked with.
 #[derive(Debug, Clone, Default)]
 pub struct ChatTemplate {
     own: Option<String>,
-    /// The tokens that text-only templates know as `bos_token` and `eos_token`.
-    ends: [String; 2],
+    /// The tokens that templates know by name.
+    tokens: NamedTokens,
 }
 
 impl ChatTemplate {
     /// Finds the checkpoint's chat template: `chat_template.jinja`, `chat_template.json`, or in `tokenizer_config.json`.
     pub fn read(folder: &Path) -> Result<Self> {
+        Ok(Self { own: Self::source(folder)?, tokens: named_tokens::read(folder)? })
+    }
+
+    fn source(folder: &Path) -> Result<Option<String>> {
         let jinja = folder.join("chat_template.jinja");
         if jinja.exists() {
-            return Ok(Self::from(Some(files::read_text(&jinja, MAX_FILE_BYTES)?)));
+            return Ok(Some(files::read_text(&jinja, MAX_FILE_BYTES)?));
         }
         for name in ["chat_template.json", "processor_config.json", "tokenizer_config.json"] {
             let path = folder.join(name);
@@ -132,15 +135,15 @@ impl ChatTemplate {
                     ModelError::File { path, message: format!("not valid JSON ({e}); download it again") }
                 })?;
             if let Some(own) = value.get("chat_template").and_then(template_text) {
-                return Ok(Self::from(Some(own.to_owned())));
+                return Ok(Some(own.to_owned()));
             }
         }
-        Ok(Self::default())
+        Ok(None)
     }
 
-    /// A text-only model's template, with its beginning and end tokens as they are spelt.
-    pub(crate) fn of_text(own: Option<&str>, ends: [String; 2]) -> Self {
-        Self { own: own.map(str::to_owned), ends }
+    /// A text-only model's template, with its named tokens.
+    pub(crate) fn of_text(own: Option<&str>, tokens: NamedTokens) -> Self {
+        Self { own: own.map(str::to_owned), tokens }
     }
 
     /// Renders a conversation without a video up to where the assistant's answer begins: by the checkpoint's template, else
@@ -156,8 +159,7 @@ impl ChatTemplate {
                 let turns = conversation.turns.iter();
                 let turns = turns.map(|turn| context! { role => turn.role.name(), content => &turn.content });
                 let messages: Vec<_> = system.into_iter().chain(turns).collect();
-                let [bos_token, eos_token] = &self.ends;
-                expand(own, context! { messages, add_generation_prompt => true, bos_token, eos_token })
+                self.expand(own, messages)
                     .map_err(|e| ModelError::Tokenizer(format!("chat template of the checkpoint: {e}")))?
             }
         };
@@ -203,32 +205,27 @@ impl ChatTemplate {
         });
         let turns = conversation.turns.iter().enumerate().map(|(i, turn)| message(turn, i == 0));
         let messages: Vec<_> = system.into_iter().chain(turns).collect();
-        let text = expand(source, context! { messages, add_generation_prompt => true }).map_err(|e| {
+        let text = self.expand(source, messages).map_err(|e| {
             ModelError::Tokenizer(format!("chat template of the checkpoint: {e}; use the `trained` template"))
         })?;
         Ok(text.replacen(VIDEO, PLACEHOLDER, 1).replace(MASKED_VIDEO, VIDEO))
+    }
+
+    /// Renders `source` with what transformers hands to every template.
+    fn expand(&self, source: &str, messages: Vec<Value>) -> Result<String, String> {
+        let (tools, documents) = ((), ());
+        let tokens = Value::from_pairs(self.tokens.clone());
+        jinja::render(
+            source,
+            context! { messages, tools, documents, add_generation_prompt => true, ..tokens },
+        )
     }
 }
 
 impl From<Option<String>> for ChatTemplate {
     fn from(own: Option<String>) -> Self {
-        Self { own, ends: Default::default() }
+        Self { own, tokens: NamedTokens::default() }
     }
-}
-
-/// Renders `source` as transformers renders chat templates.
-fn expand(source: &str, values: minijinja::Value) -> Result<String, minijinja::Error> {
-    // Marks for training masks, which Jinja itself does not know.
-    let source = ["{% generation %}", "{% endgeneration %}", "{%- generation %}", "{%- endgeneration %}"]
-        .iter()
-        .fold(source.to_owned(), |s, tag| s.replace(tag, ""));
-    let mut environment = Environment::new();
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-    environment.set_fuel(Some(1_000_000)); // a hostile template must end
-    let mut text = Limited(Vec::new());
-    environment.template_from_str(&source)?.render_captured_to(values, &mut text)?;
-    Ok(String::from_utf8_lossy(&text.0).into_owned())
 }
 
 /// A template, or the one called `default` (else the first) of a list of named ones.
@@ -238,24 +235,7 @@ fn template_text(value: &serde_json::Value) -> Option<&str> {
     default.or(list.first())?.get("template")?.as_str()
 }
 
-/// Collects a rendered prompt and refuses one that no model could read.
-struct Limited(Vec<u8>);
-
-impl std::io::Write for Limited {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.0.len() + bytes.len() > MAX_PROMPT_BYTES {
-            return Err(std::io::Error::other(format!("the prompt exceeds {MAX_PROMPT_BYTES} bytes")));
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-fn message(turn: &Turn, with_video: bool) -> minijinja::Value {
+fn message(turn: &Turn, with_video: bool) -> Value {
     let text = context! { type => "text", text => turn.content.replace(VIDEO, MASKED_VIDEO) };
     let content = if with_video { vec![context! { type => "video" }, text] } else { vec![text] };
     context! { role => turn.role.name(), content }

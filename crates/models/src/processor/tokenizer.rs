@@ -1,10 +1,12 @@
 //! The checkpoint's own tokenizer.
 
-use super::{tokenizer_files, tokenizer_gguf};
+use super::{tokenizer_files, tokenizer_gguf, tokenizer_parts};
+use crate::guard::caught;
 use crate::weights::GgufMetadata;
 use crate::{ModelError, Result, files};
+use serde_json::Value;
 use std::path::Path;
-use tokenizers::Tokenizer;
+use tokenizers::{ModelWrapper, Tokenizer};
 
 /// Text to ids and back, and the ids that end an answer.
 pub struct TextTokenizer {
@@ -23,9 +25,11 @@ impl TextTokenizer {
         let inner = if !path.exists() && folder.join("vocab.json").exists() {
             let assembled = tokenizer_files::assemble(folder)?;
             path = folder.join("vocab.json");
-            serde_json::from_value(assembled).map_err(|e| e.to_string())
+            assembled_tokenizer(assembled)
         } else {
-            Tokenizer::from_bytes(files::read(&path, tokenizer_files::MAX_BYTES)?).map_err(|e| e.to_string())
+            let json = files::read(&path, tokenizer_files::MAX_BYTES)?;
+            tokenizer_parts::check(&json)
+                .and_then(|()| caught(|| Tokenizer::from_bytes(&json).map_err(|e| e.to_string()))?)
         };
         let inner = inner.map_err(|e| ModelError::File {
             path,
@@ -36,7 +40,7 @@ impl TextTokenizer {
 
     /// The tokenizer in a GGUF file's metadata; an answer ends at its end-of-sequence and end-of-turn ids.
     pub(crate) fn from_gguf(metadata: &GgufMetadata) -> Result<Self> {
-        let inner = serde_json::from_value(tokenizer_gguf::assemble(metadata)?)
+        let inner = assembled_tokenizer(tokenizer_gguf::assemble(metadata)?)
             .map_err(|e| metadata.error(format!("not a tokenizer ({e}); download it again")))?;
         let id = |name: &str| metadata.id(&format!("tokenizer.ggml.{name}_token_id"));
         let stop_ids: Vec<u32> = [id("eos")?, id("eot")?].into_iter().flatten().collect();
@@ -49,6 +53,14 @@ impl TextTokenizer {
         // Files saved after training may carry a maximum length, which would cut prompts without a word.
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|e| ModelError::Tokenizer(e.to_string()))?;
+        // Left from training too: merges left out at random, so that a text has other ids each time.
+        if let ModelWrapper::BPE(bpe) = inner.get_model()
+            && bpe.dropout.is_some()
+        {
+            let mut bpe = bpe.clone();
+            bpe.dropout = None;
+            inner.with_model(bpe);
+        }
         let mut stop_ids = eos_ids.to_vec();
         stop_ids.extend(inner.token_to_id(end_of_turn));
         stop_ids.sort_unstable();
@@ -59,9 +71,8 @@ impl TextTokenizer {
 
     /// Ids of `text`; special tokens are recognised in it, none is added.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding =
-            self.inner.encode_fast(text, false).map_err(|e| ModelError::Tokenizer(e.to_string()))?;
-        Ok(encoding.get_ids().to_vec())
+        let encoding = caught(|| self.inner.encode_fast(text, false).map_err(|e| e.to_string()));
+        Ok(encoding.flatten().map_err(ModelError::Tokenizer)?.get_ids().to_vec())
     }
 
     /// Ids of a whole prompt: those of `text`, after the token that every prompt begins with where there is one and `text`
@@ -77,12 +88,13 @@ impl TextTokenizer {
 
     /// Text of `ids`, special tokens left out.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
-        self.inner.decode(ids, true).map_err(|e| ModelError::Tokenizer(e.to_string()))
+        let text = caught(|| self.inner.decode(ids, true).map_err(|e| e.to_string()));
+        text.flatten().map_err(ModelError::Tokenizer)
     }
 
     /// The token with this id as it is spelt, special tokens included.
     pub fn token(&self, id: u32) -> String {
-        self.inner.decode(&[id], false).unwrap_or_default()
+        caught(|| self.inner.decode(&[id], false).unwrap_or_default()).unwrap_or_default()
     }
 
     /// Id of a token that is spelt exactly so.
@@ -104,6 +116,11 @@ impl TextTokenizer {
     pub fn stop_ids(&self) -> &[u32] {
         &self.stop_ids
     }
+}
+
+/// From parts that were put together here.
+fn assembled_tokenizer(json: Value) -> Result<Tokenizer, String> {
+    caught(|| serde_json::from_value(json).map_err(|e| e.to_string()))?
 }
 
 /// The largest id of a token. Added tokens may lie behind a gap, so that it is not the count.

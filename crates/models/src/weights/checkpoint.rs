@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use longsight_kernels::{Format, MappedFile};
 use rayon::prelude::*;
 use safetensors::tensor::Metadata;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -62,10 +62,10 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Several GGUF files, one that is damaged, or of another architecture than Llama and Qwen2.
-    pub fn take_language_model(&mut self, names: &NameMap) -> Result<()> {
-        let Some(path) = gguf_file(&self.folder)? else { return Ok(()) };
+    pub(crate) fn take_language_model(&mut self, names: &NameMap) -> Result<Option<GgufMetadata>> {
+        let Some(path) = gguf_file(&self.folder)? else { return Ok(None) };
         self.tensors.retain(|name, _| !names.is_language(name));
-        self.add_gguf(path, names).map(drop)
+        self.add_gguf(path, names).map(Some)
     }
 
     /// The tensors of the GGUF file at `path` alone, spelt as the first of `spellings` say, and the file's metadata.
@@ -93,7 +93,9 @@ impl Checkpoint {
             let paired_head_rows = gguf::paired_head_rows(&metadata, &name, rows)?;
             let file = self.files.len();
             let entry = TensorInfo { file, offset_bytes, dtype, shape, format, paired_head_rows };
-            self.tensors.insert(names.on_disk(&canonical), entry);
+            if self.tensors.insert(names.on_disk(&canonical), entry).is_some() {
+                return Err(wrong(format!("tensor `{name}` is there twice; download it again")));
+            }
         }
         self.files.push(OpenFile { path, file, map: OnceLock::new() });
         Ok(metadata)
@@ -221,7 +223,7 @@ impl Checkpoint {
         let stored = manifest::read(&header.metadata).map_err(damaged)?;
         for (name, info) in header.metadata.tensors() {
             let dtype = dtype_of(info.dtype).ok_or_else(|| {
-                damaged(format!("tensor `{name}` is {:?}; longsight reads F32, F16 and BF16", info.dtype))
+                damaged(format!("tensor `{name}` is {:?}; longsight reads {READ}", info.dtype))
             })?;
             let offset_bytes = header.data_start + info.data_offsets.0 as u64;
             let mut entry = TensorInfo {
@@ -238,7 +240,7 @@ impl Checkpoint {
                 }
                 None if dtype == DType::U8 => {
                     return Err(damaged(format!(
-                        "tensor `{name}` is U8; longsight reads F32, F16 and BF16, and what `longsight quantize` wrote"
+                        "tensor `{name}` is U8; longsight reads {READ}, and what `longsight quantize` wrote"
                     )));
                 }
                 None => {}
@@ -301,6 +303,7 @@ impl Header {
         let mut text = vec![0u8; header_bytes as usize];
         file.read_exact(&mut text).map_err(io)?;
         let metadata: Metadata = serde_json::from_slice(&text)
+            .and_then(|metadata| unique_keys(&text).map(|()| metadata))
             .map_err(|e| damaged(format!("damaged safetensors header ({e})")))?;
         // Parsing has checked that every tensor has the size of its shape and begins where the one before ends.
         let (data_start, data_bytes) = (8 + header_bytes, metadata.data_len() as u64);
@@ -343,8 +346,35 @@ fn gguf_file(folder: &Path) -> Result<Option<PathBuf>> {
     }
 }
 
+/// Errors where a JSON object has a key twice: of two tensors with one name, parsing would keep either.
+fn unique_keys(text: &[u8]) -> serde_json::Result<()> {
+    struct Keys;
+    impl<'de> serde::de::Visitor<'de> for Keys {
+        type Value = ();
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            let mut seen = BTreeSet::new();
+            while let Some((key, _)) = map.next_entry::<String, serde::de::IgnoredAny>()? {
+                if let Some(key) = seen.replace(key) {
+                    return Err(serde::de::Error::custom(format_args!("`{key}` is there twice")));
+                }
+            }
+            Ok(())
+        }
+    }
+    serde::Deserializer::deserialize_map(&mut serde_json::Deserializer::from_slice(text), Keys)
+}
+
+/// The types of weights that are read, for messages.
+pub(super) const READ: &str = "F64, F32, F16 and BF16";
+
 fn dtype_of(dtype: safetensors::Dtype) -> Option<DType> {
     match dtype {
+        safetensors::Dtype::F64 => Some(DType::F64),
         safetensors::Dtype::F32 => Some(DType::F32),
         safetensors::Dtype::F16 => Some(DType::F16),
         safetensors::Dtype::BF16 => Some(DType::BF16),

@@ -36,6 +36,16 @@ impl Stored for f32 {
     }
 }
 
+/// Read only: no weights are f64 in memory.
+impl Stored for f64 {
+    fn widen(from: &[Self], to: &mut [f32]) {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from as f32);
+    }
+    fn narrow(from: &[f32], to: &mut [Self]) {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = f64::from(*from));
+    }
+}
+
 impl Stored for bf16 {
     fn widen(from: &[Self], to: &mut [f32]) {
         from.convert_to_f32_slice(to);
@@ -57,6 +67,7 @@ impl Stored for f16 {
 /// Values `first ..` of the tensor at `info`, as f32: as many as `out` holds.
 pub(super) fn widened(file: &File, info: &TensorInfo, first: usize, out: &mut [f32]) -> Result<(), Failed> {
     match info.dtype {
+        DType::F64 => piece::<f64>(file, info, first, out),
         DType::F32 => piece::<f32>(file, info, first, out),
         DType::BF16 => piece::<bf16>(file, info, first, out),
         DType::F16 => piece::<f16>(file, info, first, out),
@@ -117,6 +128,7 @@ fn stored_as<To: Stored>(file: &File, info: &TensorInfo, device: &Device) -> Res
 
 fn read_as<To: Stored>(file: &File, info: &TensorInfo) -> Result<Vec<To>, Failed> {
     match info.dtype {
+        DType::F64 => values::<f64, To>(file, info),
         DType::F32 => values::<f32, To>(file, info),
         DType::BF16 => values::<bf16, To>(file, info),
         DType::F16 => values::<f16, To>(file, info),

@@ -4,6 +4,7 @@ use crate::folder::Folder;
 use longsight_method::{Grid, NewlineMode, PoolMode};
 use longsight_models::ModelConfig;
 use serde_json::{Value, json};
+use std::path::Path;
 
 #[test]
 fn preprocessor_files_in_all_four_places() {
@@ -144,4 +145,50 @@ fn eos_ids_as_a_number_a_list_or_null() {
     assert_eq!(ids(json!(5), json!([7, 6])), (vec![5, 6, 7], vec![5, 6, 7, 277]));
     assert_eq!(ids(Value::Null, json!(277)), (vec![277], vec![277]));
     assert_eq!(ids(json!([275, 277]), Value::Null), (vec![275, 277], vec![275, 277]));
+}
+
+#[test]
+fn keys_that_are_not_followed_or_not_known_are_warned_of() {
+    let warnings = |file: &str, key: &str, value: Value| {
+        let folder = Folder::golden("d32-gqa-tied");
+        folder.edit(file, |json| json[key] = value);
+        ModelConfig::read(folder.path()).unwrap().warnings
+    };
+    assert_eq!(
+        warnings("config.json", "mystery", json!(1)),
+        ["config.json: keys that longsight does not know: mystery"]
+    );
+    assert_eq!(
+        warnings("generation_config.json", "repetition_penalty", json!(1.05)),
+        ["generation_config.json: repetition_penalty 1.05 is not followed"]
+    );
+    for (file, key, value) in [
+        ("generation_config.json", "repetition_penalty", json!(1.0)),
+        ("generation_config.json", "temperature", json!(0.7)),
+        ("config.json", "mystery", Value::Null),
+        ("tokenizer_config.json", "image_token", json!("<image>")),
+    ] {
+        assert_eq!(warnings(file, key, value), [""; 0], "{key}");
+    }
+    let folder = Folder::golden("d32-gqa-tied");
+    folder.edit("config.json", |config| {
+        config["text_config"].as_object_mut().unwrap().remove("rope_theta");
+    });
+    let config = ModelConfig::read(folder.path()).unwrap();
+    assert_eq!((config.decoder.rope_theta, config.warnings.len()), (1e4, 1));
+    assert!(config.warnings[0].contains("no rope_theta: 10000"), "{:?}", config.warnings);
+}
+
+#[test]
+fn nothing_in_our_own_checkpoints_is_unknown() {
+    let smolvlm = longsight_testkit::SMOLVLM_CASES.map(str::to_owned);
+    let cases = longsight_testkit::cases().into_iter().chain(smolvlm);
+    let golden = cases.map(|case| longsight_testkit::golden::checkpoint_dir(&case));
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/tiny");
+    for folder in golden.chain([tiny]) {
+        let config = ModelConfig::read(&folder).unwrap();
+        let unsaid =
+            config.warnings.iter().find(|warning| !warning.starts_with("rope_scaling in config.json"));
+        assert_eq!(unsaid, None, "{}", folder.display());
+    }
 }

@@ -90,26 +90,84 @@ fn one_safetensors_file_of_another_name_is_found() {
     assert_same(&golden, &folder, "weights.safetensors");
 }
 
+/// Adds an output head: the embeddings' values, negated where `negated`.
+fn add_head(folder: &Folder, name: &str, negated: bool) {
+    folder.edit_tensors(|tensors| {
+        let table = tensors.iter().find(|t| t.0.ends_with("embed_tokens.weight")).unwrap();
+        let (dtype, shape, mut head) = (table.1.clone(), table.2.clone(), table.3.clone());
+        assert_eq!(dtype, "F32");
+        if negated {
+            head.iter_mut().skip(3).step_by(4).for_each(|byte| *byte ^= 0x80); // the sign
+        }
+        tensors.push((name.into(), dtype, shape, head));
+    });
+}
+
+/// As in transformers 5.24, which ties no head that differs from the embeddings, whatever the flags say.
 #[test]
-fn a_tied_head_ignores_an_lm_head_in_the_file() {
+fn a_head_in_the_file_is_used_whatever_the_tie_flags_say() {
     let golden = Golden::load("d32-gqa-tied");
+    let (tied, _) = answer(&golden, &load(&golden, DType::F32));
     for name in ["language_model.lm_head.weight", "lm_head.weight"] {
-        let folder = Folder::golden("d32-gqa-tied");
-        folder.edit_tensors(|tensors| {
-            let table = tensors.iter().find(|t| t.0.ends_with("embed_tokens.weight")).unwrap();
-            let other = vec![0x3f; table.3.len()];
-            tensors.push((name.into(), table.1.clone(), table.2.clone(), other));
-        });
-        assert_same(&golden, &folder, name);
+        for flag in [true, false] {
+            let folder = Folder::golden("d32-gqa-tied");
+            folder
+                .set("/tie_word_embeddings", json!(flag))
+                .set("/text_config/tie_word_embeddings", json!(flag));
+            add_head(&folder, name, false);
+            assert_same(&golden, &folder, name);
+            let folder = Folder::golden("d32-gqa-tied");
+            folder
+                .set("/tie_word_embeddings", json!(flag))
+                .set("/text_config/tie_word_embeddings", json!(flag));
+            add_head(&folder, name, true);
+            let (own, _) = answer(&golden, &folder.load_as(DType::F32));
+            assert!(own.iter().zip(&tied).all(|(own, tied)| *own == -tied), "{name} {flag}");
+        }
     }
 }
 
 #[test]
-fn tying_is_read_from_the_text_config_first() {
+fn without_a_head_in_the_file_either_flag_ties_it() {
+    for case in ["d32-gqa-tied", "smolvlm-256m"] {
+        let folder = |top: Value, text: Value| {
+            let folder = Folder::golden(case);
+            folder.set("/tie_word_embeddings", top).set("/text_config/tie_word_embeddings", text);
+            folder
+        };
+        let (yes, no) = (json!(true), json!(false));
+        for (top, text) in [(&yes, &no), (&no, &yes), (&yes, &Value::Null), (&Value::Null, &yes)] {
+            assert!(folder(top.clone(), text.clone()).load().unwrap().config().decoder.tied_head, "{case}");
+        }
+        for (top, text) in [(&no, &no), (&Value::Null, &Value::Null)] {
+            let error = folder(top.clone(), text.clone()).load().err().unwrap().to_string();
+            assert!(error.contains("lm_head.weight` is missing"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn weights_of_64_bits_are_the_same_model() {
     let golden = Golden::load("d32-gqa-tied");
     let folder = Folder::golden("d32-gqa-tied");
-    folder.set("/tie_word_embeddings", json!(false));
-    assert_same(&golden, &folder, "tied in text_config alone");
+    folder.edit_tensors(|tensors| {
+        for (_, dtype, _, data) in tensors.iter_mut().filter(|tensor| tensor.1 == "F32") {
+            let wide = data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+            (*dtype, *data) = ("F64".into(), wide.flat_map(|v| f64::from(v).to_le_bytes()).collect());
+        }
+    });
+    assert_same(&golden, &folder, "F64");
+    assert_eq!(folder.describe(None).info.dtype, DType::F32);
+}
+
+#[test]
+fn the_last_layer_by_any_name_is_the_same_model() {
+    let golden = Golden::load("d32-gqa-tied");
+    for layer in [json!(-1), json!([-1]), json!(2), json!([2])] {
+        let folder = Folder::golden("d32-gqa-tied");
+        folder.set("/vision_feature_layer", layer.clone());
+        assert_same(&golden, &folder, &layer.to_string());
+    }
 }
 
 #[test]

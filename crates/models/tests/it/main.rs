@@ -12,5 +12,6 @@ mod layouts;
 mod parity;
 mod quantized;
 mod smolvlm;
+mod templates;
 mod text_only;
 mod tokenizer;

@@ -164,3 +164,45 @@ fn what_it_cannot_be_is_named_in_one_line() {
     let error = written(&file).load().err().unwrap().to_string();
     assert!(error.contains("attn_sinks") && error.contains("neither Llama nor Qwen2"), "{error}");
 }
+
+/// A file of the wrong model, or a damaged one, next to a whole checkpoint.
+#[test]
+fn a_file_of_another_language_model_does_not_stand_in() {
+    let cases: [(&str, Value, &str); 4] = [
+        ("llama.rope.freq_base", Value::Number(5e5), "`llama.rope.freq_base` is 500000"),
+        ("llama.rope.scaling.type", Value::Text("yarn".into()), "RoPE scaling"),
+        ("llama.attention.head_count", Value::Count(1), "head_count` is 1, config.json says 2"),
+        (
+            "general.architecture",
+            Value::Text("qwen2".into()),
+            "`qwen2`: the checkpoint's language model is of `llama`",
+        ),
+    ];
+    for (key, value, expected) in cases {
+        let folder = Folder::golden(CASES[1]);
+        let mut file = gguf(CASES[1]);
+        file.set(key, value);
+        folder.write("language.gguf", file.bytes());
+        let error = folder.load().err().unwrap().to_string();
+        assert!(error.contains(expected) && error.contains("language.gguf"), "{key}: {error}");
+    }
+}
+
+#[test]
+fn tensors_twice_or_in_the_same_bytes() {
+    let mut file = gguf(CASES[0]);
+    let copy = file.tensors[0].clone();
+    file.tensors.push(copy);
+    let error = written(&file).load().err().unwrap().to_string();
+    assert!(error.contains("is there twice") && error.contains("model.gguf"), "{error}");
+    let file = gguf(CASES[0]);
+    let (first, second) = (&file.tensors[0], &file.tensors[1]);
+    let mut bytes = file.bytes();
+    let entry = bytes.windows(second.name.len()).rposition(|at| at == second.name.as_bytes()).unwrap();
+    let offset = entry + second.name.len() + 4 + 8 * second.shape.len() + 4;
+    bytes[offset..offset + 8].fill(0); // where the first lies
+    let folder = Folder::empty();
+    folder.write("model.gguf", bytes);
+    let error = folder.load().err().unwrap().to_string();
+    assert!(error.contains("overlap") && error.contains(&first.name), "{error}");
+}

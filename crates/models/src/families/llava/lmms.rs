@@ -2,7 +2,7 @@
 
 use super::{Llava, Parts, vision_config};
 use crate::Result;
-use crate::config::{QWEN2, read_decoder};
+use crate::config::{QWEN2, keys, read_decoder};
 use crate::json::Json;
 use crate::vision::SiglipConfig;
 use longsight_method::{NewlineMode, PoolMode};
@@ -13,15 +13,9 @@ pub(super) fn is_qwen(json: &Json) -> bool {
 }
 
 pub(super) fn read(json: &Json) -> Result<Parts> {
-    let decoder = read_decoder(json, &QWEN2, json.flag("tie_word_embeddings")?.unwrap_or(false))?;
-    let tower = tower(json)?;
-    json.expect("mm_projector_type", "mlp2x_gelu")?;
-    if let Some(resampler) = json.text("mm_resampler_type")? {
-        return Err(json.error(format!("mm_resampler_type `{resampler}` is not supported")));
-    }
-    if json.flag("add_faster_video")? == Some(true) {
-        return Err(json.error("add_faster_video (slow and fast frames) is not supported"));
-    }
+    let mut warnings = keys::LLAVA_LMMS.check(json)?;
+    let decoder = read_decoder(json, &QWEN2, &mut warnings)?;
+    let tower = tower(json, &mut warnings)?;
     let pool_mode = match json.text("mm_spatial_pool_mode")?.unwrap_or("bilinear") {
         "bilinear" => PoolMode::Bilinear,
         "average" => PoolMode::Average,
@@ -30,7 +24,6 @@ pub(super) fn read(json: &Json) -> Result<Parts> {
     };
     let newline = newline_mode(json)?;
     let family = if newline == NewlineMode::Grid { Llava::Video } else { Llava::OneVision };
-    let mut warnings = Vec::new();
     if json.has("rope_scaling") {
         warnings
             .push("rope_scaling in config.json is ignored: the original code overwrites it with none".into());
@@ -50,9 +43,9 @@ fn newline_mode(json: &Json) -> Result<NewlineMode> {
 }
 
 /// The tower's shape: a `vision_config` object where there is one, else by the name of the published tower.
-fn tower(json: &Json) -> Result<SiglipConfig> {
+fn tower(json: &Json, warnings: &mut Vec<String>) -> Result<SiglipConfig> {
     if let Some(own) = json.at("vision_config")? {
-        return vision_config(&own);
+        return vision_config(&own, warnings);
     }
     let name = json.text("mm_vision_tower")?.unwrap_or("");
     if name.contains("siglip-so400m-patch14-384") {

@@ -5,7 +5,7 @@ mod lmms;
 mod names;
 
 use crate::Result;
-use crate::config::{MeanStd, ModelConfig, VisionConfig, check_sizes, processor_files};
+use crate::config::{MeanStd, ModelConfig, ProcessorFiles, VisionConfig, check_sizes, keys};
 use crate::decoder::DecoderConfig;
 use crate::family::{Family, Shown, VisualText};
 use crate::json::Json;
@@ -103,11 +103,11 @@ pub(super) fn read(folder: &Path, json: &Json) -> Result<Option<ModelConfig>> {
         "llava" | "llava_qwen" if lmms::is_qwen(json) => lmms::read(json)?,
         _ => return Ok(None),
     };
-    let Parts { family, decoder, tower, pool_mode, newline, warnings } = parts;
+    let Parts { family, decoder, tower, pool_mode, newline, mut warnings } = parts;
     check_sizes(&decoder, Some(&tower)).map_err(|wrong| json.error(wrong))?;
     let window =
         trained_window(family, &tower, pool_mode, decoder.hidden).map_err(|e| json.error(e.to_string()))?;
-    let pixels = pixel_settings(folder, &tower)?;
+    let pixels = pixel_settings(folder, &tower, &mut warnings)?;
     let vision = VisionConfig {
         tower,
         merger: MergerConfig::Mlp,
@@ -145,9 +145,9 @@ fn trained_window(family: Llava, tower: &SiglipConfig, mode: PoolMode, hidden: u
 }
 
 /// A SigLIP config; the defaults are LLaVA-OneVision's tower (transformers 4.45.2 says 14 heads, which is wrong).
-fn vision_config(json: &Json) -> Result<SiglipConfig> {
+fn vision_config(json: &Json, warnings: &mut Vec<String>) -> Result<SiglipConfig> {
     let d = SiglipConfig::default();
-    json.expect("hidden_act", "gelu_pytorch_tanh")?;
+    warnings.extend(keys::SIGLIP.check(json)?);
     Ok(SiglipConfig {
         hidden: json.size("hidden_size", d.hidden)?,
         intermediate: json.size("intermediate_size", d.intermediate)?,
@@ -160,19 +160,18 @@ fn vision_config(json: &Json) -> Result<SiglipConfig> {
     })
 }
 
-/// The first processor file with mean and std; its resize target must be the tower's input.
-fn pixel_settings(folder: &Path, tower: &SiglipConfig) -> Result<PixelSettings> {
+/// The first processor settings with mean and std; their resize target must be the tower's input.
+fn pixel_settings(folder: &Path, tower: &SiglipConfig, warnings: &mut Vec<String>) -> Result<PixelSettings> {
     let side = tower.image_side;
-    let mut found = MeanStd::of_training();
-    for (name, json) in processor_files(folder)? {
-        let Some(own) = MeanStd::read(name, &json)? else { continue };
+    let files = ProcessorFiles::read(folder, [keys::LLAVA_PIXELS, keys::SQUARE], warnings)?;
+    let first = files.first(warnings)?;
+    if let Some((.., json)) = &first {
         let size = json.at_or_empty("size")?;
         if size.size("height", side)? != side || size.size("width", side)? != side {
             return Err(json.error(format!("resizes to another size than the tower's {side} x {side}")));
         }
-        found = own;
-        break;
     }
-    let MeanStd { mean, std, source } = found;
+    let source = first.as_ref().map(|(name, ..)| (*name).to_owned());
+    let MeanStd { mean, std } = first.map_or_else(MeanStd::of_training, |(_, own, _)| own);
     Ok(PixelSettings { mean, std, source, side, video_fit: FrameFit::Stretch, still_fit: FrameFit::Pad })
 }

@@ -1,8 +1,7 @@
 use super::SmolVlm;
 use crate::Result;
 use crate::config::{
-    LLAMA, MeanStd, ModelConfig, VisionConfig, check_sizes, processor_files, read_decoder,
-    refuse_rope_scaling,
+    LLAMA, MeanStd, ModelConfig, ProcessorFiles, VisionConfig, check_sizes, keys, nested_decoder,
 };
 use crate::decoder::DecoderConfig;
 use crate::json::Json;
@@ -20,19 +19,18 @@ const USUAL_EDGE: usize = 4 * 364;
 const USUAL_SIDE: usize = 364;
 /// Longest side that frames are resized to, as in transformers.
 const MAX_EDGE: usize = 4096;
-/// Pillow's number for Lanczos.
-const LANCZOS: usize = 1;
 
 /// Reads a config of the family.
 pub(in crate::families) fn read(folder: &Path, json: &Json) -> Result<Option<ModelConfig>> {
     if json.text("model_type")? != Some("smolvlm") {
         return Ok(None);
     }
-    let (decoder, tower) = (decoder(json)?, tower(json)?);
+    let mut warnings = keys::SMOLVLM.check(json)?;
+    let (decoder, tower) = (decoder(json, &mut warnings)?, tower(json, &mut warnings)?);
     check_sizes(&decoder, Some(&tower)).map_err(|wrong| json.error(wrong))?;
     check_positions(json, &tower)?;
     let merger = merger(json, &tower)?;
-    let pixels = pixel_settings(folder, &tower)?;
+    let pixels = pixel_settings(folder, &tower, &mut warnings)?;
     let vision = VisionConfig {
         tower,
         merger,
@@ -43,25 +41,21 @@ pub(in crate::families) fn read(folder: &Path, json: &Json) -> Result<Option<Mod
     };
     let tokens = vision.grid().tokens();
     check_image_tokens(folder, tokens)?;
-    Ok(Some(ModelConfig::new(Arc::new(SmolVlm), decoder, vision, TRAINED_FRAMES * tokens)))
+    let config = ModelConfig::new(Arc::new(SmolVlm), decoder, vision, TRAINED_FRAMES * tokens);
+    Ok(Some(ModelConfig { warnings, ..config }))
 }
 
-/// The top level alone says whether the head is tied.
-fn decoder(json: &Json) -> Result<DecoderConfig> {
-    let text = json.at_or_empty("text_config")?;
-    text.expect("model_type", "llama")?;
-    refuse_rope_scaling(&text)?;
-    let mut decoder = read_decoder(&text, &LLAMA, json.flag("tie_word_embeddings")?.unwrap_or(false))?;
+fn decoder(json: &Json, warnings: &mut Vec<String>) -> Result<DecoderConfig> {
+    let mut decoder = nested_decoder(json, &LLAMA, warnings)?;
     if !json.has("text_config") {
         decoder.eps = 1e-5; // what transformers makes of a config without one
     }
     Ok(decoder)
 }
 
-fn tower(json: &Json) -> Result<SiglipConfig> {
+fn tower(json: &Json, warnings: &mut Vec<String>) -> Result<SiglipConfig> {
     let vision = json.at_or_empty("vision_config")?;
-    vision.expect("hidden_act", "gelu_pytorch_tanh")?;
-    vision.expect("model_type", "smolvlm_vision")?;
+    warnings.extend(keys::SMOLVLM_VISION.check(&vision)?);
     Ok(SiglipConfig {
         hidden: vision.size("hidden_size", 1152)?,
         intermediate: vision.size("intermediate_size", 3072)?,
@@ -98,39 +92,25 @@ fn check_positions(json: &Json, tower: &SiglipConfig) -> Result<()> {
     }
 }
 
-/// The first file with mean and std. transformers takes `size` for videos too where a file has it, whatever
+/// The first settings with mean and std. transformers takes `size` for videos too where a file has it, whatever
 /// `video_sampling.video_size` says.
-fn pixel_settings(folder: &Path, tower: &SiglipConfig) -> Result<PixelSettings> {
-    let (mut found, mut edge, mut side) = (MeanStd::of_training(), USUAL_EDGE, USUAL_SIDE);
-    for (name, json) in processor_files(folder)? {
-        let Some(own) = MeanStd::read(name, &json)? else { continue };
-        found = own;
-        for key in ["do_resize", "do_rescale", "do_normalize"] {
-            if json.flag(key)? == Some(false) {
-                return Err(json.error(format!("{key} false is not supported")));
-            }
-        }
-        if json.size("resample", LANCZOS)? != LANCZOS {
-            return Err(json.error("resample is not supported, only 1 (Lanczos)"));
-        }
-        let of_video = json.at_or_empty("video_sampling")?.at_or_empty("video_size")?;
-        let size = json.at("size")?.unwrap_or(of_video);
-        edge = size.size("longest_edge", USUAL_EDGE)?.clamp(1, MAX_EDGE);
-        side = json.at_or_empty("max_image_size")?.size("longest_edge", USUAL_SIDE)?;
-        if side != tower.image_side {
-            return Err(json.error(format!(
-                "max_image_size {side} is not the tower's {} pixels a side",
-                tower.image_side
-            )));
-        }
-        break;
-    }
-    if found.source.is_none() {
-        (edge, side) = (edge.max(tower.image_side), tower.image_side);
+fn pixel_settings(folder: &Path, tower: &SiglipConfig, warnings: &mut Vec<String>) -> Result<PixelSettings> {
+    let side = tower.image_side;
+    let files = ProcessorFiles::read(folder, [keys::SMOLVLM_PIXELS, keys::LONGEST_EDGE], warnings)?;
+    let Some((name, MeanStd { mean, std }, json)) = files.first(warnings)? else {
+        let (MeanStd { mean, std }, fit) =
+            (MeanStd::of_training(), FrameFit::LongestEdge(USUAL_EDGE.max(side)));
+        return Ok(PixelSettings { mean, std, source: None, side, video_fit: fit, still_fit: fit });
+    };
+    let of_video = json.at_or_empty("video_sampling")?.at_or_empty("video_size")?;
+    let size = json.at("size")?.unwrap_or(of_video);
+    let edge = size.size("longest_edge", USUAL_EDGE)?.clamp(1, MAX_EDGE);
+    let said = json.at_or_empty("max_image_size")?.size("longest_edge", USUAL_SIDE)?;
+    if said != side {
+        return Err(json.error(format!("max_image_size {said} is not the tower's {side} pixels a side")));
     }
     let fit = FrameFit::LongestEdge(edge);
-    let MeanStd { mean, std, source } = found;
-    Ok(PixelSettings { mean, std, source, side, video_fit: fit, still_fit: fit })
+    Ok(PixelSettings { mean, std, source: Some(name.into()), side, video_fit: fit, still_fit: fit })
 }
 
 /// The processor writes as many image tokens as `image_seq_len` says; the network makes `tokens`.

@@ -44,6 +44,40 @@ pub(crate) fn read(metadata: &GgufMetadata, tied_head: bool) -> Result<ModelConf
     Ok(ModelConfig::new(Arc::new(TextOnly { name }), decoder, None, window))
 }
 
+/// Checks that a file which stands in for the language model of a whole checkpoint is that model's, as far as its metadata go.
+///
+/// # Errors
+/// Another architecture, scaled RoPE, or a number that differs from `decoder`'s; each is named.
+pub(crate) fn check_same(metadata: &GgufMetadata, decoder: &DecoderConfig) -> Result<()> {
+    let architecture = metadata.text("general.architecture")?.unwrap_or_default();
+    let wanted = if decoder.qkv_bias { "qwen2" } else { "llama" };
+    if architecture != wanted {
+        return Err(metadata.error(format!(
+            "general.architecture `{architecture}`: the checkpoint's language model is of `{wanted}`"
+        )));
+    }
+    refuse_rope_scaling(metadata, &format!("{architecture}.rope.scaling."))?;
+    for (key, ours) in [
+        ("block_count", decoder.layers as f64),
+        ("attention.head_count", decoder.heads as f64),
+        ("attention.head_count_kv", decoder.kv_heads as f64),
+        ("attention.key_length", decoder.head_dim as f64),
+        ("attention.layer_norm_rms_epsilon", decoder.eps),
+        ("rope.freq_base", decoder.rope_theta),
+    ] {
+        let key = format!("{architecture}.{key}");
+        // The file holds some of them as f32.
+        if let Some(theirs) =
+            metadata.number(&key)?.filter(|theirs| (theirs - ours).abs() > 1e-6 * ours.abs())
+        {
+            return Err(metadata.error(format!(
+                "`{key}` is {theirs}, config.json says {ours}; do these files belong together?"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses RoPE scaling: longsight would compute another model.
 fn refuse_rope_scaling(metadata: &GgufMetadata, prefix: &str) -> Result<()> {
     let kind = format!("{prefix}type");

@@ -2,7 +2,7 @@
 
 mod config;
 
-pub(crate) use config::read;
+pub(crate) use config::{check_same, read};
 
 use crate::family::{Family, Shown, VisualText};
 use crate::processor::Conversation;

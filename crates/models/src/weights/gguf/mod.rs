@@ -63,6 +63,9 @@ pub(super) fn read(
     let mut values = BTreeMap::new();
     for _ in 0..entries {
         let (key, kind) = (head.text()?, head.u32()?);
+        if values.contains_key(&key) {
+            return Err(damaged(format_args!("key `{key}` is there twice")));
+        }
         values.insert(key, head.value(kind, true)?);
     }
     let alignment = alignment(&values)?;
@@ -83,7 +86,21 @@ pub(super) fn read(
             ));
         }
     }
+    check_apart(&found)?;
     Ok((GgufMetadata::new(path, values), found))
+}
+
+/// Errors where two tensors share bytes: one of them would be the other's weights.
+fn check_apart(tensors: &[GgufTensor]) -> Result<(), String> {
+    let mut by_offset: Vec<&GgufTensor> = tensors.iter().collect();
+    by_offset.sort_by_key(|tensor| tensor.offset_bytes);
+    for pair in by_offset.windows(2) {
+        let bytes = pair[0].bytes().unwrap_or(u64::MAX);
+        if pair[0].offset_bytes.saturating_add(bytes) > pair[1].offset_bytes {
+            return Err(damaged(format_args!("tensors `{}` and `{}` overlap", pair[0].name, pair[1].name)));
+        }
+    }
+    Ok(())
 }
 
 /// What the data's start is a multiple of, in bytes.

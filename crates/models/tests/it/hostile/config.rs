@@ -114,7 +114,12 @@ fn rope_scaling_in_an_hf_config() {
         ("rope_parameters", json!({"rope_type": "yarn", "rope_theta": 1e6, "factor": 4.0})),
     ];
     for (key, value) in scaling {
-        config_refused(CASE, &format!("/text_config/{key}"), value, &["RoPE scaling", "longsight sets its own"]);
+        config_refused(
+            CASE,
+            &format!("/text_config/{key}"),
+            value,
+            &["RoPE scaling", "rope_type", "keep rope_theta"],
+        );
     }
     let folder = Folder::golden(CASE);
     folder.set("/text_config/rope_parameters", json!({"rope_type": "default", "rope_theta": 1e6}));
@@ -126,12 +131,16 @@ fn rope_scaling_in_an_hf_config() {
 fn unsupported_parts_of_an_hf_config() {
     for (pointer, value, part) in [
         ("/text_config/hidden_act", json!("gelu"), "hidden_act `gelu`"),
-        ("/text_config/use_sliding_window", json!(true), "sliding-window"),
         ("/vision_config/hidden_act", json!("quick_gelu"), "hidden_act `quick_gelu`"),
         ("/projector_hidden_act", json!("relu"), "projector_hidden_act `relu`"),
         ("/vision_feature_select_strategy", json!("default"), "`default`"),
-        ("/vision_feature_layer", json!(-2), "vision_feature_layer -2"),
-        ("/multimodal_projector_bias", json!(false), "without bias"),
+        ("/vision_feature_layer", json!(-2), "vision_feature_layer [-2]"),
+        ("/vision_feature_layer", json!([-1, -2]), "vision_feature_layer [-1, -2]"),
+        ("/multimodal_projector_bias", json!(false), "multimodal_projector_bias false"),
+        ("/vision_config/model_type", json!("clip_vision_model"), "model_type `clip_vision_model`"),
+        ("/vision_config/num_channels", json!(4), "num_channels 4"),
+        ("/text_config/partial_rotary_factor", json!(0.5), "partial_rotary_factor 0.5"),
+        ("/quantization_config", json!({"bits": 4}), "quantization_config"),
     ] {
         config_refused(CASE, pointer, value, &[part, "not supported"]);
     }
@@ -196,6 +205,86 @@ fn preprocessor_of_another_model() {
     let folder = golden();
     folder.write(file, "{");
     refused(&folder, &[file, "not valid JSON"]);
+}
+
+#[test]
+fn sliding_windows_that_some_layer_has() {
+    let text = |changes: Value| {
+        let folder = golden();
+        folder.edit("config.json", |config| {
+            let text = config["text_config"].as_object_mut().unwrap();
+            text.extend(changes.as_object().unwrap().clone());
+        });
+        folder
+    };
+    for changes in [
+        json!({"use_sliding_window": true, "max_window_layers": 1}),
+        json!({"layer_types": ["full_attention", "sliding_attention"]}),
+    ] {
+        refused(&text(changes), &["config.json", "sliding-window", "not supported"]);
+    }
+    for changes in [
+        json!({"use_sliding_window": true, "max_window_layers": 2}),
+        json!({"use_sliding_window": true, "max_window_layers": 0, "sliding_window": null}),
+        json!({"use_sliding_window": true, "max_window_layers": 0, "layer_types": ["full_attention", "full_attention"]}),
+    ] {
+        text(changes).load().unwrap();
+    }
+}
+
+#[test]
+fn pixels_of_another_kind_in_any_processor_file() {
+    let cases = [
+        ("do_normalize", json!(false), "do_normalize false is not supported, only true"),
+        ("do_rescale", json!(false), "do_rescale false"),
+        ("do_resize", json!(false), "do_resize false"),
+        ("do_center_crop", json!(true), "do_center_crop true"),
+        ("rescale_factor", json!(1.0 / 127.5), "rescale_factor 0.00784"),
+        ("resample", json!(2), "resample 2 is not supported, only 3"),
+        ("size", json!({"shortest_edge": 19}), "shortest_edge 19"),
+        ("size", json!({"longest_edge": 19}), "longest_edge 19"),
+    ];
+    for (key, value, part) in cases {
+        let file = "preprocessor_config.json";
+        let folder = golden();
+        folder.edit(file, |config| config[key] = value.clone());
+        refused(&folder, &[file, part]);
+        // Stills are prepared by this file too, where videos have one that comes first.
+        folder.write("video_preprocessor_config.json", golden().bytes(file));
+        refused(&folder, &[file, part]);
+        let whole = golden();
+        whole.write("processor_config.json", json!({"image_processor": {key: value}}).to_string());
+        refused(&whole, &["processor_config.json", part]);
+    }
+}
+
+#[test]
+fn tokenizer_settings_that_would_give_other_ids() {
+    for key in ["add_bos_token", "add_prefix_space", "split_special_tokens"] {
+        let folder = golden();
+        folder.edit("tokenizer_config.json", |config| config[key] = json!(true));
+        refused(&folder, &["tokenizer_config.json", &format!("{key} true")]);
+    }
+}
+
+#[test]
+fn a_rope_theta_of_null_and_no_number_anywhere() {
+    let text = |theta: Value, parameters: Value| {
+        let folder = golden();
+        folder.edit("config.json", |config| {
+            let text = config["text_config"].as_object_mut().unwrap();
+            text.insert("rope_theta".into(), theta);
+            text.insert("rope_parameters".into(), parameters);
+        });
+        folder
+    };
+    let nothing = json!({"rope_type": "default", "rope_theta": null});
+    for folder in [text(Value::Null, nothing.clone()), text(Value::Null, Value::Null)] {
+        refused(&folder, &["config.json", "rope_theta is null", "original config.json"]);
+    }
+    let theta = |folder: Folder| folder.load().unwrap().config().decoder.rope_theta;
+    assert_eq!(theta(text(json!(5e5), nothing)), 5e5);
+    assert_eq!(theta(text(Value::Null, json!({"rope_type": "default", "rope_theta": 7e5}))), 7e5);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{assert_message, golden, refused};
 use crate::folder::Folder;
 use longsight_models::ModelError;
 use longsight_models::families::llava::Llava;
-use longsight_models::processor::{ChatTemplate, PromptText, Role, TemplateKind, Turn};
+use longsight_models::processor::{ChatTemplate, PromptText, Role, TemplateKind, TextTokenizer, Turn};
 use serde_json::json;
 
 #[test]
@@ -23,6 +23,44 @@ fn tokenizer_broken() {
         folder.write("tokenizer.json", content);
         refused(&folder, &["tokenizer.json", "not a tokenizer"]);
     }
+}
+
+/// Parts of other tokenizers, whose code never meets a checkpoint.
+#[test]
+fn tokenizer_parts_that_no_family_uses() {
+    for (pointer, part, named) in [
+        ("/model/type", json!("Unigram"), "its model is Unigram; longsight reads BPE"),
+        (
+            "/normalizer",
+            json!({"type": "Precompiled", "precompiled_charsmap": ""}),
+            "normalizer is Precompiled",
+        ),
+        ("/pre_tokenizer", json!({"type": "BertPreTokenizer"}), "pre_tokenizer is BertPreTokenizer"),
+        (
+            "/pre_tokenizer",
+            json!({"type": "Sequence", "pretokenizers": [{"type": "UnicodeScripts"}]}),
+            "pre_tokenizer is UnicodeScripts",
+        ),
+        ("/decoder", json!({"type": "CTC"}), "decoder is CTC"),
+        ("/post_processor", json!({"type": "BertProcessing"}), "post_processor is BertProcessing"),
+        ("/normalizer", json!({"type": "Prepend", "prepend": "x".repeat(99)}), "far too long"),
+        ("/normalizer", json!([1]), "normalizer is without a type"),
+    ] {
+        let folder = golden();
+        folder.edit("tokenizer.json", |tokenizer| *tokenizer.pointer_mut(pointer).unwrap() = part);
+        refused(&folder, &["tokenizer.json", named]);
+    }
+}
+
+#[test]
+fn merges_are_never_left_out_at_random() {
+    let (plain, random) = (golden(), golden());
+    random.edit("tokenizer.json", |tokenizer| tokenizer["model"]["dropout"] = json!(0.9));
+    let ids = |folder: &Folder| {
+        let tokenizer = TextTokenizer::read(folder.path(), &[], "").unwrap();
+        tokenizer.encode("The cat sat on the mat, and the mat on the cat.").unwrap()
+    };
+    assert_eq!(ids(&random), ids(&plain));
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn missing_embedding_table() {
 #[test]
 fn missing_head_of_an_untied_model() {
     let folder = golden();
-    folder.set("/text_config/tie_word_embeddings", json!(false));
+    folder.set("/text_config/tie_word_embeddings", json!(false)).set("/tie_word_embeddings", json!(false));
     refused(&folder, &["lm_head.weight", "is missing"]);
 }
 
@@ -147,6 +147,23 @@ fn a_folder_in_place_of_the_weights() {
 }
 
 #[test]
+fn a_tensor_twice_in_one_header() {
+    let folder = golden();
+    let bytes = folder.bytes(MODEL);
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header = String::from_utf8(bytes[8..8 + length].to_vec()).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&header).unwrap();
+    let again = format!(
+        "{{\"image_newline\":{},{}",
+        value["image_newline"],
+        header.trim_start().strip_prefix('{').unwrap()
+    );
+    let parts = [&(again.len() as u64).to_le_bytes()[..], again.as_bytes(), &bytes[8 + length..]];
+    folder.write(MODEL, parts.concat());
+    refused(&folder, &[MODEL, "damaged safetensors header", "`image_newline` is there twice"]);
+}
+
+#[test]
 fn overlapping_tensors() {
     let folder = golden();
     folder.edit_header(|header| {
@@ -193,7 +210,7 @@ fn integer_tensor() {
             let newline = tensor(tensors, "image_newline");
             (newline.1, newline.3) = (dtype.into(), vec![0; 128 * bytes]);
         });
-        refused(&folder, &["image_newline", dtype, "longsight reads F32, F16 and BF16"]);
+        refused(&folder, &["image_newline", dtype, "longsight reads F64, F32, F16 and BF16"]);
     }
 }
 
