@@ -148,7 +148,8 @@ impl Pictures {
     /// Where the picture in `path` goes, by its kind.
     fn next_path(&mut self, path: &Path) -> ApiResult<PathBuf> {
         let mut first = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(PictureFormat::HEAD_BYTES).read_to_end(&mut first));
+        let read =
+            File::open(path).and_then(|file| file.take(PictureFormat::HEAD_BYTES).read_to_end(&mut first));
         read.map_err(ApiError::io)?;
         let i = self.count;
         // By its first bytes, so that no name from outside reaches the disk.

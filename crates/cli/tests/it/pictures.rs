@@ -33,7 +33,7 @@ fn the_receipt_says_what_the_probe_knows() {
         );
     }
     let plain = ask(clip(), "");
-    assert_eq!(plain["warnings"], json!([]));
+    assert!(!plain["warnings"].to_string().contains("video"), "{}", plain["warnings"]);
     assert_eq!(
         (&plain["video"]["color_transfer"], &plain["video"]["pixel_aspect"]),
         (&Value::Null, &Value::Null)
@@ -53,7 +53,7 @@ fn an_index_is_for_one_conversion_of_colours() {
     assert_eq!(with("--colour accurate"), (json!("written"), json!(accurate)));
     assert_eq!(with("--colour reference"), (json!("read"), json!("bilinear")));
     assert_eq!(with("--colour accurate"), (json!("read"), json!(accurate)));
-    let error = longsight("ask").arg(clip()).args("What? --colour vivid").failure();
+    let error = longsight("ask").arg(clip()).args("What? --colour vivid").run().failed(2);
     assert!(error.contains("reference") && error.contains("accurate"), "{error}");
 }
 

@@ -186,12 +186,14 @@ impl ChatRequest {
 
 /// Reads a body as each kind of request. For fuzzing.
 pub(crate) fn read_all(body: &[u8]) {
-    if let Ok(request) = serde_json::from_slice::<ChatRequest>(body) {
-        let _ = request.check_unsupported().and_then(|()| request.check_agreement());
-        let _ = conversation(request.messages);
+    const MOST_TEXT_BYTES: usize = 1 << 20;
+    let Ok(body) = json::parse(body) else { return };
+    if let Ok(request) = ChatRequest::read(body.clone()) {
+        let _ = request.check_agreement();
+        let _ = conversation(request.messages, MOST_TEXT_BYTES);
     }
-    let _ = serde_json::from_slice::<PlanRequest>(body);
-    let _ = serde_json::from_slice::<UploadRequest>(body);
+    let _ = json::read::<PlanRequest>(body.clone());
+    let _ = json::read::<UploadRequest>(body);
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::probe::SubtitleStream;
 /// Which of a video's subtitle streams.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SubtitleTrack {
-    /// What players show: see [`SubtitleTrack::choose`].
+    /// What players show: a whole track before a forced one, the default before others.
     #[default]
     Usual,
     /// The stream of this index among all streams of the file, as ffprobe counts them.

@@ -119,7 +119,7 @@ fn frames_that_were_sampled_already_are_a_video() {
     assert_eq!(times(&receipt(ask(url(&frames), said))), [0.0, 0.5, 1.0, 1.5, 2.0]);
     let fewer = json!({ "media_io_kwargs": { "video": { "num_frames": 3 } } });
     assert_eq!(times(&receipt(ask(url(&frames), fewer))), [0.0, 2.0, 4.0]);
-    assert_names(&ask(url(&["AAAA".into()]), json!({})).refused(400), &["no PNG"]);
+    assert_names(&ask(url(&["AAAA".into()]), json!({})).refused(400), &["is not a picture"]);
     assert_names(&ask(url(&["@".into()]), json!({})).refused(400), &["not base64"]);
 }
 
