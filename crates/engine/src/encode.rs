@@ -6,7 +6,7 @@
 
 use crate::dedupe::Deduper;
 use crate::fault::{ErrorKind, Fault};
-use crate::frames::{FrameReport, FrameTokens, Replaced};
+use crate::frames::{Damaged, FrameReport, FrameTokens};
 use crate::plan::RunPlan;
 use crate::settings::{RunSettings, Setting};
 use crate::text::text;
@@ -29,7 +29,7 @@ const FRAMES_PER_BATCH_FRAME: usize = 8;
 struct ResizedFrame {
     /// None where the frame takes the features of the last one that has pixels.
     rgb: Option<Arc<Vec<u8>>>,
-    replaced: Option<Replaced>,
+    damaged: Option<Damaged>,
     resize_secs: f64,
 }
 
@@ -143,7 +143,7 @@ impl<'a> FrameEncoder<'a> {
             .map_err(|_| EngineError::internal("the decoder ended before the last frame of the plan"))??;
         timings.video_decode_secs += started.elapsed().as_secs_f64();
         timings.preprocess_secs += frame.resize_secs;
-        self.report.replaced.extend(frame.replaced);
+        self.report.damaged.extend(frame.damaged);
         Ok(frame.rgb)
     }
 }
@@ -191,7 +191,9 @@ impl Resizer {
         let (width, height) = (frame.width as usize, frame.height as usize);
         let rgb = self.preprocessor.fit(RgbFrame { width, height, rgb: &frame.rgb }, self.fit)?;
         let rgb = self.deduper.keep(rgb);
-        let replaced = frame.replaced_from.map(|by_index| Replaced { ordinal: frame.ordinal, by_index });
-        Ok(ResizedFrame { rgb, replaced, resize_secs: started.elapsed().as_secs_f64() })
+        let own = frame.is_after_damage.then_some(frame.index);
+        let shown = frame.replaced_from.or(own);
+        let damaged = shown.map(|shown_index| Damaged { ordinal: frame.ordinal, shown_index });
+        Ok(ResizedFrame { rgb, damaged, resize_secs: started.elapsed().as_secs_f64() })
     }
 }

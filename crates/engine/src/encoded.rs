@@ -4,7 +4,7 @@
 //! sweep is therefore measured in a process of its own for each setting.
 
 use crate::encode::{FrameEncoder, FrameFeatures};
-use crate::frames::{FrameReport, FrameTokens, Replaced};
+use crate::frames::{Damaged, FrameReport, FrameTokens};
 use crate::observer::{Observer, Stage};
 use crate::plan::RunPlan;
 use crate::settings::RunSettings;
@@ -20,7 +20,7 @@ use std::time::Instant;
 #[derive(Clone)]
 pub struct EncodedFrames {
     frames: Vec<EncodedFrame>,
-    replaced: Vec<Replaced>,
+    damaged: Vec<Damaged>,
     timings: Timings,
 }
 
@@ -48,7 +48,7 @@ impl EncodedFrames {
         loop {
             let batch = encoder.next_features(&mut timings)?;
             if batch.is_empty() {
-                return Ok(Self { frames, replaced: encoder.report().replaced, timings });
+                return Ok(Self { frames, damaged: encoder.report().damaged, timings });
             }
             let started = Instant::now();
             for FrameFeatures { ordinal, features, reused } in batch {
@@ -73,7 +73,7 @@ impl EncodedFrames {
     pub fn first(&self, frames: usize) -> Self {
         let mut some = self.clone();
         some.frames.truncate(frames);
-        some.replaced.retain(|replaced| replaced.ordinal < frames);
+        some.damaged.retain(|damaged| damaged.ordinal < frames);
         some
     }
 
@@ -82,8 +82,8 @@ impl EncodedFrames {
         let mut all = self.clone();
         let at = at.min(all.frames.len());
         all.frames.splice(at..at, other.frames.get(ordinal).cloned());
-        for replaced in all.replaced.iter_mut().filter(|replaced| replaced.ordinal >= at) {
-            replaced.ordinal += 1;
+        for damaged in all.damaged.iter_mut().filter(|damaged| damaged.ordinal >= at) {
+            damaged.ordinal += 1;
         }
         all
     }
@@ -136,6 +136,6 @@ impl FrameTokens for HeldFrames<'_> {
 
     fn report(&self) -> FrameReport {
         let reused = self.encoded.frames.iter().map(|frame| frame.reused).collect();
-        FrameReport { replaced: self.encoded.replaced.clone(), reused }
+        FrameReport { damaged: self.encoded.damaged.clone(), reused }
     }
 }

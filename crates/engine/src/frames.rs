@@ -4,20 +4,20 @@ use crate::Result;
 use crate::timings::Timings;
 use longsight_models::Tensor;
 
-/// A frame that had to be replaced by a neighbour.
+/// A frame that could not be decoded, or not be trusted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Replaced {
+pub(crate) struct Damaged {
     /// Place among the sampled frames.
     pub(crate) ordinal: usize,
-    /// Index of the good frame that stands in.
-    pub(crate) by_index: usize,
+    /// Index of the frame whose pixels are shown: one near by, or its own where nothing better is near.
+    pub(crate) shown_index: usize,
 }
 
 /// What became of the frames.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FrameReport {
-    /// Frames that could not be decoded.
-    pub(crate) replaced: Vec<Replaced>,
+    /// Those that are damaged.
+    pub(crate) damaged: Vec<Damaged>,
     /// By frame: whether it took the features of a frame before it.
     pub(crate) reused: Vec<bool>,
 }

@@ -71,6 +71,11 @@ impl TimeBase {
         let parsed = Self { numerator: numerator.parse().ok()?, denominator: denominator.parse().ok()? };
         (parsed.numerator > 0 && parsed.denominator > 0).then_some(parsed)
     }
+
+    /// Whole ticks in a number of seconds.
+    pub(crate) fn ticks(self, secs: f64) -> i64 {
+        (secs * f64::from(self.denominator) / f64::from(self.numerator)) as i64
+    }
 }
 
 impl fmt::Display for MediaTime {

@@ -3,7 +3,7 @@
 //! They are kept in f32, as the tower gives them: anything smaller would not be bit-equal.
 
 use crate::encode::FrameEncoder;
-use crate::frames::{FrameReport, FrameTokens, Replaced};
+use crate::frames::{Damaged, FrameReport, FrameTokens};
 use crate::plan::RunPlan;
 use crate::settings::RunSettings;
 use crate::timings::Timings;
@@ -29,21 +29,22 @@ struct FramesLayout {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct StoredReport {
     reused: Vec<bool>,
-    /// Place and index of each stand-in.
-    replaced: Vec<(usize, usize)>,
+    /// Place of each damaged frame, and index of the one whose pixels are shown.
+    damaged: Vec<(usize, usize)>,
 }
 
 impl From<&FrameReport> for StoredReport {
     fn from(report: &FrameReport) -> Self {
-        let replaced = report.replaced.iter().map(|frame| (frame.ordinal, frame.by_index)).collect();
-        Self { reused: report.reused.clone(), replaced }
+        let damaged = report.damaged.iter().map(|frame| (frame.ordinal, frame.shown_index)).collect();
+        Self { reused: report.reused.clone(), damaged }
     }
 }
 
 impl From<StoredReport> for FrameReport {
     fn from(stored: StoredReport) -> Self {
-        let replaced = stored.replaced.into_iter().map(|(ordinal, by_index)| Replaced { ordinal, by_index });
-        Self { reused: stored.reused, replaced: replaced.collect() }
+        let damaged = stored.damaged.into_iter();
+        let damaged = damaged.map(|(ordinal, shown_index)| Damaged { ordinal, shown_index });
+        Self { reused: stored.reused, damaged: damaged.collect() }
     }
 }
 

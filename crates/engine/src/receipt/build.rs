@@ -4,7 +4,7 @@ use super::{
     ContextReceipt, DedupeReceipt, FrameReceipt, KvReceipt, ModelReceipt, PoolReceipt, Receipt, TokenReceipt,
     VideoReceipt,
 };
-use crate::frames::FrameReport;
+use crate::frames::{Damaged, FrameReport};
 use crate::generate::Generation;
 use crate::index::{IndexReceipt, IndexUse};
 use crate::plan::{RunPlan, window_warning};
@@ -88,14 +88,7 @@ impl ReceiptFacts<'_> {
     fn warnings(&self) -> Vec<Warning> {
         let mut warnings = self.plan.warnings.clone();
         warnings.extend(self.index_warnings.iter().cloned());
-        let replaced = self.frames.replaced.len();
-        if replaced > 0 {
-            let text = format!(
-                "{replaced} of {} frames could not be decoded and are replaced by neighbours",
-                self.plan.sample.frames.len()
-            );
-            warnings.push(Warning::new(WarningKind::Video, text));
-        }
+        warnings.extend(self.damage_warnings());
         let window = self.model.config().decoder.max_positions;
         if self.plan.layout.total_tokens() <= window {
             // The conversation may have outgrown what the plan knew of.
@@ -158,9 +151,26 @@ impl ReceiptFacts<'_> {
         }
     }
 
+    fn damage_warnings(&self) -> impl Iterator<Item = Warning> {
+        let planned = &self.plan.sample.frames;
+        let is_shown =
+            |of: &&Damaged| planned.get(of.ordinal).is_some_and(|frame| frame.index == of.shown_index);
+        let shown = self.frames.damaged.iter().filter(is_shown).count();
+        let (replaced, all) = (self.frames.damaged.len() - shown, planned.len());
+        let replaced = (replaced > 0).then(|| {
+            format!("{replaced} of {all} frames could not be decoded and are replaced by neighbours")
+        });
+        let shown = (shown > 0).then(|| {
+            format!("{shown} of {all} frames are predicted from damaged ones: parts of them may be wrong")
+        });
+        [replaced, shown].into_iter().flatten().map(|text| Warning::new(WarningKind::Video, text))
+    }
+
     fn frame_receipts(&self) -> Vec<FrameReceipt> {
         let Self { plan, frames, .. } = self;
         let record = |(planned, pooled): (&longsight_video::PlannedFrame, &longsight_method::PooledUnit)| {
+            let damaged = frames.damaged.iter().find(|damaged| damaged.ordinal == planned.ordinal);
+            let shown_index = damaged.map(|damaged| damaged.shown_index);
             FrameReceipt {
                 index: planned.index,
                 time_secs: planned.time,
@@ -168,11 +178,8 @@ impl ReceiptFacts<'_> {
                 stride: pooled.stride,
                 visual_tokens: pooled.visual_tokens,
                 first_position: plan.layout.unit_span(planned.ordinal).start,
-                replaced_by_index: frames
-                    .replaced
-                    .iter()
-                    .find(|r| r.ordinal == planned.ordinal)
-                    .map(|r| r.by_index),
+                replaced_by_index: shown_index.filter(|&shown| shown != planned.index),
+                after_damage: shown_index == Some(planned.index),
                 reused: frames.reused.get(planned.ordinal).is_some_and(|reused| *reused),
             }
         };

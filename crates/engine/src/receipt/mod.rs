@@ -158,6 +158,9 @@ pub struct FrameReceipt {
     /// Index of the frame that stands in for it, as it could not be decoded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaced_by_index: Option<usize>,
+    /// Whether it is predicted from a damaged frame, so that parts of it may be wrong; absent where not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub after_damage: bool,
     /// Whether it took the features of the last frame before it that was encoded; absent where not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reused: bool,

@@ -2,7 +2,7 @@
 
 use super::DecodeSettings;
 use crate::error::Result;
-use crate::probe::{VideoInfo, VideoStream};
+use crate::probe::{ClockPiece, VideoInfo, VideoStream};
 use crate::process::{ToolCommand, Tools, run_to_end};
 use crate::time::MediaTime;
 
@@ -56,6 +56,8 @@ pub(super) struct RunRequest {
     pub(super) wanted: Vec<i64>,
     /// Decoding ends after the frame with this key.
     pub(super) last: i64,
+    /// Leave out frames that no other is predicted from.
+    pub(super) references_only: bool,
 }
 
 pub(super) fn command(
@@ -77,12 +79,19 @@ pub(super) fn command(
         let secs = format!("{:.6}", seek.max(MediaTime::ZERO).secs());
         command = command.args(["-noaccurate_seek", "-ss", &secs]);
     }
+    if request.references_only {
+        command = command.args(["-skip_frame", "noref"]);
+    }
     let threads = settings.threads.to_string();
     let max_pixels = info.max_pixels.min(i64::MAX as u64).to_string();
     let map = format!("0:{}", stream.index);
     let pixels = settings.colour.filters(&stream.picture, dialect.has_exact_chroma_rows)
         + &stream.picture.orientation.filters();
-    let filters = filters(&pixels, dialect, request);
+    let clock = match request.key {
+        FrameKey::Ticks => clock_filter(&stream.pieces),
+        FrameKey::Count => String::new(),
+    };
+    let filters = clock + &filters(&pixels, dialect, request);
     command = command
         .args(["-threads", &threads, "-max_pixels", &max_pixels, "-noautorotate"])
         .args(info.source.input_args())
@@ -93,6 +102,20 @@ pub(super) fn command(
     } else {
         command.args(["-c:v", "rawvideo", "-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1"])
     }
+}
+
+/// Gives frames the times of the probe where the stream's clock jumps: each belongs to the first piece, from that of the frame
+/// before on, that holds its time; where times go back, to a later one. Empty where the clock runs on.
+fn clock_filter(pieces: &[ClockPiece]) -> String {
+    if pieces.is_empty() {
+        return String::new();
+    }
+    let (mut choices, mut ends) = (String::new(), String::new());
+    for (k, ClockPiece { first, last, shift }) in pieces.iter().enumerate() {
+        choices += &format!("if(lte(ld(1),{k})*between(PTS,{first},{last}),st(0,{k})*0+({shift}),");
+        ends.push(')');
+    }
+    format!("setpts='st(1,ld(0)+lt(PTS,PREV_INPTS));PTS+{choices}0/0{ends}',")
 }
 
 /// `showinfo` comes first: it logs every decoded frame, so that what is output is known, not assumed. `pixels` takes frames of
@@ -146,6 +169,17 @@ mod tests {
         assert_eq!(of("8.0.1"), (true, true, true));
         assert_eq!(of("N-109542-g1bf1c7b"), (true, true, true));
         assert_eq!(of(""), (true, true, true));
+    }
+
+    #[test]
+    fn the_clock_of_joined_recordings_is_unrolled_by_a_filter() {
+        assert_eq!(clock_filter(&[]), "");
+        let piece = |first, last, shift| ClockPiece { first, last, shift };
+        assert_eq!(
+            clock_filter(&[piece(10, 40, 0), piece(5, 35, 45)]),
+            "setpts='st(1,ld(0)+lt(PTS,PREV_INPTS));PTS+if(lte(ld(1),0)*between(PTS,10,40),st(0,0)*0+(0),\
+             if(lte(ld(1),1)*between(PTS,5,35),st(0,1)*0+(45),0/0))',"
+        );
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl ImagePictures {
         }
         let image = still::read(&file.path, self.max_pixels).map_err(|error| bad(error.to_string()))?;
         let (width, height) = image.dimensions();
-        Ok(Picture { replaced_from: None, width, height, rgb: image.into_raw() })
+        Ok(Picture { replaced_from: None, is_after_damage: false, width, height, rgb: image.into_raw() })
     }
 }
 
@@ -37,6 +37,7 @@ fn first_picture(video: &VideoInfo, settings: &DecodeSettings) -> Result<Option<
     let frame = open_frames(video, &sample(video, &first)?, settings)?.next().transpose()?;
     Ok(frame.map(|frame| Picture {
         replaced_from: frame.replaced_from,
+        is_after_damage: frame.is_after_damage,
         width: frame.width,
         height: frame.height,
         rgb: frame.rgb,

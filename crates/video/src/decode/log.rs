@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::command::FrameKey;
-use super::damage::{DamageTracker, FrameOrder};
+use super::damage::{DamageTracker, DecodedFrame, FrameOrder, Listing};
 use crate::process::{LogSink, LogTail};
 use crate::time::TimeBase;
 
@@ -21,12 +21,14 @@ pub(super) struct LoggedFrame {
 #[derive(Clone)]
 pub(super) struct Expected {
     pub(super) key: FrameKey,
-    /// Keys of the frames that are output, sorted; empty: the log lists all good frames instead.
+    /// Keys of the frames that are output, sorted; empty: the log lists all decoded frames instead.
     pub(super) wanted: Vec<i64>,
     pub(super) time_base: TimeBase,
     /// Ticks of all frames; `None` if they are only counted.
     pub(super) ticks: Option<Arc<[i64]>>,
     pub(super) order: FrameOrder,
+    /// The stream's clock jumps, and a filter that follows it must not begin anew.
+    pub(super) clock_jumps: bool,
 }
 
 /// What the log says of the next output frame.
@@ -46,8 +48,8 @@ struct State {
     filter_count: i64,
     first_key: Option<i64>,
     output: VecDeque<LoggedFrame>,
-    /// Keys of all undamaged frames, where the run is a listing.
-    good: Option<Vec<i64>>,
+    /// All decoded frames, where the run is a listing.
+    listed: Option<Vec<DecodedFrame>>,
     next_is_marked: bool,
     failure: Option<&'static str>,
     complaints: LogTail,
@@ -63,7 +65,7 @@ pub(super) struct RunLog {
 impl RunLog {
     pub(super) fn new(expected: Expected) -> Self {
         let state = State {
-            good: expected.wanted.is_empty().then(Vec::new),
+            listed: expected.wanted.is_empty().then(Vec::new),
             damage: DamageTracker::new(expected.order.clone()),
             expected,
             decoded: 0,
@@ -115,9 +117,10 @@ impl RunLog {
         self.lock().first_key
     }
 
-    /// Keys of the good frames of a listing, in the order of decoding.
-    pub(super) fn take_good(&self) -> Vec<i64> {
-        self.lock().good.take().unwrap_or_default()
+    /// The frames of a listing, in the order in which they came.
+    pub(super) fn take_listing(&self) -> Listing {
+        let mut state = self.lock();
+        Listing { frames: state.listed.take().unwrap_or_default(), errors: state.damage.has_errors() }
     }
 
     /// ffmpeg's last warnings and errors as one line.
@@ -138,7 +141,8 @@ impl LogSink for RunLog {
         } else if line.contains("corrupt decoded frame") {
             state.next_is_marked = true;
         } else if line.contains("[error]") || line.contains("[fatal]") || line.contains("[warning]") {
-            if !line.contains("[warning]") {
+            // The parser reads frames too that the decoder skips, and speaks without a name.
+            if !line.contains("[warning]") && !line.starts_with("[NULL @") {
                 state.damage.error();
             }
             state.complaints.push(&strip_level(line));
@@ -176,9 +180,14 @@ impl State {
             Some(ticks) => ticks.binary_search(&key).ok(),
             None => usize::try_from(key).ok().filter(|&index| index < self.expected.order.times.len()),
         };
-        if let Some(index) = index {
-            self.damage.decoded(index, marked);
-            self.judge();
+        let Some(index) = index else { return };
+        let frame = DecodedFrame { index, marked };
+        match &mut self.listed {
+            Some(listed) => listed.push(frame),
+            None => {
+                self.damage.decoded(frame);
+                self.judge();
+            }
         }
     }
 
@@ -187,9 +196,6 @@ impl State {
             let key = self.expected.ticks.as_ref().map_or(index as i64, |ticks| ticks[index]);
             if self.expected.wanted.binary_search(&key).is_ok() {
                 self.output.push_back(LoggedFrame { key, damaged });
-            }
-            if let Some(good) = self.good.as_mut().filter(|_| !damaged) {
-                good.push(key);
             }
         }
     }
@@ -204,6 +210,9 @@ impl State {
             if self.expected.key == FrameKey::Count {
                 self.failure =
                     Some("its frames carry no times and change their size: they cannot be told apart");
+            } else if self.expected.clock_jumps {
+                self.failure =
+                    Some("its clock jumps and its frames change their size: they cannot be told apart");
             }
         } else {
             self.failure = Some("ffmpeg's log has gaps");
@@ -252,6 +261,7 @@ mod tests {
                 keyframes: Arc::new([0, 4, 8]),
                 decode_order: Arc::new([]),
             },
+            clock_jumps: false,
         })
     }
 
@@ -296,7 +306,11 @@ mod tests {
 
     #[test]
     fn missing_frames_spoil_the_following_ones_only_after_an_error() {
-        for (error, spoilt) in [("[warning] odd", false), ("[h264 @ 0x5] [error] Invalid data", true)] {
+        for (error, spoilt) in [
+            ("[warning] odd", false),
+            ("[NULL @ 0x5] [error] pps_id 7 out of range", false),
+            ("[h264 @ 0x5] [error] Invalid data", true),
+        ] {
             let mut log = log(FrameKey::Ticks, &[20, 30, 50]);
             for line in
                 [&frame_line(0, "0"), error, &frame_line(1, "20"), &frame_line(2, "30"), &frame_line(3, "40")]
@@ -309,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_holds_the_good_frames() {
+    fn a_listing_holds_all_frames_and_whether_there_were_errors() {
         let mut log = log(FrameKey::Ticks, &[]);
         for line in [
             &frame_line(0, "20"),
@@ -319,7 +333,9 @@ mod tests {
         ] {
             log.line(line);
         }
-        assert_eq!(log.take_good(), [20, 40]);
+        let listing = log.take_listing();
+        let frames: Vec<_> = listing.frames.iter().map(|frame| (frame.index, frame.marked)).collect();
+        assert_eq!((frames, listing.errors), (vec![(2, false), (3, true), (4, false)], false));
         assert_eq!(log.next_output(NO_WAIT), Ok(NextOutput::Wait));
         log.closed();
         assert_eq!(log.next_output(NO_WAIT), Ok(NextOutput::Ended));

@@ -59,8 +59,10 @@ pub struct Frame {
     pub index: usize,
     /// The planned frame's presentation time.
     pub time: MediaTime,
-    /// Index of the good frame whose pixels these are, if the planned one cannot be decoded.
+    /// Index of the frame near by whose pixels these are, if the planned one cannot be decoded or not be trusted.
     pub replaced_from: Option<usize>,
+    /// These pixels are predicted from a frame that is damaged, and nothing better is near: a part may be wrong.
+    pub is_after_damage: bool,
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.
@@ -76,6 +78,7 @@ impl std::fmt::Debug for Frame {
             .field("index", &self.index)
             .field("time", &self.time)
             .field("replaced_from", &self.replaced_from)
+            .field("is_after_damage", &self.is_after_damage)
             .field("width", &self.width)
             .field("height", &self.height)
             .finish_non_exhaustive()
@@ -85,6 +88,7 @@ impl std::fmt::Debug for Frame {
 /// The pixels of one frame.
 struct Picture {
     replaced_from: Option<usize>,
+    is_after_damage: bool,
     width: u32,
     height: u32,
     rgb: Vec<u8>,
@@ -136,8 +140,8 @@ impl FrameReader {
                     Pictures::Video(video) => video.picture(index)?,
                     Pictures::Images(images) => images.picture(index)?,
                 };
-                let Picture { replaced_from, width, height, rgb } = picture;
-                Frame { ordinal, index, time, replaced_from, width, height, rgb }
+                let Picture { replaced_from, is_after_damage, width, height, rgb } = picture;
+                Frame { ordinal, index, time, replaced_from, is_after_damage, width, height, rgb }
             }
         };
         if self.planned.as_slice().first().is_some_and(|next| next.index == index) {

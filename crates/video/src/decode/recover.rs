@@ -2,6 +2,7 @@
 
 use super::Picture;
 use super::command::RunRequest;
+use super::damage::{Health, judge};
 use super::run::Decoder;
 use crate::error::{Result, VideoError};
 use crate::time::MediaTime;
@@ -41,17 +42,26 @@ impl Decoder {
     }
 }
 
-/// Replacements for frames that do not decode.
+/// What to take instead of frames that do not decode.
 #[derive(Default)]
 pub(super) struct Recovery {
     listed: Option<Listed>,
     last: Option<(usize, Vec<u8>)>,
 }
 
+/// A frame that cannot be taken as it comes.
+pub(super) struct Failed {
+    pub(super) index: usize,
+    /// What ffmpeg made of it, if anything.
+    pub(super) pixels: Option<Vec<u8>>,
+    /// How far before a keyframe to seek.
+    pub(super) caution: usize,
+}
+
 /// What decodes within a stretch of the video.
 struct Listed {
     stretch: Stretch,
-    good: Vec<usize>,
+    frames: Vec<(usize, Health)>,
     complaints: String,
 }
 
@@ -61,21 +71,33 @@ struct Stretch {
     last: usize,
 }
 
+/// How much nearer in time a frame of this health is to be than a good one, to be taken.
+fn handicap(health: Health) -> MediaTime {
+    match health {
+        Health::Good => MediaTime::ZERO,
+        Health::AfterDamage => MediaTime::from_nanos(1_000_000_000),
+        Health::AfterLostKeyframe => MediaTime::from_nanos(10_000_000_000),
+    }
+}
+
 impl Recovery {
-    /// The pixels of the good frame nearest in time: of those between the keyframe before last and the one after next,
-    /// else of the whole video. The frame itself if it turns out to be good.
-    pub(super) fn nearest_good(
-        &mut self,
-        decoder: &Decoder,
-        index: usize,
-        caution: usize,
-    ) -> Result<Picture> {
+    /// The pixels of the frame itself, if it is good; else of the good frame nearest in time, or of one after damage, maybe the
+    /// frame itself, that is nearer by its handicap. Looked for between the keyframe before last and the one after next, else
+    /// in the whole video.
+    pub(super) fn best(&mut self, decoder: &Decoder, mut failed: Failed) -> Result<Picture> {
         let whole = Stretch { keyframe: None, last: decoder.info.total_frames - 1 };
-        for stretch in [Stretch::around(decoder, index), whole] {
-            self.list(decoder, stretch, caution)?;
-            let Some(nearest) = self.nearest_listed(decoder, index) else { continue };
-            if let Some(rgb) = self.fetch(decoder, stretch, nearest, caution)? {
-                return Ok(decoder.picture(rgb, (nearest != index).then_some(nearest)));
+        for stretch in [Stretch::around(decoder, failed.index), whole] {
+            self.list(decoder, stretch, failed.caution)?;
+            let Some((best, health)) = self.best_listed(decoder, failed.index) else { continue };
+            let own = if best == failed.index { failed.pixels.take() } else { None };
+            let pixels = match own {
+                Some(pixels) => Some(pixels),
+                None => self.fetch(decoder, stretch, best, failed.caution)?,
+            };
+            if let Some(rgb) = pixels {
+                let replaced_from = (best != failed.index).then_some(best);
+                let is_after_damage = health != Health::Good;
+                return Ok(Picture { replaced_from, is_after_damage, ..decoder.picture(rgb) });
             }
         }
         let complaints = self.listed.take().map(|listed| listed.complaints).unwrap_or_default();
@@ -87,21 +109,31 @@ impl Recovery {
         if self.listed.as_ref().is_some_and(|listed| listed.stretch == stretch) {
             return Ok(());
         }
-        let run = decoder.start(&stretch.request(decoder, caution, Vec::new()))?;
-        let first = stretch.keyframe.unwrap_or(0);
-        let (keys, complaints) = run.list()?;
-        let mut good: Vec<usize> = keys.into_iter().filter_map(|key| decoder.index_of(key)).collect();
-        good.retain(|&index| index >= first && index <= stretch.last);
-        good.sort_unstable();
-        self.listed = Some(Listed { stretch, good, complaints });
+        let request = stretch.request(decoder, caution, Vec::new());
+        let (mut all, complaints) = decoder.start(&request)?.list()?;
+        let order = decoder.order();
+        let within = stretch.keyframe.unwrap_or(0)..=stretch.last;
+        all.frames.retain(|frame| within.contains(&frame.index));
+        let mut frames = judge(&order, &all, None);
+        if frames.iter().any(|(_, health)| *health != Health::Good) {
+            let request = RunRequest { references_only: true, ..request };
+            let (mut references, _) = decoder.start(&request)?.list()?;
+            references.frames.retain(|frame| within.contains(&frame.index));
+            frames = judge(&order, &all, Some(&references));
+        }
+        self.listed = Some(Listed { stretch, frames, complaints });
         Ok(())
     }
 
-    /// Of two equally near frames, the earlier one.
-    fn nearest_listed(&self, decoder: &Decoder, index: usize) -> Option<usize> {
+    /// Of two equally good choices, the nearer frame, and of two equally near ones the earlier.
+    fn best_listed(&self, decoder: &Decoder, index: usize) -> Option<(usize, Health)> {
         let times = &decoder.info.frame_times;
         let distance = |other: usize| times[other].saturating_sub(times[index]).nanos().unsigned_abs();
-        self.listed.as_ref()?.good.iter().copied().min_by_key(|&other| distance(other))
+        let cost = |&(other, health): &(usize, Health)| {
+            let distance = distance(other);
+            (distance.saturating_add(handicap(health).nanos().unsigned_abs()), distance, other)
+        };
+        self.listed.as_ref()?.frames.iter().copied().min_by_key(cost)
     }
 
     fn fetch(
@@ -140,6 +172,7 @@ impl Stretch {
             key: decoder.key_kind(),
             last: decoder.key_of(self.last),
             wanted,
+            references_only: false,
         }
     }
 }

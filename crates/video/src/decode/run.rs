@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::DecodeSettings;
 use super::command::{Dialect, RunRequest, command};
+use super::damage::Listing;
 use super::log::{Expected, LoggedFrame, NextOutput, RunLog};
 use crate::error::{Result, VideoError};
 use crate::probe::{VideoInfo, VideoStream};
@@ -45,6 +46,7 @@ impl Decoder {
             time_base: self.stream.time_base,
             ticks: self.stream.ticks.clone(),
             order: self.order(),
+            clock_jumps: !self.stream.pieces.is_empty(),
         });
         let command = command(&self.info, &self.stream, &self.settings, self.dialect, request);
         let process = ToolProcess::spawn(command, chunk_bytes, queued, log.clone())?;
@@ -95,15 +97,15 @@ impl Run {
         }
     }
 
-    /// Waits for a listing to end: the keys of all good frames, and what ffmpeg had to say.
-    pub(super) fn list(mut self) -> Result<(Vec<i64>, String)> {
+    /// Waits for a listing to end: its frames, and what ffmpeg had to say.
+    pub(super) fn list(mut self) -> Result<(Listing, String)> {
         while self.next_chunk()?.is_some() {}
         let status = self.process.finish(self.timeout)?;
         let complaints = match self.log.complaints() {
             none if none.is_empty() && !status.success() => format!("ffmpeg ended with {status}"),
             complaints => complaints,
         };
-        Ok((self.log.take_good(), complaints))
+        Ok((self.log.take_listing(), complaints))
     }
 
     /// Key of the first frame decoded so far, whether output or not.

@@ -4,7 +4,7 @@ use std::vec::IntoIter;
 
 use super::command::{Dialect, FrameKey, RunRequest};
 use super::damage::FrameOrder;
-use super::recover::Recovery;
+use super::recover::{Failed, Recovery};
 use super::run::{Decoder, Run};
 use super::{DecodeSettings, Picture};
 use crate::error::Result;
@@ -55,16 +55,15 @@ impl VideoPictures {
                 // A frame that is output twice has been taken already.
                 std::cmp::Ordering::Less => self.ahead = None,
                 std::cmp::Ordering::Greater => break,
-                std::cmp::Ordering::Equal => {
-                    let decoded = self.ahead.take();
-                    match decoded.filter(|decoded| !decoded.damaged) {
-                        Some(decoded) => return Ok(self.decoder.picture(decoded.rgb, None)),
-                        None => break,
-                    }
-                }
+                std::cmp::Ordering::Equal => break,
             }
         }
-        self.recovery.nearest_good(&self.decoder, index, self.caution)
+        let decoded = self.ahead.take_if(|decoded| decoded.index == index);
+        let pixels = match decoded {
+            Some(decoded) if !decoded.damaged => return Ok(self.decoder.picture(decoded.rgb)),
+            decoded => decoded.map(|decoded| decoded.rgb),
+        };
+        self.recovery.best(&self.decoder, Failed { index, pixels, caution: self.caution })
     }
 
     /// Decodes on, in the run that holds `index`, until there is a frame to look at.
@@ -116,6 +115,7 @@ impl Decoder {
             key: self.key_kind(),
             last: plan.indices.last().map_or(0, |&last| self.key_of(self.order().settled_by(last))),
             wanted,
+            references_only: false,
         })?;
         Ok(Current { plan, run, landed: false })
     }
@@ -126,8 +126,9 @@ impl Decoder {
         run.first_key().is_none_or(|first| first > self.key_of(keyframe))
     }
 
-    pub(super) fn picture(&self, rgb: Vec<u8>, replaced_from: Option<usize>) -> Picture {
-        Picture { replaced_from, width: self.info.width, height: self.info.height, rgb }
+    pub(super) fn picture(&self, rgb: Vec<u8>) -> Picture {
+        let (width, height) = (self.info.width, self.info.height);
+        Picture { replaced_from: None, is_after_damage: false, width, height, rgb }
     }
 
     pub(super) fn order(&self) -> FrameOrder {

@@ -157,6 +157,11 @@ impl Header {
         several.into_iter().chain(untold).chain(not_followed(chosen)).collect()
     }
 
+    /// Broadcasts and their recordings, whose clock restarts where a recorder does.
+    pub(super) fn clock_may_jump(&self) -> bool {
+        matches!(self.format_name().as_str(), "mpegts" | "mpeg")
+    }
+
     pub(super) fn format_name(&self) -> String {
         self.format.format_name.clone().unwrap_or_else(|| "unknown".to_owned())
     }
@@ -254,6 +259,11 @@ impl Stream {
         let tag = || self.tags.get("rotate").and_then(|text| text.parse::<f64>().ok());
         let turned = || Orientation::turned(angle.map(|degrees| -degrees).or_else(tag).unwrap_or(0.0));
         matrix.and_then(Orientation::from_matrix).unwrap_or_else(turned)
+    }
+
+    /// Whether its packets may hold single fields: ffprobe says of most frames that they are whole.
+    pub(super) fn may_be_fields(&self) -> bool {
+        self.codec_name.as_deref() == Some("h264") && self.field_order() != Some("progressive")
     }
 
     /// As ffprobe names it: `progressive`, `tt`, `bb`, `tb` or `bt`.

@@ -9,8 +9,14 @@ use longsight_video::{
 
 use crate::synth::{Clip, Made, decode, made, number_of, probe_file, uniform};
 
-/// Overwrites the packets of some frames, found by ffprobe, and leaves everything else alone.
-fn spoil(made: &Made, name: &str, spoilt: impl Fn(usize) -> bool) -> PathBuf {
+struct Packet {
+    index: usize,
+    position: usize,
+    size: usize,
+}
+
+/// The packets of a video by index, where ffprobe finds them in the file.
+fn packets(made: &Made) -> Vec<Packet> {
     let args =
         ["-v", "error", "-select_streams", "v", "-show_entries", "packet=pts,pos,size", "-of", "csv=p=0"];
     let output = Command::new("ffprobe").args(args).arg(&made.path).output().unwrap();
@@ -20,9 +26,18 @@ fn spoil(made: &Made, name: &str, spoilt: impl Fn(usize) -> bool) -> PathBuf {
         .map(|line| line.trim_end_matches(',').split(',').map(|field| field.parse().unwrap()).collect())
         .collect();
     packets.sort();
+    let packet = |(index, packet): (usize, &Vec<i64>)| Packet {
+        index,
+        size: packet[1] as usize,
+        position: packet[2] as usize,
+    };
+    packets.iter().enumerate().map(packet).collect()
+}
+
+/// Overwrites the packets of some frames, and leaves everything else alone.
+fn spoil(made: &Made, name: &str, spoilt: impl Fn(usize) -> bool) -> PathBuf {
     let mut bytes = std::fs::read(&made.path).unwrap();
-    for (index, packet) in packets.iter().enumerate().filter(|(index, _)| spoilt(*index)) {
-        let (size, position) = (packet[1] as usize, packet[2] as usize);
+    for Packet { index, position, size } in packets(made).into_iter().filter(|packet| spoilt(packet.index)) {
         assert!(index < 60);
         bytes[position..position + size].fill(0);
     }
@@ -114,4 +129,39 @@ fn the_plan_survives_a_file_that_vanishes() {
         open_frames(&made.info, &plan, &DecodeSettings::default()).unwrap().next().unwrap().unwrap_err();
     assert!(error.to_string().contains("No such file"), "{error}");
     assert!(Path::new(&made.name).is_relative());
+}
+
+/// A B-frame that is no reference (`nal_ref_idc` 0) at the start of a group of 12 s: its neighbours are as good as ever.
+#[test]
+fn a_broken_frame_that_no_other_refers_to_costs_itself_alone() {
+    let params = "b-pyramid=none:scenecut=0:keyint=250";
+    let args = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-bf", "2", "-x264-params", params];
+    let made = made("a.mp4", &Clip { frames: 60, args: &args, ..Clip::default() });
+    let mut bytes = std::fs::read(&made.path).unwrap();
+    let packets = packets(&made);
+    let is_free = |packet: &&Packet| bytes[packet.position + 4] == 1;
+    let broken = packets.iter().filter(is_free).min_by_key(|packet| packet.position).unwrap();
+    bytes[broken.position + 5..broken.position + broken.size].fill(0);
+    let path = made.path.with_file_name("broken.mp4");
+    std::fs::write(&path, bytes).unwrap();
+    both_ways(&probe_file(&path), |frame| {
+        let used = frame.replaced_from.unwrap_or(frame.index);
+        assert_eq!((number_of(frame), frame.is_after_damage), (used, false), "{frame:?}");
+        assert_eq!(frame.replaced_from.is_some(), frame.index == broken.index, "{frame:?}");
+    });
+}
+
+/// One frame of a long group is lost, and all later ones are predicted from it: close by the frames before it are shown,
+/// later the frames as they decode, and it is said.
+#[test]
+fn what_follows_a_lost_reference_is_shown_rather_than_a_frame_far_away() {
+    let args = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-bf", "0", "-g", "250", "-sc_threshold", "0"];
+    let made = made("a.mp4", &Clip { frames: 60, args: &args, ..Clip::default() });
+    let info = probe_file(&spoil(&made, "damaged.mp4", |index| index == 20));
+    both_ways(&info, |frame| match frame.index {
+        0..20 => assert_eq!((frame.replaced_from, frame.is_after_damage), (None, false), "{frame:?}"),
+        20..28 => assert_eq!((frame.replaced_from, frame.is_after_damage), (Some(19), false), "{frame:?}"),
+        31.. => assert_eq!((frame.replaced_from, frame.is_after_damage), (None, true), "{frame:?}"),
+        _ => {}
+    });
 }
