@@ -19,7 +19,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 folder=${1:-}
 if [[ -z $folder ]]; then
-  "$venv/bin/pip" download --quiet --no-deps --no-binary :all: --dest "$work" llama-cpp-python==0.3.36
+  "$venv/bin/pip" download --quiet --no-deps --no-binary llama-cpp-python --dest "$work" llama-cpp-python==0.3.36
   tar -xzf "$work"/llama_cpp_python-*.tar.gz -C "$work" --wildcards '*/models/templates/*.jinja'
   folder=$(dirname "$(find "$work" -name '*.jinja' | head -n 1)")
 fi
