@@ -2,6 +2,7 @@
 ffmpeg decodes too."""
 
 import json
+import re
 import subprocess
 
 import damage
@@ -29,26 +30,31 @@ def make(folder):
 
 
 def decoded_times(path):
-    """Presentation times of the frames that ffmpeg decodes, as they are and from the container's start; and how many have none."""
-    entries = "frame=best_effort_timestamp_time:format=start_time"
-    command = ["ffprobe", "-v", "quiet", "-select_streams", "v:0", "-show_entries", entries, "-of", "json", path]
+    """Presentation times of the frames that ffmpeg decodes, as they are and from the container's start; and how many have none.
+    ffmpeg decodes on after an error, where ffprobe's list of frames ends."""
+    command = ["ffmpeg", "-nostdin", "-copyts", "-i", path, "-map", "0:v:0", "-vf", "showinfo", "-fps_mode", "passthrough"]
     try:
-        found = json.loads(subprocess.run(command, capture_output=True, timeout=60).stdout or b"{}")
-    except (subprocess.TimeoutExpired, ValueError):
+        log = subprocess.run([*command, "-f", "null", "-"], capture_output=True, timeout=60).stderr.decode(errors="replace")
+    except subprocess.TimeoutExpired:
         return [], 0
-    frames = found.get("frames", [])
-    times = [float(frame["best_effort_timestamp_time"]) for frame in frames if "best_effort_timestamp_time" in frame]
-    starts = {0.0, float(found.get("format", {}).get("start_time", 0) or 0), min(times, default=0.0)}
+    frames = re.findall(r" pts_time:(\S+)", log)
+    times = [float(time) for time in frames if time != "NOPTS"]
+    container = re.search(r"Duration: .*, start: (-?[0-9.]+)", log)
+    starts = {0.0, float(container[1]) if container else 0.0, min(times, default=0.0)}
     return [sorted(time - start for time in times) for start in starts], len(frames) - len(times)
 
 
 def unseen(receipt, path):
-    """Times in a receipt at which ffmpeg decodes no frame; empty where it decodes them all, counted from any start."""
+    """Times in a receipt at which ffmpeg decodes no frame; empty where it decodes them all, counted from any start. Where the
+    receipt says that packets carry no presentation times, a time may be a frame's duration off."""
+    video = receipt["video"]
+    exact = video["frame_count_source"].startswith("presentation times")
+    near = 0.002 if exact else 0.002 + video["duration_secs"] / max(video["total_frames"], 1)
     frames = [frame["time_secs"] for frame in receipt["frames"] if frame.get("replaced_by_index") is None]
     best = frames
     found, without_time = decoded_times(path)
     for times in found:
-        missing = [secs for secs in frames if not any(abs(secs - time) < 0.002 for time in times)]
+        missing = [secs for secs in frames if not any(abs(secs - time) < near for time in times)]
         best = min(best, missing, key=len)
     return best if len(best) > without_time else []
 
