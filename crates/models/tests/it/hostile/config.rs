@@ -114,7 +114,12 @@ fn rope_scaling_in_an_hf_config() {
         ("rope_parameters", json!({"rope_type": "yarn", "rope_theta": 1e6, "factor": 4.0})),
     ];
     for (key, value) in scaling {
-        config_refused(CASE, &format!("/text_config/{key}"), value, &["RoPE scaling", "longsight sets its own"]);
+        config_refused(
+            CASE,
+            &format!("/text_config/{key}"),
+            value,
+            &["RoPE scaling", "longsight sets its own"],
+        );
     }
     let folder = Folder::golden(CASE);
     folder.set("/text_config/rope_parameters", json!({"rope_type": "default", "rope_theta": 1e6}));
