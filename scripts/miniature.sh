@@ -45,7 +45,7 @@ run() {
 # figure NAME: the first chart of a sweep's report as a file of its own.
 figure() {
   local style
-  style=$(tr '\n' ' ' <crates/eval/src/report/chart.css)
+  style=$(tr '\n' ' ' <crates/report/src/chart.css)
   awk '/<svg/ { on = 1 } on { print } on && /<\/svg>/ { exit }' "$work/$1/report.html" |
     sed -e "s/^<figure>//" -e "1a <style>$style</style><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>" >"$out/$1/accuracy.svg"
 }
